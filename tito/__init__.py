@@ -1,0 +1,1 @@
+"""tito: the tool of the course, for learners, instructors and authors."""

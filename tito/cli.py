@@ -1,0 +1,32 @@
+"""The command line: it puts the commands together, and turns an error into one line and an exit code."""
+
+import sys
+
+import typer
+
+from tito.commands import author, course, learner
+from tito.errors import TitoError
+
+app = typer.Typer(
+    name="tito",
+    help="Build a deep-learning framework yourself. Start with: tito init",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+learner.add_to(app)
+author.add_to(app)
+app.add_typer(course.app, name="course")
+
+
+def main() -> None:
+    """Run a command: exit code 0 done, 1 the thing asked about is not right, 2 the question was wrong."""
+    try:
+        app()
+    except TitoError as error:
+        print(f"tito: {error}", file=sys.stderr)
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        print("tito: interrupted", file=sys.stderr)
+        sys.exit(130)

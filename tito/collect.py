@@ -1,0 +1,152 @@
+"""Taking in what was handed in: a folder of hand-ins, or what a learning-management system exports, a folder or a zip.
+
+Only the one notebook of the module and the time it was handed in are taken; names inside are never used as paths.
+"""
+
+import datetime
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tito.errors import TitoError, write_atomic
+from tito.syllabus import Module
+
+STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes a folder's name and part of a glob
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC| ?[+-]\d\d:?\d\d)?")
+
+# How a name says whose file it is, most specific first; {module} stands for the module's name.
+LAYOUTS = (
+    r"(?P<student>[^/]+)/{module}/{module}\.ipynb",  # an inbox, and nbgrader's `submitted`
+    r"(?P<student>[^/]+_\d+)_assignsubmission_file_?/.*?{module}[^/]*\.ipynb",  # Moodle
+    r"(?P<student>[^/_]+)(?:_LATE)?_\d+_\d+_{module}(?:-\d+)?\.ipynb",  # Canvas
+    r"(?P<student>[^/]+)/(?:.*/)?{module}\.ipynb",  # a folder for each student
+    r"(?P<student>[^/]+?)[-_. ]{module}\.ipynb",  # one file for each student
+)
+
+
+@dataclass
+class HandIn:
+    """One notebook as it was found, before it is taken: `data` is None where a folder has none."""
+
+    name: str
+    student: str
+    data: bytes | None
+    time: datetime.datetime
+
+
+@dataclass
+class Collected:
+    student: str
+    name: str
+    result: str  # "new", "updated", "unchanged", "older", or why it was left
+
+
+def collect(course: Path, module: Module, place: Path, pattern: str | None, megabytes: int) -> list[Collected]:
+    """Put the hand-ins of a module found at `place` into `course/submitted`; what stood there is kept in `course/backup`."""
+    latest: dict[str, HandIn] = {}
+    rejected = []
+    for hand_in in found(module, place, pattern, megabytes):
+        if not STUDENT.fullmatch(hand_in.student):
+            problem = f"left: {hand_in.student[:80]!r} cannot be a student's id (letters, digits, . _ - @)"
+            rejected.append(Collected("", hand_in.name, problem))
+        elif hand_in.student not in latest or hand_in.time >= latest[hand_in.student].time:
+            latest[hand_in.student] = hand_in
+    taken = [Collected(student, h.name, _take(course, module, h)) for student, h in sorted(latest.items())]
+    if not taken and not rejected:
+        raise TitoError(f"{place} holds no hand-in of {module}: looked for {module.slug}.ipynb in it", code=1)
+    return taken + rejected
+
+
+def found(module: Module, place: Path, pattern: str | None, megabytes: int) -> Iterator[HandIn]:
+    """Every file at `place` whose name says that it is somebody's notebook of this module."""
+    layouts = [re.compile(pattern or text.replace("{module}", module.slug)) for text in ([pattern] if pattern else LAYOUTS)]
+    if any("student" not in layout.groupindex for layout in layouts):
+        raise TitoError(f"--pattern {pattern} needs a group (?P<student>...)")
+    if place.is_file() and zipfile.is_zipfile(place):
+        yield from _in_zip(layouts, place, megabytes)
+    elif place.is_dir():
+        yield from _in_folder(module, layouts, place, megabytes)
+    else:
+        raise TitoError(f"{place} is neither a folder nor a zip file")
+
+
+def _whose(layouts: list[re.Pattern], name: str) -> str | None:
+    for layout in layouts:
+        match = layout.fullmatch(name)
+        if match:
+            return re.sub(r"\s+", "-", match["student"].strip())
+    return None
+
+
+def _in_folder(module: Module, layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[HandIn]:
+    for path in sorted(place.rglob("*")):
+        name = path.relative_to(place).as_posix()
+        student = _whose(layouts, name)
+        if student and path.is_file() and not path.is_symlink():
+            data = path.read_bytes() if path.stat().st_size <= megabytes << 20 else _too_large(name, megabytes)
+            changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+            yield HandIn(name, student, data, _stated_time(path.with_name("timestamp.txt")) or changed)
+    for folder in sorted(place.glob(f"*/{module.slug}")):
+        notebook = folder / f"{module.slug}.ipynb"
+        if folder.is_dir() and (notebook.is_symlink() or not notebook.is_file()):
+            yield HandIn(folder.relative_to(place).as_posix(), folder.parent.name, None, datetime.datetime.now(datetime.UTC))
+
+
+def _in_zip(layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[HandIn]:
+    with zipfile.ZipFile(place) as archive:
+        for entry in archive.infolist():
+            parts = [part for part in entry.filename.replace("\\", "/").split("/") if part]
+            link = (entry.external_attr >> 16) & 0o170000 == 0o120000
+            if entry.is_dir() or link or ".." in parts or "__MACOSX" in parts:
+                continue
+            candidates = ["/".join(parts), "/".join(parts[1:])]  # an archive may have one folder round everything
+            student = next((who for name in candidates if (who := _whose(layouts, name))), None)
+            if student:
+                with archive.open(entry) as file:
+                    data = file.read((megabytes << 20) + 1)
+                if len(data) > megabytes << 20:
+                    data = _too_large(entry.filename, megabytes)
+                yield HandIn(entry.filename, student, data, datetime.datetime(*entry.date_time, tzinfo=datetime.UTC))
+
+
+def _too_large(name: str, megabytes: int) -> bytes:
+    """What is taken in place of a file that is not read: grading gives its text as the reason."""
+    return f"{Path(name).name} is larger than {megabytes} MB".encode()
+
+
+def _stated_time(path: Path) -> datetime.datetime | None:
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > 100:
+        return None
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not TIMESTAMP.fullmatch(text):
+        return None
+    stated = datetime.datetime.fromisoformat(text.replace(" UTC", "+00:00"))
+    return stated if stated.tzinfo else stated.replace(tzinfo=datetime.UTC)
+
+
+def _take(course: Path, module: Module, hand_in: HandIn) -> str:
+    folder = course / "submitted" / hand_in.student / module.slug
+    notebook, timestamp = folder / f"{module.slug}.ipynb", folder / "timestamp.txt"
+    data, before = hand_in.data or b"", notebook.read_bytes() if notebook.is_file() else None
+    if before == data:
+        return "unchanged"
+    earlier = _stated_time(timestamp)
+    if before is not None and earlier and earlier > hand_in.time:
+        return "older than what is there"
+    if before is not None:
+        keep(notebook, course)
+    write_atomic(notebook, data)
+    write_atomic(timestamp, hand_in.time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC") + "\n")
+    if hand_in.data is None:
+        return f"no {module.slug}.ipynb in it: an empty one stands for it"
+    return "new" if before is None else "updated"
+
+
+def keep(path: Path, folder: Path) -> Path:
+    """Copy a file that is about to be replaced to `folder/backup/<now>/`, under the same path."""
+    now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
+    target = folder / "backup" / now / path.relative_to(folder)
+    write_atomic(target, path.read_bytes())
+    return target

@@ -1,0 +1,42 @@
+"""Commands for those who write the course."""
+
+from typing import Annotated
+
+import typer
+
+from tito import export as exporter
+from tito import places, syllabus
+from tito.commands import show
+
+
+def add_to(parent: typer.Typer) -> None:
+    parent.command()(export)
+    parent.command()(demo)
+
+
+def export(
+    modules: Annotated[list[str] | None, typer.Argument(help="Modules, as 03 or activations; all without any.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 and show the diff if out of step.")] = False,
+) -> None:
+    """Write tinytorch/core from modules/, through nbdev."""
+    chosen = [syllabus.module(text) for text in modules or []]
+    root = places.repository()
+    if not check:
+        for module, changed in exporter.export(root, chosen).items():
+            typer.echo(f"tinytorch/core/{module.name}.py  {'written' if changed else 'unchanged'}")
+        return
+    diffs = exporter.differences(root, chosen)
+    for diff in filter(None, diffs.values()):
+        typer.echo(diff)
+    stale = [f"tinytorch/core/{module.name}.py" for module, diff in diffs.items() if diff]
+    if stale:
+        typer.echo(f"tito: out of step with modules/: {', '.join(stale)}; run `tito export`", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{len(diffs)} package files are in step with modules/")
+
+
+def demo() -> None:
+    """See the whole course work: export, grade a class, and learn, on four modules in about two minutes."""
+    from tito.demo import Demo
+
+    Demo(places.repository(), show.step).run()

@@ -1,0 +1,134 @@
+"""Commands for those who teach: nbgrader's verbs, in nbgrader's order."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tito import places, source, syllabus
+from tito.commands import kit, show
+from tito.errors import TitoError
+
+app = typer.Typer(help="Generate, release, collect, grade, give feedback, export marks.", no_args_is_help=True)
+app.command()(kit.kit)
+
+ModuleName = Annotated[str, typer.Argument(metavar="NN", help="The module, as 03 or activations.")]
+Folder = Annotated[Path | None, typer.Option(help="nbgrader's folders, instead of course/ in the repository.")]
+FROM = "A folder of hand-ins, or the zip of a learning-management system; without it, nbgrader's exchange."
+PATTERN = "How names say whose file it is: a regular expression with (?P<student>...)."
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _course(folder: Path | None, sandboxed: bool = True):
+    from tito.course import Course
+
+    settings = {"CourseDirectory": {"root": str(folder.resolve())}} if folder else {}
+    if not sandboxed:
+        settings["Grade"] = {"sandbox": False}
+    return Course(places.repository(), settings)
+
+
+def _modules(names: list[str] | None) -> list[syllabus.Module]:
+    return [syllabus.module(name) for name in names or []]
+
+
+@app.command()
+def generate(
+    modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules, as 03 or activations.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every module that has a source.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Make the instructor's notebooks and the released ones, and enter them into the gradebook."""
+    if bool(modules) == everything:
+        raise TitoError("say which modules to generate, as `tito course generate 02 03`, or --all")
+    course = _course(folder)
+    chosen = _modules(modules) or list(source.paths(places.repository()))
+    for module in show.each(chosen, "generating"):
+        course.generate(module)
+        show.line(f"{course.folder / 'release' / module.slug / (module.slug + '.ipynb')}")
+
+
+@app.command()
+def release(
+    module: ModuleName,
+    to: Annotated[Path | None, typer.Option(help="A folder that learners can read; without it, nbgrader's exchange.")] = None,
+    folder: Folder = None,
+) -> None:
+    """Hand a module out."""
+    course, chosen = _course(folder), syllabus.module(module)
+    show.line(course.release(chosen, to) if to else course.release_to_exchange(chosen))
+
+
+@app.command()
+def collect(
+    module: ModuleName,
+    place: Annotated[Path | None, typer.Argument(metavar="[FROM]", help=FROM)] = None,
+    pattern: Annotated[str | None, typer.Option(help=PATTERN)] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in what was handed in. What an earlier hand-in held is kept in course/backup."""
+    course, chosen = _course(folder), syllabus.module(module)
+    if place is None:
+        show.line(course.collect_from_exchange(chosen))
+        return
+    collected = course.collect(chosen, place, pattern)
+    show.table(["student", "file", "result"], [[c.student, c.name, c.result] for c in collected], as_json)
+
+
+@app.command()
+def autograde(
+    module: ModuleName,
+    no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run what was handed in without protection.")] = False,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Grade every submission: rebuilt, executed in the sandbox, judged outside it."""
+    course, chosen = _course(folder, sandboxed=not no_sandbox), syllabus.module(module)
+    if no_sandbox:
+        show.warn("NO SANDBOX: what was handed in runs with your rights, on your files and your network")
+    total = len(course.submissions(chosen))
+    if not total:
+        raise TitoError(f"nobody has handed in {chosen}: run `tito course collect {chosen.id} FROM`", code=1)
+    outcomes = list(show.each(course.autograde(chosen), f"grading {chosen}", total, lambda outcome: outcome.student))
+    show.outcomes(outcomes, as_json)
+
+
+@app.command()
+def feedback(
+    module: ModuleName,
+    to: Annotated[Path | None, typer.Option(help="Also copy the pages to a folder that learners can read.")] = None,
+    exchange: Annotated[bool, typer.Option("--exchange", help="Also give them back through nbgrader's exchange.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Write a feedback page for every graded submission."""
+    course, chosen = _course(folder), syllabus.module(module)
+    for page in course.feedback(chosen).values():
+        show.line(page)
+    if to:
+        show.line(f"{len(course.return_feedback(chosen, to))} pages copied to {to}")
+    if exchange:
+        course.return_feedback_to_exchange(chosen)
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")] = Path("marks.csv"),
+    folder: Folder = None,
+) -> None:
+    """Write the gradebook's marks as CSV."""
+    _course(folder).export(to)
+    show.line(to)
+
+
+@app.command()
+def formgrader(folder: Folder = None) -> None:
+    """Open JupyterLab at nbgrader's formgrader, to read and grade what people wrote."""
+    course = _course(folder)
+    command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={course.repository}"]
+    command += ["--LabApp.default_url=/formgrader", f"--CourseDirectory.root={course.folder}"]
+    raise typer.Exit(subprocess.run(command, cwd=course.repository, check=False).returncode)
+
+

@@ -1,0 +1,129 @@
+"""How results look: tables and progress on a terminal, plain lines and JSON elsewhere."""
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False, markup=False, soft_wrap=True)
+err = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
+
+T = TypeVar("T")
+
+
+def line(text: Any) -> None:
+    if text is not None:
+        out.print(str(text))
+
+
+def warn(text: str) -> None:
+    err.print(f"tito: {text}", style="bold red")
+
+
+def step(text: str) -> None:
+    """A line of the demo: its headings and the commands it types stand out."""
+    out.print(text, style="dim" if text.startswith("   ") else "bold")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: bool = False, title: str | None = None) -> None:
+    """Rows under headings; as JSON, a list of objects."""
+    if as_json:
+        out.print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=str))
+        return
+    shown = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        shown.add_row(*[Text(str(value)) for value in row])
+    out.print(shown, soft_wrap=False)
+
+
+def each(
+    items: Iterable[T], doing: str, total: int | None = None, name: Callable[[T], str] = str
+) -> Iterator[T]:
+    """Go through the items with a progress bar on a terminal, and a line for each elsewhere, both on stderr."""
+    count = total if total is not None else len(items)  # type: ignore[arg-type]
+    if not err.is_terminal:
+        for place, item in enumerate(items, 1):
+            err.print(f"{doing}: {name(item)} ({place}/{count})")
+            yield item
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(doing, total=count)
+        for item in items:
+            yield item
+            progress.update(task, advance=1, description=f"{doing}: {name(item)}")
+
+
+def outcomes(graded: list, as_json: bool) -> None:
+    """What grading gave each submission, and the reason for every point that was lost."""
+    if as_json:
+        out.print(json.dumps([dataclasses.asdict(outcome) for outcome in graded], indent=1))
+        return
+    table(
+        ["student", "points", "of", "how it ended"],
+        [
+            [o.student, f"{o.verdict.points:g}", f"{sum(c.of for c in o.verdict.checks):g}", o.verdict.status]
+            for o in graded
+        ],
+    )
+    for outcome in graded:
+        lost = [check for check in outcome.verdict.checks if check.points < check.of]
+        reasons: dict[str, list[str]] = {}
+        for check in lost:
+            reasons.setdefault(check.reason, []).append(f"{check.id} -{check.of - check.points:g}")
+        if lost:
+            out.print(f"\n{outcome.student} lost {sum(c.of - c.points for c in lost):g}:")
+        for reason, checks in reasons.items():
+            out.print(f"  {', '.join(checks)}: {reason}")
+
+
+@contextlib.contextmanager
+def steps(doing: str, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A function to call with each step's name, place and total: a bar on a terminal, now and then a line elsewhere."""
+    last = [time.monotonic()]
+
+    def say(name: str, place: int, total: int) -> None:
+        if place in (1, total) or time.monotonic() > last[0] + 5:
+            last[0] = time.monotonic()
+            err.print(f"{doing}: {name} ({place}/{total})")
+
+    if quiet or not err.is_terminal:
+        yield (lambda name, place, total: None) if quiet else say
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(doing, total=None)
+        yield lambda name, place, total: progress.update(
+            task, completed=place - 1, total=total, description=f"{doing}: {name}"
+        )
+
+
+def json_of(value: Any) -> None:
+    out.print(json.dumps(value, indent=1, default=str))
+
+
+def report(found: Any, as_json: bool = False) -> None:
+    """The visible checks of a notebook: a table, and for each failure the message and the line."""
+    if as_json:
+        json_of({"passed": found.passed, "points": found.points, "of": found.of, **dataclasses.asdict(found)})
+        return
+    rows = [[c.id, f"{c.points:g} of {c.of:g}", "passed" if c.points == c.of else "FAILED"] for c in found.checks]
+    table(["check", "points", "result"], [*rows, ["", f"{found.points:g} of {found.of:g}", ""]])
+    for name, problem in found.problems.items():
+        out.print(f"\n{name}: {problem}", style="red")
+    for check in found.checks:
+        if check.reason:
+            out.print(f"\n{check.id}" + (f", line {check.line}:  {check.text}" if check.line else ""), style="bold")
+            out.print(f"  {check.reason}")
+        if check.hint:
+            out.print(f"  Hint: {check.hint}.")
+    out.print(f"\n{found.hidden_points:g} further points are graded by hidden checks, after handing in.")
+    if found.unanswered:
+        out.print(f"Not answered yet, and graded by a person: {', '.join(found.unanswered)}.")

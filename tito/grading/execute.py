@@ -1,0 +1,287 @@
+"""Running the cells of a notebook in a fresh kernel: the learner's check and the instructor's grading both use this.
+
+Nothing that comes back is trusted to be more than text: outputs are rebuilt field by field, and capped.
+"""
+
+import queue
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zmq
+from jupyter_client import KernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from tito import source
+from tito.errors import TitoError
+from tito.grading import sandbox
+from tito.grading.answers import MAX_BYTES, MIME
+from tito.syllabus import MODULES, Module
+
+START_SECONDS = 60
+GRACE_SECONDS = 3
+KEPT_TYPES = ("text/plain", "text/html", "image/png")
+
+
+@dataclass
+class Ran:
+    """What one cell did: its outputs, the error it ended with (name and message), the answers it handed in."""
+
+    outputs: list[NotebookNode] = field(default_factory=list)
+    error: tuple[str, str] | None = None
+    answers: list[str] = field(default_factory=list)
+    timed_out: bool = False
+
+
+@dataclass
+class Execution:
+    """What a notebook did: each cell by its id, how it ended if not well, and whether failing still worked at the end."""
+
+    cells: dict[str, Ran] = field(default_factory=dict)
+    ended: str | None = None  # why the kernel did not live to the end
+    ended_in: str | None = None  # the cell that it did not survive
+    canaries_failed: bool = True  # checks that must fail did
+
+
+class Died(Exception):
+    """The kernel is gone; the message says why."""
+
+
+def execute(
+    notebook: NotebookNode,
+    module: Module,
+    package: Path,
+    limits: dict[str, int],
+    sandboxed: bool,
+    on_cell: Callable[[str], None] = lambda name: None,
+) -> Execution:
+    """Run what a grade depends on, against the modules before `module` of `package`, a folder `tinytorch`."""
+    result = Execution()
+    cells = source.in_grading_order(notebook)
+    deadline = time.monotonic() + limits["total_seconds"]
+    with _kernel(package, module, limits, sandboxed) as kernel:
+        for cell in cells:
+            on_cell(cell.id)
+            ran = result.cells[cell.id] = Ran()
+            try:
+                kernel.run(cell.source, ran, deadline)
+            except Died as death:
+                result.ended, result.ended_in = str(death), cell.id
+                break
+        else:
+            result.canaries_failed = _canaries_fail(kernel)
+    return result
+
+
+def lay_out(folder: Path, package: Path, module: Module) -> None:
+    """Make `folder` a workspace with the prefix of `module`: its `tinytorch` has the modules before it and no other."""
+    unwanted = {f"{later.name}.py" for later in MODULES[module.number :]}
+
+    def ignore(directory: str, names: list[str]) -> set[str]:
+        later = unwanted if Path(directory).name == "core" else set()
+        return {name for name in names if name in later or name == "__pycache__"}
+
+    shutil.copytree(package, folder / "tinytorch", ignore=ignore)
+    (folder / "modules").mkdir()
+
+
+@contextmanager
+def _kernel(package: Path, module: Module, limits: dict[str, int], sandboxed: bool) -> Iterator["_Kernel"]:
+    with sandbox.scratch() as folder:
+        sockets = folder / "k"
+        lay_out(folder, package, module)
+        sockets.mkdir()
+        manager = _manager(folder, sockets, limits, sandboxed)
+        kernel = None
+        try:
+            nowhere = subprocess.DEVNULL
+            manager.start_kernel(cwd=str(folder / "modules"), stdout=nowhere, stderr=nowhere)
+            kernel = _Kernel(manager, limits)
+            yield kernel
+        finally:
+            if kernel:
+                kernel.client.stop_channels()
+            if manager.has_kernel:
+                manager.shutdown_kernel(now=True)
+            manager.context.destroy(linger=0)
+
+
+def _manager(folder: Path, sockets: Path, limits: dict[str, int], sandboxed: bool) -> KernelManager:
+    if not sandboxed:
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"]
+        spec = KernelSpec(argv=command, language="python", display_name="tito")
+        manager = KernelManager(connection_file=str(sockets / "kernel.json"), context=_context())
+    else:
+        config = {"folder": str(sockets), "workspace": str(folder), "limits": limits}
+        spec = KernelSpec(
+            argv=sandbox.kernel_command(sockets, limits),
+            language="python",
+            display_name="tito in a sandbox",
+            interrupt_mode="message",
+            metadata={"kernel_provisioner": {"provisioner_name": "tito-sandbox", "config": config}},
+        )
+        manager = KernelManager(
+            transport="ipc", ip=str(sockets / "s"), connection_file=str(sockets / "kernel.json"), context=_context()
+        )
+    manager._kernel_spec = spec
+    return manager
+
+
+def _context() -> zmq.Context:
+    """Sockets that take no message larger than 16 MB, and keep few waiting: what is not read yet fills our memory."""
+    context = zmq.Context()
+    context.setsockopt(zmq.MAXMSGSIZE, 16 << 20)
+    context.setsockopt(zmq.RCVHWM, 16)
+    return context
+
+
+class _Kernel:
+    """A running kernel and the client that talks to it."""
+
+    def __init__(self, manager: KernelManager, limits: dict[str, int]):
+        self.manager, self.limits = manager, limits
+        self.client = manager.blocking_client()
+        self.client.start_channels()
+        try:
+            self.client.wait_for_ready(timeout=START_SECONDS)
+        except RuntimeError as error:
+            raise TitoError(f"a kernel to run notebooks in does not start here: {error}", code=1) from None
+
+    def run(self, code: str, ran: Ran, deadline: float) -> None:
+        """Run a cell into `ran`; Died if the kernel does not survive it, or has to be killed."""
+        now = time.monotonic()
+        limit = min(now + self.limits["cell_seconds"], deadline)
+        request = self.client.execute(code, store_history=False, allow_stdin=False, stop_on_error=False)
+        size = messages = 0
+        while True:
+            message = self._next(min(limit, time.monotonic() + 0.5))
+            if time.monotonic() >= limit:
+                if ran.timed_out:
+                    self._kill("timed out, and did not stop when interrupted")
+                if limit >= deadline:
+                    self._kill("timed out: all the time that a notebook may take was used up")
+                ran.timed_out, limit = True, time.monotonic() + GRACE_SECONDS
+                self.manager.interrupt_kernel()
+            if message is None:
+                if not self.manager.is_alive():
+                    raise Died(self._cause())
+                continue
+            messages += 1
+            if messages > self.limits["messages"]:
+                self._kill("too many messages")
+            parent, kind, content = message
+            if parent != request:
+                continue
+            if kind == "status" and content.get("execution_state") == "idle":
+                break
+            size = _collect(kind, content, ran, size, self.limits["output_kb"] << 10)
+        self._check_reply(request, ran)
+
+    def _next(self, until: float) -> tuple[Any, str, dict] | None:
+        """The next message on iopub, None if there is none by then. One that cannot be read is the kernel's death."""
+        try:
+            return _parts(self.client.get_iopub_msg(timeout=max(0.0, until - time.monotonic())))
+        except queue.Empty:
+            return None
+        except Exception as error:  # untrusted bytes: whatever the parser makes of them
+            self._kill(f"sent a message that cannot be read ({type(error).__name__})")
+
+    def _check_reply(self, request: str, ran: Ran) -> None:
+        """The reply's status must agree with the outputs: an error that was shown nowhere is still one."""
+        until = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < until:
+            try:
+                parent, _, content = _parts(self.client.get_shell_msg(timeout=0.5))
+            except queue.Empty:
+                continue
+            except Exception as error:
+                self._kill(f"sent a reply that cannot be read ({type(error).__name__})")
+            if parent == request:
+                if content.get("status") != "ok" and ran.error is None:
+                    ran.error = (_text(content.get("ename"), 100) or "Error", _text(content.get("evalue"), 2000))
+                return
+        if not self.manager.is_alive():
+            raise Died(self._cause())
+        self._kill("did not answer a request")
+
+    def _kill(self, why: str) -> None:
+        self.manager.shutdown_kernel(now=True)
+        raise Died(why)
+
+    def _cause(self) -> str:
+        time.sleep(0.3)  # the watcher may be about to say why
+        return getattr(self.manager.provisioner, "killed_for", None) or "its process ended"
+
+
+def _parts(message: dict) -> tuple[Any, str, dict]:
+    """Which request a message answers, its kind and its content; an exception if it is not made as messages are."""
+    parent, content = message["parent_header"], message["content"]
+    if not isinstance(parent, dict) or not isinstance(content, dict):
+        raise TypeError("not a dict")
+    return parent.get("msg_id"), str(message["msg_type"]), content
+
+
+def _collect(kind: str, content: dict, ran: Ran, size: int, cap: int) -> int:
+    """Keep one message of a cell in `ran`; returns the bytes kept so far."""
+    if kind == "error" and ran.error is None:
+        name, message = _text(content.get("ename"), 100) or "Error", _text(content.get("evalue"), 4000)
+        lines = content.get("traceback")
+        lines = [_text(line, cap // 100) for line in lines[:100]] if isinstance(lines, list) else []
+        ran.error = (name, message)
+        ran.outputs.append(new_output("error", ename=name, evalue=message, traceback=lines))
+    elif kind == "stream":
+        text = _text(content.get("text"), max(0, cap - size))
+        size += len(text)
+        name = "stderr" if content.get("name") == "stderr" else "stdout"
+        last = ran.outputs[-1] if ran.outputs else None
+        if last is not None and last.output_type == "stream" and last.name == name:
+            last.text += text
+        elif text:
+            ran.outputs.append(new_output("stream", name=name, text=text))
+    elif kind in ("display_data", "execute_result") and isinstance(content.get("data"), dict):
+        data = content["data"]
+        if MIME in data:
+            room = 16 * MAX_BYTES - sum(map(len, ran.answers))
+            ran.answers.append(_text(data[MIME], max(0, min(room, MAX_BYTES + 1))))
+            return size
+        kept = {mime: data[mime] for mime in KEPT_TYPES if isinstance(data.get(mime), str)}
+        weight = sum(map(len, kept.values()))
+        if kept and size + weight <= 4 * cap:
+            size += weight
+            ran.outputs.append(new_output("display_data", data=kept))
+    return size
+
+
+def _text(value: Any, most: int) -> str:
+    return value[:most] if isinstance(value, str) else ""
+
+
+# A kernel in which these do not fail has been taught not to fail: what its checks said is worth nothing.
+CANARIES: tuple[tuple[str, str, str], ...] = (
+    ("AssertionError", 'assert 1 + 1 == 3, "{nonce}"', "{nonce}"),
+    ("AssertionError", 'import numpy as np\nnp.testing.assert_array_equal([1.0], [2.0], err_msg="{nonce}")', "{nonce}"),
+    ("AssertionError", 'import numpy as np\nnp.testing.assert_allclose([1.0], [2.0], err_msg="{nonce}")', "{nonce}"),
+    ("RuntimeError", 'raise RuntimeError("{nonce}")', "{nonce}"),
+)
+
+
+def _canaries_fail(kernel: _Kernel) -> bool:
+    for name, code, message in CANARIES:
+        nonce, ran = secrets.token_hex(8), Ran()
+        try:
+            kernel.run(code.format(nonce=nonce), ran, time.monotonic() + 10)
+        except Died:
+            return False
+        if ran.error is None or ran.error[0] != name or message.format(nonce=nonce) not in ran.error[1]:
+            return False
+    return True
+

@@ -1,0 +1,169 @@
+"""From what a notebook did to points, each with the reason for what was lost. This runs outside the sandbox."""
+
+import builtins
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+
+from tito import source
+from tito.grading.answers import Answer, BadAnswer, mismatch
+from tito.grading.execute import Execution, Ran
+
+UNSOLVED = "not solved yet"
+
+
+@dataclass
+class Check:
+    """One graded cell: what it earned of what it is worth, and why not more."""
+
+    id: str
+    points: float
+    of: float
+    reason: str = ""
+    line: int = 0  # of the check's own text, where it failed
+
+
+@dataclass
+class Verdict:
+    """How a submission ended, and each of its checks."""
+
+    status: str
+    checks: list[Check]
+    tampered: bool = False
+
+    @property
+    def points(self) -> float:
+        return sum(check.points for check in self.checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "Verdict":
+        return cls(fields["status"], [Check(**check) for check in fields["checks"]], fields["tampered"])
+
+
+def judge(
+    notebook: NotebookNode, problems: dict[str, str], execution: Execution, expected: dict[str, list[Answer]]
+) -> Verdict:
+    """Points for every check of a rebuilt notebook. `expected` holds the reference's answers by grade_id."""
+    checks, tampered = [], not execution.canaries_failed
+    at_fault: list[str] = []
+    previous_was_check = False
+    for cell in notebook.cells:
+        if source.is_solution(cell) and cell.cell_type == "code":
+            at_fault = [] if previous_was_check else at_fault
+            previous_was_check = False
+            at_fault += [problems[cell.id]] if cell.id in problems else []
+        if not source.is_check(cell):
+            continue
+        previous_was_check = True
+        of, ran = source.points(cell), execution.cells.get(cell.id)
+        if source.is_hidden(cell):
+            points, reason, forged = _hidden(of, ran, expected.get(cell.id, []))
+            tampered |= forged
+            line = 0
+        else:
+            points, reason, line = _visible(cell, of, ran)
+        if points < of and at_fault:
+            reason = f"{at_fault[0]} ({reason})" if ran and not ran.error else at_fault[0]
+        if ran is None:
+            reason = f"it was not run: {execution.ended} in cell {execution.ended_in}"
+        elif execution.ended_in == cell.id:
+            points, reason = 0.0, f"{execution.ended} in this cell"
+        checks.append(Check(cell.id, round(points, 2), of, reason, line))
+    return _withheld(checks) if tampered else Verdict(_status(problems, execution), checks)
+
+
+def nothing(notebook: NotebookNode, reason: str) -> Verdict:
+    """The verdict on a submission that cannot be run at all."""
+    checks = [Check(cell.id, 0.0, source.points(cell), reason) for cell in notebook.cells if source.is_check(cell)]
+    return Verdict(reason, checks)
+
+
+def _withheld(checks: list[Check]) -> Verdict:
+    status = "tampered: its checks were made unable to fail, so its automatic points are withheld until a person looks"
+    return Verdict(status, [Check(c.id, 0.0, c.of, "withheld: tampered") for c in checks], tampered=True)
+
+
+def _status(problems: dict[str, str], execution: Execution) -> str:
+    if execution.ended:
+        return f"{execution.ended} in cell {execution.ended_in}"
+    slow = [name for name, ran in execution.cells.items() if ran.timed_out]
+    if slow:
+        return f"timed out in cell {', '.join(slow[:3])}" + (" and others" if len(slow) > 3 else "")
+    for name, problem in problems.items():
+        return f"{problem} in cell {name}" if problem.startswith("syntax error") else problem
+    return "graded"
+
+
+def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str, int]:
+    if ran is None or ran.timed_out:
+        return 0.0, "timed out", 0
+    if ran.error is None:
+        return of, "", 0
+    name, message = ran.error
+    return 0.0, describe(name, message), _line(ran, cell)
+
+
+def describe(name: str, message: str) -> str:
+    """An error as one line: an assertion's message speaks for itself."""
+    name, said = (" ".join("".join(c if c.isprintable() else " " for c in text).split()) for text in (name, message))
+    if name == "AssertionError":
+        return _shortened(said or "an assertion without a message failed")
+    if name == "NotImplementedError" and not said:
+        return UNSOLVED
+    return _shortened(f"{name}: {said}" if said else name)
+
+
+def _shortened(text: str, most: int = 300) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _line(ran: Ran, cell: NotebookNode) -> int:
+    """The line of the check's own text at which its error arose: the first frame of the traceback is the cell's."""
+    for output in ran.outputs:
+        if output.output_type == "error":
+            for entry in output.traceback:
+                plain = re.sub(r"\x1b\[[0-9;]*m", "", entry)
+                arrow = re.search(r"^-+> (\d+) ", plain, re.MULTILINE)
+                if arrow:
+                    return min(int(arrow[1]), cell.source.count("\n") + 1)
+    return 0
+
+
+def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, str, bool]:
+    """Points answer by answer, the reason for the first that is wrong, and whether there are more than were asked for."""
+    if ran is None:
+        return 0.0, "", False
+    if len(ran.answers) > len(expected):
+        return 0.0, "", True
+    right, reasons = 0, []
+    for place, wanted in enumerate(expected):
+        what = f"answer {place + 1} of {len(expected)}" + (f" ({wanted.about})" if wanted.about else "")
+        if place >= len(ran.answers):
+            why = _why_none(ran)
+            reasons.append(why if why == UNSOLVED else f"{what} was not given: {why}")
+            break
+        try:
+            wrong = mismatch(Answer.read(ran.answers[place]), wanted)
+        except BadAnswer as error:
+            wrong = f"cannot be read: {error}"
+        if wrong:
+            reasons.append(f"{what} {wrong}")
+        else:
+            right += 1
+    return of * right / len(expected), "; ".join(reasons[:2]) + (" and more" if len(reasons) > 2 else ""), False
+
+
+def _why_none(ran: Ran) -> str:
+    """Why a hidden check broke off. Only the name of a built-in exception: its message could carry the check away."""
+    if ran.timed_out:
+        return "timed out"
+    name = ran.error[0] if ran.error else ""
+    if name == "NotImplementedError":
+        return UNSOLVED
+    known = isinstance(getattr(builtins, name, None), type)
+    return f"{name} was raised" if known else "an exception was raised"

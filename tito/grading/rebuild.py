@@ -1,0 +1,148 @@
+"""The notebook that is graded: the pristine one, with the text of the submission's solution cells, by grade_id.
+
+Of what was handed in nothing else survives: not its metadata, its checks, its other cells or files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tito import source
+from tito.errors import TitoError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+MOST_TEXT = 200_000  # characters in one cell
+
+
+class Unreadable(TitoError):
+    """A submission that is no notebook. The message is the reason that its author is given."""
+
+
+@dataclass
+class Rebuilt:
+    """The notebook to run, what is wrong with the submission's cells, by grade_id, or why there is nothing to run."""
+
+    notebook: NotebookNode
+    problems: dict[str, str] = field(default_factory=dict)
+    unreadable: str | None = None
+
+
+def read_submission(path: Path, megabytes: int = 20) -> list[dict[str, Any]]:
+    """The cells of a notebook that somebody handed in, as plain dicts; Unreadable says why there are none."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise Unreadable(f"{path.name} is no file of its own but a link, a folder or a device", code=1)
+    try:
+        if path.stat().st_size > megabytes << 20:
+            raise Unreadable(f"{path.name} is larger than {megabytes} MB: clear its outputs and hand it in again", code=1)
+        text = path.read_bytes().decode("utf-8")
+        if not text.strip():
+            raise Unreadable(f"no {path.name} was handed in: the file is empty", code=1)
+        notebook = json.loads(text)
+    except OSError as error:
+        raise Unreadable(f"{path.name} cannot be opened: {error.strerror}", code=1) from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path.name} is not a notebook: it is not text", code=1) from None
+    except (ValueError, RecursionError) as error:
+        what = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "too deep or too large"
+        raise Unreadable(f"{path.name} is not a notebook: its JSON cannot be read ({what})", code=1) from None
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
+        raise Unreadable(f"{path.name} is not a notebook of format 4: open it in JupyterLab and save it", code=1)
+    cells = notebook.get("cells")
+    if not isinstance(cells, list) or not cells:
+        raise Unreadable(f"{path.name} has no cells", code=1)
+    return [cell for cell in cells if isinstance(cell, dict)]
+
+
+def rebuild_file(pristine: NotebookNode, path: Path, megabytes: int = 20) -> Rebuilt:
+    """What to grade of the file at `path`; one that is no notebook is a blank one that says so."""
+    try:
+        return rebuild(pristine, read_submission(path, megabytes))
+    except Unreadable as reason:
+        return Rebuilt(pristine, unreadable=str(reason))
+
+
+def rebuild(pristine: NotebookNode, submitted: list[dict[str, Any]]) -> Rebuilt:
+    """Put the submitted solutions into a copy of the pristine release; a cell that cannot be used stays unsolved."""
+    from nbformat import NotebookNode
+
+    notebook = NotebookNode({**pristine, "cells": [NotebookNode(cell) for cell in pristine.cells]})
+    rebuilt = Rebuilt(notebook)
+    texts = _texts(submitted)
+    for cell in filter(source.is_solution, notebook.cells):
+        found = texts.get(cell.id, [])
+        text, problem = _choose(cell, found)
+        if text is not None and cell.cell_type == "code":
+            text = restore_directives(text, cell.source)
+            problem = _does_not_compile(text)
+        if text is not None:
+            cell.source = text
+        if problem:
+            rebuilt.problems[cell.id] = problem
+    return rebuilt
+
+
+def _texts(submitted: list[dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+    """Cell type and text of each submitted cell that has a grade_id; what is misshapen is no cell."""
+    texts: dict[str, list[tuple[str, str]]] = {}
+    for cell in submitted:
+        metadata = cell.get("metadata")
+        ours = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+        name = ours.get("grade_id") if isinstance(ours, dict) else None
+        text = cell.get("source")
+        if isinstance(text, list) and all(isinstance(line, str) for line in text):
+            text = "".join(text)
+        if isinstance(name, str) and isinstance(text, str):
+            texts.setdefault(name, []).append((str(cell.get("cell_type")), text.encode(errors="replace").decode()))
+    return texts
+
+
+def _choose(cell: NotebookNode, found: list[tuple[str, str]]) -> tuple[str | None, str | None]:
+    """The text to use for a solution cell, or why there is none."""
+    if not found:
+        return None, f"cell {cell.id} is missing: `tito reset` brings it back"
+    if len(set(found)) > 1:
+        return None, f"cell {cell.id} stands {len(found)} times, with different text: keep one"
+    (kind, text) = found[0]
+    if kind != cell.cell_type:
+        return None, f"cell {cell.id} was turned into a {kind} cell: it must be a {cell.cell_type} cell"
+    if len(text) > MOST_TEXT:
+        return None, f"cell {cell.id} is longer than {MOST_TEXT} characters"
+    return text, None
+
+
+def restore_directives(text: str, pristine: str) -> str:
+    """Lead a submitted cell by the pristine cell's `#|` lines, wherever the submission put them or left them out."""
+    kept = [line for line in text.split("\n") if not re.match(r"\s*#\s*\|", line)]
+    leading = pristine.splitlines()[: len(source.directives(pristine))]
+    return "\n".join([*leading, *kept])
+
+
+def _does_not_compile(text: str) -> str | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        return f"syntax error{where}: {getattr(error, 'msg', error)}"
+    return None
+
+
+def extra_names(submitted: list[dict[str, Any]], pristine: NotebookNode) -> Counter:
+    """Names that the submission's own additional cells define: none of them exists when it is graded."""
+    known = {cell.source for cell in pristine.cells}
+    names: Counter = Counter()
+    for cell in submitted:
+        text = cell.get("source")
+        text = "".join(text) if isinstance(text, list) else text
+        if cell.get("cell_type") == "code" and isinstance(text, str) and text not in known:
+            names.update(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", text, re.MULTILINE))
+    return Counter({name: n for pair, n in names.items() for name in pair if name})

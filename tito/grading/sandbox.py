@@ -1,0 +1,297 @@
+"""Where submitted code runs: a Jupyter kernel inside bubblewrap.
+
+It has no network. It sees the Python environment, the modules before its own, and nothing else of the course; it writes
+to two small folders in memory. It is reached over Unix sockets in a folder that only this user can open.
+"""
+
+import itertools
+import json
+import os
+import secrets
+import shutil
+import site
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jupyter_client.provisioning import LocalProvisioner
+from traitlets import Dict, Unicode
+
+import tito
+from tito.errors import TitoError
+from tito.grading import seccomp
+
+INSIDE = Path("/course")  # what the workspace is called inside
+
+# Limits are set inside, before the kernel starts, and hard: what runs there cannot raise them.
+LAUNCH = """
+import json, resource, sys
+limits = json.loads(sys.argv[1])
+for name, value in limits.items():
+    resource.setrlimit(getattr(resource, name), (value, value))
+sys.argv = ["ipykernel_launcher", "-f", sys.argv[2], "--HistoryManager.enabled=False"]
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+
+
+def missing() -> str | None:
+    """Why the sandbox cannot be used here, with what to do about it; None if it can."""
+    if not sys.platform.startswith("linux"):
+        return "the sandbox needs Linux: grade on a Linux machine or in a Linux virtual machine"
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed: install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
+    return _refused()
+
+
+@cache
+def _refused() -> str | None:
+    trial = subprocess.run(
+        ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
+    )
+    if trial.returncode == 0:
+        return None
+    said = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return f"bubblewrap is installed but may not make namespaces here ({said}): allow unprivileged user namespaces"
+
+
+def require() -> None:
+    problem = missing()
+    if problem:
+        raise TitoError(f"{problem}; or grade without protection by saying --no-sandbox")
+
+
+class SandboxProvisioner(LocalProvisioner):
+    """Launches the kernel of a kernel specification in bubblewrap, and kills it when it uses too much."""
+
+    folder = Unicode(help="Bound at the same path: the connection file and the sockets.").tag(config=True)
+    workspace = Unicode(help="Holds the prefix, `tinytorch`.").tag(config=True)
+    limits = Dict(help="Limits.as_dict()").tag(config=True)
+
+    killed_for: str | None = None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        require()
+        kwargs = await super().pre_launch(**kwargs)
+        kwargs["cmd"] = [*bubblewrap(Path(self.folder), Path(self.workspace), self.limits), *kwargs["cmd"]]
+        kwargs["env"] = environment()
+        kwargs["cwd"] = self.folder
+        return kwargs
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any):
+        with _filter() as (options, descriptors):
+            info = await super().launch_kernel([cmd[0], *options, *cmd[1:]], pass_fds=descriptors, **kwargs)
+        threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
+        return info
+
+    def _watch(self, process: subprocess.Popen) -> None:
+        """What rlimits cannot bound: all processes together, and the one folder on disk that is writable."""
+        while process.poll() is None:
+            problem = self._excess(process.pid)
+            if problem:
+                self.killed_for = problem
+                process.kill()
+                return
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+
+    def _excess(self, pid: int) -> str | None:
+        threads = memory = 0
+        for child in _descendants(pid):
+            try:
+                threads += child.num_threads()
+                memory += child.memory_info().rss
+            except psutil.Error:  # it has just ended
+                continue
+        if threads > self.limits["processes"]:
+            return "too many processes"
+        if memory > self.limits["memory_mb"] << 20:
+            return "out of memory"
+        if _overfull(Path(self.folder), self.limits["file_mb"] << 20):
+            return "it wrote where only the kernel's sockets belong"
+        return None
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _overfull(folder: Path, most: int) -> bool:
+    """Does the folder of the connection file and five sockets hold more than these, or too much?"""
+    with os.scandir(folder) as found:
+        entries = list(itertools.islice(found, 17))
+    try:
+        size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
+        return len(entries) > 16 or size > most or any(entry.is_dir(follow_symlinks=False) for entry in entries)
+    except OSError:
+        return False
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A new folder of this user's own, and afterwards nothing of it, whatever was done to it meanwhile."""
+    folder = Path(tempfile.mkdtemp(prefix="tito-"))
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _remove(top: Path) -> None:
+    """Remove a folder however deep it is: each folder found is first moved to the top, so that no path grows long."""
+    pending = [top]
+    while pending:
+        folder = pending.pop()
+        os.chmod(folder, 0o700)
+        with os.scandir(folder) as found:
+            for entry in list(found):
+                if entry.is_dir(follow_symlinks=False):
+                    moved = top.with_name(f"{top.name}-{secrets.token_hex(8)}")
+                    os.rename(entry.path, moved)
+                    pending.append(moved)
+                else:
+                    os.unlink(entry.path)
+        os.rmdir(folder)
+
+
+@contextmanager
+def _filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """bwrap's option for the filter of system calls, and the descriptor that it reads the filter from."""
+    program = seccomp.program()
+    if program is None:
+        yield [], ()
+        return
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, program)
+        os.close(writing)
+        yield ["--seccomp", str(reading)], (reading,)
+    finally:
+        os.close(reading)
+
+
+def kernel_command(folder: Path, limits: dict[str, int]) -> list[str]:
+    """The command inside: set the limits, then be a kernel."""
+    megabyte = 1 << 20
+    hard = {
+        "RLIMIT_AS": limits["memory_mb"] * megabyte,
+        "RLIMIT_CPU": limits["cpu_seconds"],
+        "RLIMIT_FSIZE": limits["file_mb"] * megabyte,
+        "RLIMIT_NPROC": limits["processes"],
+        "RLIMIT_NOFILE": 256,
+        "RLIMIT_CORE": 0,
+    }
+    return [sys.executable, "-c", LAUNCH, json.dumps(hard), "{connection_file}"]
+
+
+def environment() -> dict[str, str]:
+    """All that the kernel is told of this machine."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(INSIDE / "lib"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "2",
+        "OPENBLAS_NUM_THREADS": "2",
+        "MKL_NUM_THREADS": "2",
+        "MPLCONFIGDIR": "/tmp/matplotlib",
+    }
+
+
+def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[str]:
+    """bwrap and its options: first what is seen, then what is masked in it, then what can be written."""
+    seen = _python_environment()
+    command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    command += ["--setenv", "JPY_PARENT_PID", "0"]  # jupyter_client sets it to a pid that means nothing inside
+    command += ["--uid", "65534", "--gid", "65534", "--hostname", "sandbox"]
+    small = ["--size", str(limits["file_mb"] << 20), "--tmpfs"]
+    command += [*small, "/tmp"]
+    for path in seen:
+        command += ["--ro-bind", str(path), str(path)]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        command += _as_on_this_machine(Path("/", name))
+    for path in ("/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"):
+        command += ["--ro-bind-try", path, path]
+    command += _masks(seen)
+    command += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", *small, "/dev/shm", *small, str(INSIDE / "modules")]
+    fonts = font_list()
+    if fonts:
+        command += ["--ro-bind", str(fonts), f"/tmp/matplotlib/{fonts.name}"]
+    command += ["--ro-bind", str(workspace / "tinytorch"), str(INSIDE / "tinytorch")]
+    command += ["--ro-bind", str(Path(tito.__file__).parent), str(INSIDE / "lib" / "tito")]
+    command += ["--bind", str(folder), str(folder)]
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(INSIDE / "modules"), "--"]
+    return command
+
+
+def _as_on_this_machine(path: Path) -> list[str]:
+    if path.is_symlink():
+        return ["--symlink", os.readlink(path), str(path)]
+    return ["--ro-bind", str(path), str(path)] if path.is_dir() else []
+
+
+@cache
+def _python_environment() -> tuple[Path, ...]:
+    """The folders that running Python needs, outermost first."""
+    folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages(), "/usr"]
+    if site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
+    executable = Path(sys.executable)
+    while executable.is_symlink():
+        folders.append(executable.parent)
+        executable = executable.parent / os.readlink(executable)
+    folders.append(executable.resolve().parent.parent)
+    found = sorted({Path(folder).absolute() for folder in folders if Path(folder).is_dir()})
+    course = _course()
+    if course and any(course.is_relative_to(path) and not path.is_relative_to("/usr") for path in found):
+        raise TitoError(f"the Python environment {sys.prefix} contains the course {course}: put it elsewhere, as in .venv")
+    return tuple(found)
+
+
+def _course() -> Path | None:
+    """The repository that this tool runs from, if it does."""
+    root = Path(tito.__file__).resolve().parent.parent
+    return root if (root / "modules").is_dir() else None
+
+
+def _masks(seen: tuple[Path, ...]) -> list[str]:
+    """Hide every copy of the course that lies in what is seen: installed packages, and a repository below /usr."""
+    copies = {Path(folder, "tinytorch") for folder in (*sys.path, *site.getsitepackages())}
+    for path in seen:  # also of the Python that a virtual environment was made from
+        copies.update(path.glob("lib*/python3*/*-packages/tinytorch"))
+        copies.update(path.glob("local/lib*/python3*/*-packages/tinytorch"))
+    course = _course()
+    copies.update([course] if course else [])
+    masks = []
+    for copy in sorted(copies):
+        if copy.is_dir() and any(copy.is_relative_to(path) for path in seen):
+            masks += ["--tmpfs", str(copy)]
+            for path in seen:
+                if path.is_relative_to(copy):
+                    masks += ["--ro-bind", str(path), str(path)]
+            masks += ["--remount-ro", str(copy)]
+    return masks
+
+
+@cache
+def font_list() -> Path | None:
+    """Matplotlib's list of fonts on this machine, made once: making it in every sandbox would take seconds."""
+    from matplotlib import font_manager, get_cachedir
+
+    font_manager._load_fontmanager()
+    lists = sorted(Path(get_cachedir()).glob("fontlist-v*.json"))
+    return lists[-1] if lists else None

@@ -1,0 +1,96 @@
+"""Where things lie in a workspace, and what its workspace.toml says."""
+
+import datetime
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tito.errors import TitoError
+from tito.syllabus import MODULES, Module
+
+SETTINGS = "workspace.toml"
+STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes the name of a folder
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A learner's folder: the notebooks they write in, the released ones kept beside, and their own package."""
+
+    root: Path
+
+    def notebook(self, module: Module) -> Path:
+        return self.root / "modules" / f"{module.slug}.ipynb"
+
+    def pristine(self, module: Module) -> Path:
+        """The notebook as it was released: what `check`, `reset` and `status` go by."""
+        return self.root / ".tito" / "release" / f"{module.slug}.ipynb"
+
+    @property
+    def package(self) -> Path:
+        return self.root / "tinytorch"
+
+    def exported(self, module: Module) -> Path:
+        return self.package / "core" / f"{module.name}.py"
+
+    def released(self) -> list[Module]:
+        return [module for module in MODULES if self.pristine(module).is_file()]
+
+    def must_have(self, module: Module) -> None:
+        if not self.pristine(module).is_file():
+            raise TitoError(f"{module} is not in this release: `tito status` lists the modules that are")
+
+    # -- workspace.toml ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        path = self.root / SETTINGS
+        try:
+            settings = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise TitoError(f"{SETTINGS} cannot be read: {error}") from None
+        for key, value in settings.items():
+            if not isinstance(value, str):
+                raise TitoError(f'{SETTINGS}: {key} must be a text in quotes, as {key} = "..."')
+        return settings
+
+    @property
+    def student(self) -> str | None:
+        name = self.settings.get("student")
+        return valid_student(name) if name else None
+
+    def must_have_student(self) -> str:
+        if not self.student:
+            raise TitoError(f'who are you? Write student = "your-id" into {self.root / SETTINGS}')
+        return self.student
+
+    @property
+    def class_folder(self) -> Path | None:
+        folder = self.settings.get("class_folder")
+        return self.root / Path(folder).expanduser() if folder else None
+
+    @property
+    def exchange(self) -> tuple[Path, str] | None:
+        """nbgrader's exchange and the course's name in it."""
+        folder, course = self.settings.get("exchange"), self.settings.get("course_id")
+        if bool(folder) != bool(course):
+            raise TitoError(f"{SETTINGS}: nbgrader's exchange needs both exchange and course_id")
+        return (self.root / Path(folder).expanduser(), course) if folder else None
+
+
+def valid_student(name: str) -> str:
+    if not STUDENT.fullmatch(name):
+        raise TitoError(f"{name!r} cannot be a student's id: letters, digits and . _ - @, and no dot in front")
+    return name
+
+
+def now() -> str:
+    """This moment, as a part of a file's name."""
+    return datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
+
+
+def dated(path: Path) -> Path:
+    """A name beside `path` that carries the date, for what stood there until now."""
+    return path.with_name(f"{path.stem}.{now()}{path.suffix}")

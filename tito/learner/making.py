@@ -1,0 +1,117 @@
+"""Making a workspace: the released notebooks, and a `tinytorch` in which no module is built yet."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from string import Template
+
+import tito
+from tito import places, source, workspace
+from tito.errors import TitoError, write_atomic
+from tito.learner.layout import SETTINGS, Workspace, valid_student
+from tito.syllabus import Module
+
+TEMPLATES = Path(tito.__file__).parent / "templates"
+HANDWRITTEN = ("__init__.py", "core/__init__.py", "datasets/*")  # of tinytorch: all that is not built by a module
+TAKEN = ("course", "modules", "tinytorch", "tito", "book", "tests", "binder")
+IMPORTS = (
+    "The second cell of every notebook, `use_prefix(NN)`, puts this workspace's own `tinytorch` first, so that what a "
+    "notebook imports is what you built in the modules before it."
+)
+
+
+def place_for(folder: Path) -> Path:
+    """Where a workspace may be made; a TitoError for a place in which it would do harm."""
+    root = folder.expanduser().absolute()
+    if (root / SETTINGS).is_file():
+        return root
+    if root.is_file():
+        raise TitoError(f"{folder} is a file: name a folder that is new or empty")
+    for above in filter(places.is_repository, (root, *root.parents)):
+        if root == above or root.relative_to(above).parts[0] in TAKEN:
+            raise TitoError(f"{folder} belongs to the course's repository: take another, as in `tito init workspace`")
+    if root.is_dir() and any(root.iterdir()):
+        raise TitoError(f"{folder} holds other things: name a folder that is new or empty")
+    return root
+
+
+def repository() -> Path:
+    """Where released notebooks are made from: the course's repository."""
+    try:
+        return places.repository()
+    except TitoError as error:
+        found = workspace.find()
+        raise TitoError(f"{found} is a workspace already: run `tito status` there") if found else error from None
+
+
+def make(
+    root: Path, repository: Path, student: str = "", class_folder: Path | None = None
+) -> Iterator[tuple[Module, bool]]:
+    """Make a workspace, or bring an existing one the modules that it lacks: yields each, and whether it was added.
+
+    Nothing that exists is written over.
+    """
+    from tito import release
+
+    settings(root, student, class_folder)
+    furnish(root, repository)
+    yield from bring(root, release.releases(repository))
+
+
+def count(repository: Path) -> int:
+    """How many modules `make` will yield."""
+    return len(source.paths(repository))
+
+
+def settings(root: Path, student: str, class_folder: Path | None) -> None:
+    given = {"student": valid_student(student) if student else "", "class_folder": ""}
+    if class_folder:
+        given["class_folder"] = str(class_folder.expanduser().absolute())
+    if (root / SETTINGS).is_file():
+        if any(given.values()):
+            raise TitoError(f"{root} is a workspace already: write student and class_folder into its {SETTINGS}")
+        return
+    lines = {}
+    for key, value in given.items():
+        lines[key] = ("" if value else "# ") + f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    write_atomic(root / SETTINGS, Template(template("workspace", SETTINGS)).substitute(lines))
+
+
+def furnish(root: Path, repository: Path) -> None:
+    """All of a workspace but its notebooks."""
+    for pattern in HANDWRITTEN:
+        for path in sorted((repository / "tinytorch").glob(pattern)):
+            if path.is_file():
+                copy_new(path, root / path.relative_to(repository))
+    if not (root / "README.md").exists():
+        write_atomic(root / "README.md", readme("workspace"))
+    (root / "modules").mkdir(exist_ok=True)
+
+
+def bring(root: Path, releases: Iterable[tuple[Module, str]]) -> Iterator[tuple[Module, bool]]:
+    """Put released notebooks where they are lacking."""
+    made = Workspace(root)
+    for module, text in releases:
+        lacking = not made.notebook(module).exists()
+        if lacking or not made.pristine(module).exists():
+            write_atomic(made.pristine(module), text)
+        if lacking:
+            write_atomic(made.notebook(module), text)
+        yield module, lacking
+
+
+def copy_new(path: Path, target: Path) -> None:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def readme(kind: str) -> str:
+    """The README of a workspace or of a kit."""
+    commands = Template(template("commands.md")).substitute(imports=IMPORTS)
+    return Template(template(kind, "README.md")).substitute(commands=commands)
+
+
+def template(*names: str) -> str:
+    return TEMPLATES.joinpath(*names).read_text(encoding="utf-8")

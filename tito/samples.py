@@ -1,0 +1,90 @@
+"""A sample class: released notebooks filled in as people fill them in, some well, some badly, one in bad faith."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+
+from tito import source
+
+Edit = dict[str, str]  # what stands between the fences of a solution cell, by grade_id
+
+
+@dataclass(frozen=True)
+class Student:
+    """Who, what they do (shown in the demo), and how their notebook of module 03 differs from the solved one."""
+
+    name: str
+    does: str
+    wrong: Edit | None = None  # bodies of their own, the rest solved
+    solves: float = 1.0  # the share of the exercises that is filled in, from the first on
+
+
+LOOP = "    while True:\n        pass"
+
+GRADEBOOK_RAID = '''        import os, sqlite3
+        for folder, _, files in os.walk("/"):
+            if "gradebook.db" in files and os.path.basename(folder) == "course":
+                with sqlite3.connect(os.path.join(folder, "gradebook.db")) as db:
+                    db.execute("UPDATE grade SET auto_score = max_score, manual_score = max_score")
+        return x'''
+
+RUN_NOTHING = '''        import ast
+        from IPython import get_ipython
+
+        class RunNothing(ast.NodeTransformer):
+            def visit_Module(self, node):
+                return ast.Module(body=[], type_ignores=[])
+
+        get_ipython().ast_transformers.append(RunNothing())
+        return x'''
+
+CLASS = (
+    Student("ada", "solves everything"),
+    Student("ben", "is half done", solves=0.5),
+    Student("cleo", "multiplies by a mask, so that -inf becomes nan", {"relu": "        return x * (x > 0)"}),
+    Student("dan", "forgets to take the maximum off, so that softmax overflows", {
+        "softmax": "        y = np.exp(x) / np.exp(x).sum(axis=dim, keepdims=True)\n        self.saved = (y,)\n        return y",
+    }),
+    Student("eve", "divides a difference by h, not by 2h", {"slope": "    return (f(x + h) - f(x - h)) / h"}),
+    Student("finn", "hands in a blank notebook", solves=0.0),
+    Student("gus", "loops for ever", {"slope": LOOP}),
+    Student("ivy", "leaves a syntax error", {"sigmoid": "        return 1 / (1 + np.exp(-x)"}),
+    Student("jon", "has one cell twice, with different text"),
+    Student("mallory", "blanks the assertions and rewrites the gradebook", {"relu": GRADEBOOK_RAID}, solves=0.0),
+    Student("trudy", "teaches the kernel to run no cell, so that no check can fail", {"relu": RUN_NOTHING}, solves=0.0),
+)  # fmt: skip
+
+
+def fill(released: NotebookNode, solved: NotebookNode, student: Student) -> dict[str, Any]:
+    """The released notebook as `student` hands it in; `solved` is the instructor's."""
+    notebook = copy.deepcopy(released)
+    texts = {cell.id: cell.source for cell in solved.cells}
+    exercises = [cell for cell in notebook.cells if source.is_solution(cell)]
+    done = exercises[: round(student.solves * len(exercises))]
+    for cell in exercises:
+        if cell.id in (student.wrong or {}):
+            cell.source = with_body(texts[cell.id], student.wrong[cell.id])
+        elif cell in done:
+            cell.source = without_fences(texts[cell.id]) if cell.cell_type == "code" else "What I measured, and why."
+    if student.name == "mallory":
+        for cell in filter(source.is_check, notebook.cells):
+            cell.source = "pass"
+    if student.name == "jon":
+        twice = copy.deepcopy(exercises[0])
+        twice.id, twice.source = "twice", twice.source + "\n# another try"
+        notebook.cells.append(twice)
+    return notebook
+
+
+def without_fences(text: str) -> str:
+    """A solution as a learner writes it."""
+    return "\n".join(line for line in text.splitlines() if not source.FENCE.match(line))
+
+
+def with_body(text: str, body: str | None) -> str:
+    """A solution cell with `body` between its fences, and the fences gone."""
+    lines = text.splitlines()
+    begin, end = (i for i, line in enumerate(lines) if source.FENCE.match(line))
+    return "\n".join([*lines[:begin], *(body or "").splitlines(), *lines[end + 1 :]])
