@@ -156,7 +156,7 @@ back = {(user, node) for node, users in turned.items() for user in users}
 
 assert isinstance(turned, dict), f"return a dict, not {type(turned).__name__}"
 assert list(turned) == list(SIX), f"the keys must be those of the graph, in its order: {list(turned)}"
-assert turned["training"] == [], f"nothing is built from training, so its list is empty, not {turned['training']}; has each node its own list?"
+assert turned["training"] == [], f"nobody uses training, yet {turned['training']}: has each node its own list?"
 assert turned["tensor"] == ["activations", "layers", "dataloader"], f"tensor is used by {turned['tensor']}?"
 assert back == lines, f"these lines were lost or invented: {lines ^ back}"
 

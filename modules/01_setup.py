@@ -307,8 +307,8 @@ thread.join()
 
 # %% [markdown]
 # On the left both axes are logarithmic: a bar far to the right is a call that took a hundred or
-# a thousand times as long. The right half cuts the samples into ten groups of 300 and draws the minimum,
-# the median and the mean of each. Which of the three lines will be flattest?
+# a thousand times as long. The right half cuts the samples into ten groups of 300 and draws the
+# minimum, the median and the mean of each. Which of the three lines will jump?
 
 # %%
 statistics = {"min": (np.min, "C2"), "median": (np.median, "C0"), "mean": (np.mean, "C3")}
@@ -1126,9 +1126,9 @@ for f in [one_large, many_small]:
 #
 # **1.** Adding two float32 arrays of $k$ numbers moves $12k$ bytes, at about the GB/s that you
 # measured, and costs a call from Python: at the very least the empty call that you measured.
-# Taking that one, for which $k$ do the two costs agree? What follows for a framework that works on arrays of ten
-# numbers? Give your two measurements, the calculation and the conclusion, in at most five
-# sentences.
+# Taking that one, for which $k$ do the two costs agree? What follows for a framework that works
+# on arrays of ten numbers? Give your two measurements, the calculation and the conclusion, in at
+# most five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "call_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
 # The empty call took 50 ns and the copy moved 10 GB/s, which is 10 bytes in a nanosecond. In 50
@@ -1144,9 +1144,9 @@ for f in [one_large, many_small]:
 # %% [markdown]
 # **2.** Look at `2 * x + y` for large float32 arrays, which NumPy computes in two passes:
 # `2 * x` into a new array, then the sum into another. Count the bytes that both passes move for
-# each number, and the operations. Where does the point lie on your roofline, and what share of your peak
-# GFLOP/s can it reach? You may buy a machine with twice the GFLOP/s, or one with twice the
-# GB/s: which one, and why? At most five sentences.
+# each number, and the operations. Where does the point lie on your roofline, and what share of
+# your peak GFLOP/s can it reach? You may buy a machine with twice the GFLOP/s, or one with twice
+# the GB/s: which one, and why? At most five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "roofline_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
 # The first pass reads 4 and writes 4 bytes, the second reads 8 and writes 4: 20 bytes and 2

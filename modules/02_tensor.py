@@ -432,7 +432,7 @@ def _in_tensor(body: type) -> None:
 # `Add` and `Mul` show the pattern. Most other ops differ from them in two things only: which NumPy function
 # they are, and what they save. So they are rows of a table. Read down the last column and ask for each row:
 # which derivative wants that? The derivative of $e^a$ is $e^a$ itself, so `Exp` keeps its result; $\log a$
-# needs $1/a$, so `Log` keeps its input.
+# needs $1/a$, so `Log` keeps its input. (`TanhOp`, because module 03 gives the name `Tanh` to an activation.)
 
 # %% nbgrader={"grade": false, "grade_id": "table", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -452,7 +452,7 @@ def _op(name: str, function, saves: str = "") -> type[Op]:
 
 Sub, Neg = _op("Sub", np.subtract), _op("Neg", np.negative)
 Div, Abs, Log = _op("Div", np.divide, "inputs"), _op("Abs", np.abs, "inputs"), _op("Log", np.log, "inputs")
-Exp, Sqrt, Tanh = _op("Exp", np.exp, "result"), _op("Sqrt", np.sqrt, "result"), _op("Tanh", np.tanh, "result")
+Exp, Sqrt, TanhOp = _op("Exp", np.exp, "result"), _op("Sqrt", np.sqrt, "result"), _op("TanhOp", np.tanh, "result")
 Maximum, Minimum = _op("Maximum", np.maximum, "inputs"), _op("Minimum", np.minimum, "inputs")
 Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")  # NumPy squares if it sees the number 2
 Clip = _op("Clip", np.clip, "inputs")  # Clip(min, max)
@@ -479,7 +479,7 @@ def _comparison(test): return lambda a, b: _wrap(test(*(x.data for x in _operand
 class _Elementwise:
     __add__, __sub__, __mul__, __truediv__, __pow__ = map(_infix, (Add, Sub, Mul, Div, Pow))
     __radd__, __rmul__, __rtruediv__, __rpow__ = map(_reflected, (Add, Mul, Div, Pow))
-    __neg__, __abs__, abs, exp, log, sqrt, tanh = map(_unary, (Neg, Abs, Abs, Exp, Log, Sqrt, Tanh))
+    __neg__, __abs__, abs, exp, log, sqrt, tanh = map(_unary, (Neg, Abs, Abs, Exp, Log, Sqrt, TanhOp))
     maximum, minimum = map(_infix, (Maximum, Minimum))
     __eq__, __lt__, __le__ = map(_comparison, (np.equal, np.less, np.less_equal))
     __ne__, __gt__, __ge__ = map(_comparison, (np.not_equal, np.greater, np.greater_equal))

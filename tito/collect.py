@@ -4,8 +4,10 @@ Only the one notebook of the module and the time it was handed in are taken; nam
 """
 
 import datetime
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +30,13 @@ LAYOUTS = (
 
 @dataclass
 class HandIn:
-    """One notebook as it was found, before it is taken: `data` is None where a folder has none."""
+    """One notebook as it was found, before it is taken: `data` is None where a folder has none, or where `problem` says why."""
 
     name: str
     student: str
     data: bytes | None
     time: datetime.datetime
+    problem: str = ""
 
 
 @dataclass
@@ -51,8 +54,16 @@ def collect(course: Path, module: Module, place: Path, pattern: str | None, mega
         if not STUDENT.fullmatch(hand_in.student):
             problem = f"left: {hand_in.student[:80]!r} cannot be a student's id (letters, digits, . _ - @)"
             rejected.append(Collected("", hand_in.name, problem))
-        elif hand_in.student not in latest or hand_in.time >= latest[hand_in.student].time:
-            latest[hand_in.student] = hand_in
+        elif hand_in.problem:
+            rejected.append(Collected(hand_in.student, hand_in.name, f"left: {hand_in.problem}"))
+        else:
+            both = sorted([hand_in, latest.get(hand_in.student, hand_in)], key=lambda one: one.time)
+            latest[hand_in.student] = newer = hand_in if both[0].time == both[1].time else both[1]
+            rejected += [
+                Collected(one.student, one.name, f"left: {newer.name} of the same student is newer")
+                for one in both
+                if one is not newer
+            ]
     taken = [Collected(student, h.name, _take(course, module, h)) for student, h in sorted(latest.items())]
     if not taken and not rejected:
         raise TitoError(f"{place} holds no hand-in of {module}: looked for {module.slug}.ipynb in it", code=1)
@@ -61,7 +72,10 @@ def collect(course: Path, module: Module, place: Path, pattern: str | None, mega
 
 def found(module: Module, place: Path, pattern: str | None, megabytes: int) -> Iterator[HandIn]:
     """Every file at `place` whose name says that it is somebody's notebook of this module."""
-    layouts = [re.compile(pattern or text.replace("{module}", module.slug)) for text in ([pattern] if pattern else LAYOUTS)]
+    try:
+        layouts = [re.compile(text.replace("{module}", module.slug)) for text in ([pattern] if pattern else LAYOUTS)]
+    except re.error as error:
+        raise TitoError(f"--pattern {pattern} is no regular expression: {error}") from None
     if any("student" not in layout.groupindex for layout in layouts):
         raise TitoError(f"--pattern {pattern} needs a group (?P<student>...)")
     if place.is_file() and zipfile.is_zipfile(place):
@@ -72,22 +86,27 @@ def found(module: Module, place: Path, pattern: str | None, megabytes: int) -> I
         raise TitoError(f"{place} is neither a folder nor a zip file")
 
 
-def _whose(layouts: list[re.Pattern], name: str) -> str | None:
-    for layout in layouts:
+def _whose(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
+    """Whose file it is by its name, and the place of the layout that says so."""
+    for place, layout in enumerate(layouts):
         match = layout.fullmatch(name)
         if match:
-            return re.sub(r"\s+", "-", match["student"].strip())
+            return re.sub(r"\s+", "-", match["student"].strip()), place
     return None
 
 
 def _in_folder(module: Module, layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[HandIn]:
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
-        student = _whose(layouts, name)
-        if student and path.is_file() and not path.is_symlink():
-            data = path.read_bytes() if path.stat().st_size <= megabytes << 20 else _too_large(name, megabytes)
+        whose = _whose(layouts, name)
+        if whose and path.is_file() and not path.is_symlink():
+            student, _ = whose
             changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-            yield HandIn(name, student, data, _stated_time(path.with_name("timestamp.txt")) or changed)
+            time = stated_time(path.with_name("timestamp.txt")) or changed
+            if path.stat().st_size > megabytes << 20:
+                yield HandIn(name, student, None, time, f"it is larger than {megabytes} MB")
+            else:
+                yield HandIn(name, student, path.read_bytes(), time)
     for folder in sorted(place.glob(f"*/{module.slug}")):
         notebook = folder / f"{module.slug}.ipynb"
         if folder.is_dir() and (notebook.is_symlink() or not notebook.is_file()):
@@ -96,33 +115,56 @@ def _in_folder(module: Module, layouts: list[re.Pattern], place: Path, megabytes
 
 def _in_zip(layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[HandIn]:
     with zipfile.ZipFile(place) as archive:
+        names = {}
         for entry in archive.infolist():
             parts = [part for part in entry.filename.replace("\\", "/").split("/") if part]
             link = (entry.external_attr >> 16) & 0o170000 == 0o120000
-            if entry.is_dir() or link or ".." in parts or "__MACOSX" in parts:
-                continue
-            candidates = ["/".join(parts), "/".join(parts[1:])]  # an archive may have one folder round everything
-            student = next((who for name in candidates if (who := _whose(layouts, name))), None)
-            if student:
-                with archive.open(entry) as file:
-                    data = file.read((megabytes << 20) + 1)
-                if len(data) > megabytes << 20:
-                    data = _too_large(entry.filename, megabytes)
-                yield HandIn(entry.filename, student, data, datetime.datetime(*entry.date_time, tzinfo=datetime.UTC))
+            if not (entry.is_dir() or link or ".." in parts or "__MACOSX" in parts):
+                names[entry] = parts
+        readings = [_reading(layouts, {entry: parts[skip:] for entry, parts in names.items()}) for skip in (0, 1)]
+        for entry, (student, _) in max(readings, key=_plausible).items():
+            yield _unpacked(archive, entry, student, megabytes)
 
 
-def _too_large(name: str, megabytes: int) -> bytes:
-    """What is taken in place of a file that is not read: grading gives its text as the reason."""
-    return f"{Path(name).name} is larger than {megabytes} MB".encode()
+Reading = dict[zipfile.ZipInfo, tuple[str, int]]
 
 
-def _stated_time(path: Path) -> datetime.datetime | None:
+def _reading(layouts: list[re.Pattern], names: dict[zipfile.ZipInfo, list[str]]) -> Reading:
+    found = {entry: _whose(layouts, "/".join(parts)) for entry, parts in names.items()}
+    return {entry: whose for entry, whose in found.items() if whose}
+
+
+def _plausible(reading: Reading) -> tuple[int, int]:
+    """An archive may have one folder round everything. Read rightly it has more students, or more telling names."""
+    return len({student for student, _ in reading.values()}), -sum(place for _, place in reading.values())
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, megabytes: int) -> HandIn:
+    try:
+        time = datetime.datetime(*entry.date_time, tzinfo=datetime.UTC)
+    except ValueError:  # a zip may state the 31st of February
+        time = datetime.datetime(1980, 1, 1, tzinfo=datetime.UTC)
+    try:
+        with archive.open(entry) as file:
+            data = file.read((megabytes << 20) + 1)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError) as error:
+        return HandIn(entry.filename, student, None, time, f"the zip does not give it out ({error})")
+    if len(data) > megabytes << 20:
+        return HandIn(entry.filename, student, None, time, f"it is larger than {megabytes} MB")
+    return HandIn(entry.filename, student, data, time)
+
+
+def stated_time(path: Path) -> datetime.datetime | None:
+    """The time that a timestamp.txt states; None if there is none, or it is nonsense."""
     if not path.is_file() or path.is_symlink() or path.stat().st_size > 100:
         return None
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     if not TIMESTAMP.fullmatch(text):
         return None
-    stated = datetime.datetime.fromisoformat(text.replace(" UTC", "+00:00"))
+    try:
+        stated = datetime.datetime.fromisoformat(text.replace(" UTC", "+00:00"))
+    except ValueError:  # it has the form of a time, as the 31st of February has
+        return None
     return stated if stated.tzinfo else stated.replace(tzinfo=datetime.UTC)
 
 
@@ -132,7 +174,7 @@ def _take(course: Path, module: Module, hand_in: HandIn) -> str:
     data, before = hand_in.data or b"", notebook.read_bytes() if notebook.is_file() else None
     if before == data:
         return "unchanged"
-    earlier = _stated_time(timestamp)
+    earlier = stated_time(timestamp)
     if before is not None and earlier and earlier > hand_in.time:
         return "older than what is there"
     if before is not None:
@@ -146,7 +188,12 @@ def _take(course: Path, module: Module, hand_in: HandIn) -> str:
 
 def keep(path: Path, folder: Path) -> Path:
     """Copy a file that is about to be replaced to `folder/backup/<now>/`, under the same path."""
-    now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
-    target = folder / "backup" / now / path.relative_to(folder)
+    target = backup_of(path, folder)
     write_atomic(target, path.read_bytes())
     return target
+
+
+def backup_of(path: Path, folder: Path) -> Path:
+    """Where a file of the course at `folder` is kept when it has to make room now."""
+    now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
+    return folder / "backup" / now / path.relative_to(folder)

@@ -21,7 +21,7 @@ from tito import source
 from tito.collect import Collected, collect, keep
 from tito.errors import TitoError, write_atomic
 from tito.grading import reference, sandbox
-from tito.grading.judge import Verdict
+from tito.grading.judge import Verdict, nothing
 from tito.grading.limits import Limits
 from tito.grading.rebuild import rebuild_file
 from tito.syllabus import Module
@@ -80,9 +80,7 @@ class Course:
 
     def _must(self, result: dict[str, Any], what: str) -> None:
         if not result["success"]:
-            said = result.get("log", "") + result.get("error", "")
-            causes = re.findall(r"^\s*(?:[\w.]+\.)?(\w+(?:Error|Missing\w+|Exception): .+)$", said, re.MULTILINE)
-            raise TitoError(f"nbgrader could not {what}: {causes[0] if causes else said[-500:]}", code=1)
+            raise TitoError(f"nbgrader could not {what}: {_cause(result)}", code=1)
 
     # -- hand out and take in ----------------------------------------------------------------------------------------
 
@@ -117,8 +115,9 @@ class Course:
         if self.sandboxed:
             sandbox.require()
         reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
+        recorded = self._recorded(module)
         for student in self.submissions(module):
-            yield self._autograde(module, student)
+            yield self._autograde(module, student, recorded.get(student))
 
     @property
     def sandboxed(self) -> bool:
@@ -128,16 +127,33 @@ class Course:
     def limits(self) -> dict[str, int]:
         return Limits(config=self.config).as_dict()
 
-    def _autograde(self, module: Module, student: str) -> Outcome:
+    def _autograde(self, module: Module, student: str, recorded: dict[str, float] | None) -> Outcome:
         before = self.verdict(module, student)
-        if before and self._graded_already(module, student):
+        if before and recorded == before.earned and self._graded_already(module, student):
             return Outcome(student, before, changed=False)
+        notebook = self.folder / "submitted" / student / module.slug / f"{module.slug}.ipynb"
+        if not os.path.lexists(notebook):
+            write_atomic(notebook, b"")  # nbgrader would pass over the folder; this one is told that its file is empty
         with _quietly():
             result = self.api.autograde(module.slug, student, force=True)
         verdict = self.verdict(module, student)
         if verdict is None:
-            self._must({**result, "success": False}, f"grade {student}'s {module.slug}")
+            pristine = reference.pristine_for_grading(self.folder, module.slug)
+            verdict = nothing(pristine, f"not graded: nbgrader fails on it: {_cause(result)}")
         return Outcome(student, verdict, changed=True)
+
+    def _recorded(self, module: Module) -> dict[str, dict[str, float]]:
+        """The automatic points of every check, by student, as the gradebook has them."""
+        with _quietly(), self.api.gradebook as gradebook:
+            return {
+                one.student_id: {
+                    grade.name: grade.auto_score
+                    for notebook in one.notebooks
+                    for grade in notebook.grades
+                    if grade.cell.cell_type == "code"
+                }
+                for one in gradebook.assignment_submissions(module.slug)
+            }
 
     def _graded_already(self, module: Module, student: str) -> bool:
         """Was exactly this text, handed in at this time, graded against exactly this?"""
@@ -204,6 +220,13 @@ class Course:
     def _needs_release(self, module: Module) -> None:
         if not (self.folder / "release" / module.slug).is_dir():
             raise TitoError(f"{module} was never generated: run `tito course generate {module.id}`")
+
+
+def _cause(result: dict[str, Any]) -> str:
+    """What nbgrader's log and traceback come down to."""
+    said = result.get("log", "") + result.get("error", "")
+    causes = re.findall(r"^\s*(?:[\w.]+\.)?(\w+(?:Error|Missing\w+|Exception): .+)$", said, re.MULTILINE)
+    return causes[0] if causes else said[-500:]
 
 
 @contextmanager

@@ -28,10 +28,9 @@ class OnlyBefore(MetaPathFinder):
         if package == "tinytorch.core" and name in self.modules[self.number :]:
             built = self.modules.index(name)
             what = "this very notebook builds" if built == self.number else f"module {built:02d} builds, after this one"
+            before = f"what the modules before {self.number:02d} built" if self.number else "nothing of the package yet"
             raise ImportError(
-                f"{fullname} is what {what}: use the names that you define here, "
-                f"and import only what the modules before {self.number:02d} built.",
-                name=fullname,
+                f"{fullname} is what {what}: use the names that you define here, and import {before}.", name=fullname
             )
         return None
 

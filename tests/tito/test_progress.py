@@ -158,6 +158,14 @@ def test_reset_puts_the_released_notebook_back_and_keeps_the_old_one_dated(tito,
     assert kept[0].read_text() == text
 
 
+def test_reset_puts_back_no_release_that_is_damaged_itself(tito, workspace):
+    workspace.pristine(module(0)).write_text("{")
+    before = workspace.notebook(module(0)).read_bytes()
+    said = tito("reset", "0", inside=workspace.root)
+    assert (said.code, "is damaged" in said.err) == (1, True)
+    assert workspace.notebook(module(0)).read_bytes() == before
+
+
 def test_reset_brings_a_missing_notebook_back(tito, workspace):
     workspace.notebook(module(0)).unlink()
     assert "tito reset 00" in tito("check", "0", inside=workspace.root).err

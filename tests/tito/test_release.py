@@ -11,10 +11,10 @@ from tito.syllabus import MODULES
 
 @pytest.fixture(scope="module")
 def generated(root, tmp_path_factory):
-    """Every module of the repository as `tito course generate` releases it."""
+    """The first modules of the repository as `tito course generate` releases it."""
     folder = tmp_path_factory.mktemp("course")
     course = Course(root, {"CourseDirectory": {"root": str(folder)}})
-    for module in source.paths(root):
+    for module in MODULES[:4]:
         course.generate(module)
     return folder
 

@@ -54,6 +54,11 @@ def test_a_second_init_changes_nothing(course, workspace):
     assert before == {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
 
 
+def test_an_init_that_was_interrupted_goes_on_where_it_stopped(course, tmp_path):
+    next(making.make(tmp_path / "new", course))
+    assert [new for _, new in making.make(making.place_for(tmp_path / "new"), course)] == [False, True]
+
+
 @pytest.mark.parametrize("place", [".", "course/ada", "course", "modules", "tinytorch/mine"])
 def test_init_refuses_the_repository_and_its_folders(tito, course, place):
     before = sorted(course.rglob("*"))

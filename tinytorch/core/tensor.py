@@ -170,6 +170,8 @@ class _Elementwise:
     maximum, minimum = map(_infix, (Maximum, Minimum))
     __eq__, __lt__, __le__ = map(_comparison, (np.equal, np.less, np.less_equal))
     __ne__, __gt__, __ge__ = map(_comparison, (np.not_equal, np.greater, np.greater_equal))
+    __and__, __or__ = map(_comparison, (np.bitwise_and, np.bitwise_or))
+    def __invert__(self): return _wrap(~self.data)
     def clip(self, min=None, max=None): return apply(Clip(min, max), self)
     def where(self, condition, other): return where(condition, self, other)
     def astype(self, dtype):
@@ -317,7 +319,7 @@ class _Indexing:
 def concat(tensors, dim: int = 0) -> Tensor:
     """The tensors one after the other along dim; their other sizes must agree."""
     dtype = reduce(promote_types, [x.dtype for x in tensors])
-    return apply(Concat(*_axes(dim, tensors[0].ndim)), *[x.astype(dtype) for x in tensors])
+    return apply(Concat(*_axes(dim, tensors[0].ndim or 1)), *[x.astype(dtype) for x in tensors])
 
 # %% modules/02_tensor.py #stack
 def stack(tensors, dim: int = 0) -> Tensor:

@@ -127,7 +127,7 @@ def export(
 def formgrader(folder: Folder = None) -> None:
     """Open JupyterLab at nbgrader's formgrader, to read and grade what people wrote."""
     course = _course(folder)
-    command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={course.repository}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={course.repository}"]
     command += ["--LabApp.default_url=/formgrader", f"--CourseDirectory.root={course.folder}"]
     raise typer.Exit(subprocess.run(command, cwd=course.repository, check=False).returncode)
 

@@ -116,14 +116,18 @@ def report(found: Any, as_json: bool = False) -> None:
         return
     rows = [[c.id, f"{c.points:g} of {c.of:g}", "passed" if c.points == c.of else "FAILED"] for c in found.checks]
     table(["check", "points", "result"], [*rows, ["", f"{found.points:g} of {found.of:g}", ""]])
-    for name, problem in found.problems.items():
+    shown = list(found.problems.items())[:3]
+    for name, problem in shown:
         out.print(f"\n{name}: {problem}", style="red")
-    for check in found.checks:
-        if check.reason:
-            out.print(f"\n{check.id}" + (f", line {check.line}:  {check.text}" if check.line else ""), style="bold")
-            out.print(f"  {check.reason}")
+    if len(found.problems) > len(shown):
+        out.print(f"and {len(found.problems) - len(shown)} more cells that could not run", style="red")
+    for check in found.failed:
+        out.print(f"\n{check.id}" + (f", line {check.line}:  {check.text}" if check.line else ""), style="bold")
+        out.print(f"  {check.reason}")
         if check.hint:
             out.print(f"  Hint: {check.hint}.")
+    if found.unsolved:
+        out.print(f"\nNot solved yet: {', '.join(found.unsolved)}.")
     out.print(f"\n{found.hidden_points:g} further points are graded by hidden checks, after handing in.")
     if found.unanswered:
         out.print(f"Not answered yet, and graded by a person: {', '.join(found.unanswered)}.")

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 import math
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +138,7 @@ def _decode(node: Any, depth: int = 0) -> Any:
         pairs = ((_decode(key, depth + 1), _decode(item, depth + 1)) for key, item in node["items"])
         return Items(kind, tuple(Items("pair", pair) for pair in pairs))
     if kind in ("array", "tensor") and node["dtype"] in DTYPES:
-        shape = [int(n) for n in node["shape"]]
+        shape = [operator.index(n) for n in node["shape"]]
         dtype = np.dtype(node["dtype"]).newbyteorder("<")
         raw = base64.b64decode(node["data"], validate=True)
         if min(shape, default=0) < 0 or len(shape) > 32 or math.prod(shape) * dtype.itemsize != len(raw):

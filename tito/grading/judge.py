@@ -37,6 +37,10 @@ class Verdict:
     def points(self) -> float:
         return sum(check.points for check in self.checks)
 
+    @property
+    def earned(self) -> dict[str, float]:
+        return {check.id: check.points for check in self.checks}
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

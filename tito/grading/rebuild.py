@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,14 +134,3 @@ def _does_not_compile(text: str) -> str | None:
         return f"syntax error{where}: {getattr(error, 'msg', error)}"
     return None
 
-
-def extra_names(submitted: list[dict[str, Any]], pristine: NotebookNode) -> Counter:
-    """Names that the submission's own additional cells define: none of them exists when it is graded."""
-    known = {cell.source for cell in pristine.cells}
-    names: Counter = Counter()
-    for cell in submitted:
-        text = cell.get("source")
-        text = "".join(text) if isinstance(text, list) else text
-        if cell.get("cell_type") == "code" and isinstance(text, str) and text not in known:
-            names.update(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", text, re.MULTILINE))
-    return Counter({name: n for pair, n in names.items() for name in pair if name})

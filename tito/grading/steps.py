@@ -4,6 +4,7 @@ Submission reads and rebuilds, DropOtherFiles tidies; then Grade executes and ju
 They stand in place of what nbgrader has for sanitizing, executing and saving.
 """
 
+import stat
 from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
@@ -13,6 +14,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool, Unicode
 
 from tito import source, syllabus
+from tito.collect import backup_of, stated_time
 from tito.grading import reference, sandbox
 from tito.grading.execute import Execution, execute
 from tito.grading.judge import Verdict, judge, nothing
@@ -31,6 +33,19 @@ class Submission(NotebookExporter):
         rebuilt = rebuild_file(pristine, path, Limits(parent=self).submission_mb)
         rebuilt.notebook.metadata["tito"] = {"problems": rebuilt.problems, "unreadable": rebuilt.unreadable}
         return self.from_notebook_node(rebuilt.notebook, resources=resources, **kwargs)
+
+
+def set_aside(notebooks: list[str], **_) -> None:
+    """Before nbgrader copies a hand-in: move what it would choke on, a time that is none and what is no file, to `backup`."""
+    for folder in {Path(notebook).parent for notebook in notebooks}:
+        course = folder.parents[2]
+        for path in sorted(folder.rglob("*")):
+            mode = path.lstat().st_mode
+            nonsense = path == folder / "timestamp.txt" and stat.S_ISREG(mode) and stated_time(path) is None
+            if nonsense or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or str(path) in notebooks):
+                target = backup_of(path, course)
+                target.parent.mkdir(parents=True)
+                path.rename(target)
 
 
 class DropOtherFiles(NbGraderPreprocessor):
@@ -102,7 +117,7 @@ class SaveGrades(SaveAutoGrades):
 
     def _add_score(self, cell: NotebookNode, resources) -> None:
         name = cell.metadata["nbgrader"]["grade_id"]
-        earned = {check.id: check.points for check in self.verdict.checks}
+        earned = self.verdict.earned
         if name not in earned:
             return super()._add_score(cell, resources)
         grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)

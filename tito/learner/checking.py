@@ -13,6 +13,8 @@ from tito.learner import notebooks, progress
 from tito.learner.layout import Workspace, now
 from tito.syllabus import Module
 
+UNSOLVED = "not solved yet"  # the judge's word for NotImplementedError
+
 
 @dataclass
 class Check:
@@ -49,6 +51,15 @@ class Report:
     def passed(self) -> bool:
         return self.points == self.of and not self.problems
 
+    @property
+    def unsolved(self) -> list[str]:
+        """Checks that met an exercise in which nothing is written yet."""
+        return [check.id for check in self.checks if check.reason == UNSOLVED]
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if check.reason not in ("", UNSOLVED)]
+
 
 @dataclass
 class Completed:
@@ -74,7 +85,6 @@ def check(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Rep
 
 def complete(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Completed:
     """Check a module, and if nothing fails export it into the workspace's package."""
-    progress.must_be_next(workspace, module)
     report, notebook = _check(workspace, module, on_cell)
     if not report.passed:
         return Completed(report)
@@ -94,6 +104,7 @@ def _check(workspace: Workspace, module: Module, on_cell: OnCell) -> tuple[Repor
     from tito.grading.limits import Limits
     from tito.grading.rebuild import rebuild
 
+    progress.must_be_next(workspace, module)
     pristine = notebooks.pristine(workspace, module)
     saved = notebooks.saved(workspace, module)
     rebuilt = rebuild(pristine, saved)

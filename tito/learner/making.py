@@ -54,6 +54,8 @@ def make(
     """
     from tito import release
 
+    for path in source.paths(repository).values():
+        source.read(path)  # a broken source stops this before anything is written
     settings(root, student, class_folder)
     furnish(root, repository)
     yield from bring(root, release.releases(repository))
@@ -75,7 +77,7 @@ def settings(root: Path, student: str, class_folder: Path | None) -> None:
     lines = {}
     for key, value in given.items():
         lines[key] = ("" if value else "# ") + f"{key} = {json.dumps(value, ensure_ascii=False)}"
-    write_atomic(root / SETTINGS, Template(template("workspace", SETTINGS)).substitute(lines))
+    write_atomic(root / SETTINGS, Template(template("learner", SETTINGS)).substitute(lines))
 
 
 def furnish(root: Path, repository: Path) -> None:
@@ -85,7 +87,7 @@ def furnish(root: Path, repository: Path) -> None:
             if path.is_file():
                 copy_new(path, root / path.relative_to(repository))
     if not (root / "README.md").exists():
-        write_atomic(root / "README.md", readme("workspace"))
+        write_atomic(root / "README.md", readme("learner"))
     (root / "modules").mkdir(exist_ok=True)
 
 

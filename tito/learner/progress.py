@@ -98,6 +98,7 @@ def to_start(workspace: Workspace, module: Module) -> Path:
 def reset(workspace: Workspace, module: Module) -> Path | None:
     """Put the released notebook back; returns where the learner's own is kept, if there was one."""
     workspace.must_have(module)
+    notebooks.visible_checks(workspace, module)
     path, kept = workspace.notebook(module), None
     if path.exists() or path.is_symlink():
         kept = path.rename(dated(path))
