@@ -14,6 +14,8 @@ from tito.syllabus import Module
 
 COPIED = ("LICENSE", "requirements.txt", "binder/requirements.txt", "binder/runtime.txt", "binder/start")
 
+LEFT_OUT = ("demo.py", "samples.py")  # the sample class fills notebooks in
+
 
 def place_for(folder: Path) -> Path:
     """Where a kit may be written: new, empty, or a repository in which there is nothing yet."""
@@ -34,7 +36,7 @@ def write(root: Path, repository: Path) -> Iterator[Module]:
         _copy(repository / name, root / name)
     for path in sorted((making.TEMPLATES / "kit" / "binder").iterdir()):
         _copy(path, root / "binder" / path.name)
-    shutil.copytree(making.TEMPLATES.parent, root / "tito", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    shutil.copytree(making.TEMPLATES.parent, root / "tito", ignore=shutil.ignore_patterns("__pycache__", *LEFT_OUT))
     making.settings(root, "", None)
     making.furnish(root, repository)
     for module, _ in making.bring(root, release.releases(repository)):

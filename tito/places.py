@@ -29,3 +29,8 @@ def learners_workspace() -> Path:
             f"no workspace at or above {Path.cwd()}: make one with `tito init DIR`, then run this inside it"
         )
     return root
+
+
+def package_root() -> Path:
+    """Whose package a benchmark times: the workspace's at or above the current folder, else the repository's."""
+    return workspace.find() or repository()

@@ -12,6 +12,8 @@ import jupytext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import tinytorch
 from tinytorch.core.introduction import (
     dependencies,
     dependents,
@@ -25,8 +27,6 @@ from tinytorch.core.introduction import (
     reachable,
     topological_order,
 )
-
-import tinytorch
 
 
 @st.composite

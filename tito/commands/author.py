@@ -12,6 +12,7 @@ from tito.commands import show
 def add_to(parent: typer.Typer) -> None:
     parent.command()(export)
     parent.command()(demo)
+    parent.command()(benchmark)
 
 
 def export(
@@ -37,6 +38,19 @@ def export(
 
 def demo() -> None:
     """See the whole course work: export, grade a class, and learn, on four modules in about two minutes."""
+    repository = places.repository()
     from tito.demo import Demo
 
-    Demo(places.repository(), show.step).run()
+    Demo(repository, show.step).run()
+
+
+def benchmark(
+    modules: Annotated[list[str] | None, typer.Option("--module", help="Only these modules.")] = None,
+    rounds: Annotated[int, typer.Option(help="How many turns each rival gets.")] = 21,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Time the package here, in turns with PyTorch's CPU build where that is installed."""
+    from tito import benchmark as core
+
+    chosen = [syllabus.module(text) for text in modules or []]
+    show.benchmark(core.run(places.package_root(), chosen, rounds), as_json)

@@ -131,3 +131,24 @@ def report(found: Any, as_json: bool = False) -> None:
     out.print(f"\n{found.hidden_points:g} further points are graded by hidden checks, after handing in.")
     if found.unanswered:
         out.print(f"Not answered yet, and graded by a person: {', '.join(found.unanswered)}.")
+
+
+def benchmark(results: list, as_json: bool) -> None:
+    """Times beside PyTorch's: below 1 is faster than it."""
+    if as_json:
+        json_of([dataclasses.asdict(result) for result in results])
+        return
+    rows = [[r.module, r.name, _time(r.seconds), _time(r.rival), _ratio(r)] for r in results]
+    table(["module", "what", "tinytorch", "PyTorch", "ratio (middle half)"], rows)
+    if all(result.rival is None for result in results):
+        line("PyTorch is not installed here: there is nothing to compare with")
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1e6:.2f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+
+
+def _ratio(result) -> str:
+    return "-" if result.ratio is None else f"{result.ratio:.2f} ({result.low:.2f} to {result.high:.2f})"

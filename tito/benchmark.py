@@ -1,0 +1,178 @@
+"""How fast the package here is: in a workspace the learner's own, in the repository the reference.
+
+Beside it PyTorch's CPU build, where that is installed. The rivals run in turns, so that a noisy machine disturbs both,
+and what is reported is the median of each and the ratio of each turn, with its middle half.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tito.errors import TitoError
+from tito.syllabus import MODULES, Module
+
+Rivals = dict[str, Callable[[], object]]
+OURS, THEIRS = "tinytorch", "pytorch"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to time: `make` gives a callable for each rival that is here; `module` is the last one it needs."""
+
+    module: int
+    name: str
+    make: Callable[[], Rivals]
+
+
+@dataclass
+class Result:
+    """Seconds a call, and ours over PyTorch's: the median of all turns and their quartiles; None where it is missing."""
+
+    module: str
+    name: str
+    seconds: float
+    rival: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def run(root: Path, modules: list[Module], rounds: int) -> list[Result]:
+    """Time every case of the given modules in a Python of its own, so that it imports the package of `root`."""
+    command = [sys.executable, "-m", "tito.benchmark", str(rounds), *[str(module.number) for module in modules]]
+    environment = {**os.environ, "OPENBLAS_THREAD_TIMEOUT": "4"}  # its idle threads would spin on the cores of others
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise TitoError(f"the benchmark ended with an error: {said[-1]}", code=1)
+    results = [Result(**fields) for fields in json.loads(done.stdout)]
+    if not results:
+        raise TitoError(f"there is no benchmark for {', '.join(map(str, modules))}: there are some for {_with_cases()}")
+    return results
+
+
+def _with_cases() -> str:
+    return ", ".join(sorted({MODULES[case.module].id for case in CASES}))
+
+
+def time_case(case: Case, rounds: int) -> Result:
+    rivals = case.make()
+    calls = {name: _calls(f) for name, f in rivals.items()}
+    turns: dict[str, list[float]] = {name: [] for name in rivals}
+    for turn in range(rounds):
+        for name in sorted(rivals, reverse=bool(turn % 2)):
+            turns[name].append(_time(rivals[name], calls[name]))
+    medians = {name: statistics.median(times) for name, times in turns.items()}
+    result = Result(MODULES[case.module].slug, case.name, medians[OURS])
+    if THEIRS in rivals:
+        ratios = [a / b for a, b in zip(turns[OURS], turns[THEIRS], strict=True)]
+        result.rival = medians[THEIRS]
+        result.low, result.ratio, result.high = statistics.quantiles(ratios, n=4)
+    return result
+
+
+def _calls(f: Callable[[], object], enough: float = 0.02) -> int:
+    """How many calls make a turn: after a warm-up, as many as take `enough` seconds."""
+    f()
+    f()
+    return max(1, round(enough / max(_time(f, 1), 1e-7)))
+
+
+def _time(f: Callable[[], object], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        f()
+    return (time.perf_counter() - start) / calls
+
+
+# -- the cases --------------------------------------------------------------------------------------------------------
+
+
+def _torch():
+    """PyTorch, or None where it is not installed: then our own times stand alone, and the table says so."""
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+
+    torch.set_grad_enabled(False)
+    return torch
+
+
+def _against_torch(ours: Callable[[], object], theirs: Callable[[object], Callable[[], object]]) -> Rivals:
+    torch = _torch()
+    return {OURS: ours, **({THEIRS: theirs(torch)} if torch else {})}
+
+
+def _normal(*shape: int):
+    import numpy as np
+
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def _add() -> Rivals:
+    from tinytorch.core.tensor import Tensor
+
+    a = _normal(16, 16)
+    x = Tensor(a)
+
+    def theirs(torch):
+        y = torch.from_numpy(a)
+        return lambda: y + y
+
+    return _against_torch(lambda: x + x, theirs)
+
+
+def _matmul() -> Rivals:
+    from tinytorch.core.tensor import Tensor
+
+    a = _normal(512, 512)
+    x = Tensor(a)
+
+    def theirs(torch):
+        y = torch.from_numpy(a)
+        return lambda: y @ y
+
+    return _against_torch(lambda: x @ x, theirs)
+
+
+def _softmax() -> Rivals:
+    from tinytorch.core.activations import softmax
+    from tinytorch.core.tensor import Tensor
+
+    a = _normal(128, 1000)
+    x = Tensor(a)
+
+    def theirs(torch):
+        y = torch.from_numpy(a)
+        return lambda: torch.softmax(y, 1)
+
+    return _against_torch(lambda: softmax(x, 1), theirs)
+
+
+CASES = (
+    Case(2, "a + b, 16x16", _add),
+    Case(2, "a @ b, 512x512", _matmul),
+    Case(3, "softmax, 128x1000", _softmax),
+)
+
+
+def _measure(rounds: int, numbers: set[int]) -> Iterator[Result]:
+    from tito.workspace import use_prefix
+
+    wanted = [case for case in CASES if not numbers or case.module in numbers]
+    for case in wanted:
+        use_prefix(case.module + 1)
+        yield time_case(case, rounds)
+
+
+if __name__ == "__main__":
+    found = [asdict(result) for result in _measure(int(sys.argv[1]), set(map(int, sys.argv[2:])))]
+    print(json.dumps(found))
