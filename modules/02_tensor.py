@@ -94,10 +94,11 @@ class Op:
 # Now the tensor. Read these lines in full: everything else in this module only adds methods.
 #
 # - `__slots__` names the five attributes. Without a dictionary in each, a tensor is smaller and faster to make.
-# - Floats become float32 on the way in; integers and bools stay what they are. `dtype=` overrules.
+# - Floats become float32 on the way in; integers and bools stay what they are. `dtype=` overrules. (A dtype's
+#   `kind` is `"f"` for floats, `"i"` or `"u"` for integers, `"b"` for bools.)
 # - An array that fits already is *shared*: write into it, and the tensor changes.
 # - `__array__` hands the array to NumPy and matplotlib, where they ask for one.
-# - `size` is the number of elements. (PyTorch says `numel()`; all other names here are PyTorch's or NumPy's.)
+# - `size` is the number of elements, which PyTorch calls `numel()`.
 # - `_wrap` makes a tensor from a result. It checks nothing, so it is quick.
 
 # %% nbgrader={"grade": false, "grade_id": "tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -191,7 +192,7 @@ a, b = Tensor([1.0, 2.0], requires_grad=True), Tensor([10.0, 20.0])
 apply(Add(), a, b), apply(Add(), b, b)
 
 # %% nbgrader={"grade": true, "grade_id": "apply_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""apply computes on arrays, and remembers op and inputs where a gradient is required and recording is on."""
+"""apply computes on arrays; where a gradient is required, it remembers op and inputs, and dates the op."""
 a, b, op = Tensor([1.0, 2.0], requires_grad=True), Tensor([10.0, 20.0]), Add()
 y = apply(op, b, a)
 
@@ -199,6 +200,7 @@ assert isinstance(y, Tensor), f"apply must return a Tensor, not {type(y).__name_
 np.testing.assert_array_equal(y.data, [11, 22], err_msg="1 + 10 and 2 + 20")
 assert y.requires_grad, "the second input requires a gradient, so the result must too"
 assert y.origin == (op, (b, a)), f"origin must be (op, (b, a)), in the order given, not {y.origin}"
+assert getattr(op, "written", None) == Op.writes, "op.written must be the date, Op.writes"
 forgetful = apply(Add(), b, b)
 assert forgetful.origin is None and not forgetful.requires_grad, "b requires no gradient: its sum must not remember"
 
@@ -343,11 +345,9 @@ for _a, _b in [((0,), (2,)), ((2, 3), (3, 2)), ((4, 1, 2), (3, 2, 2)), ((3, 4), 
 # ### Which dtype?
 #
 # Between two floats or two integers NumPy's rule is a good one: the wider wins, and `np.promote_types(a, b)`
-# knows it. Between a float and an integer NumPy goes to float64, lest a large integer lose digits. PyTorch
-# holds that whoever brings float32 wants float32. So do we: if exactly one of the two is a float, the result
-# has *its* dtype.
-#
-# A dtype's `kind` is `"f"` for floats, `"i"` and `"u"` for integers, `"b"` for bools. Three lines.
+# knows it. Between float32 and int64 NumPy goes to float64, lest a large integer lose digits. PyTorch
+# holds that whoever brings float32 wants float32. So do we: if exactly one of the two is a float (its `kind` is
+# `"f"`), the result has *its* dtype. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "promote_types", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -368,10 +368,10 @@ pairs = [(np.float32, np.int64), (np.bool_, np.float16), (np.uint8, np.int8), (n
 
 # %% nbgrader={"grade": true, "grade_id": "promote_types_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """A float meets an integer and stays what it is, on either side; two of one kind follow NumPy."""
-f32, f64, i64, u8, i8 = map(np.dtype, (np.float32, np.float64, np.int64, np.uint8, np.int8))
+f16, f32, f64, i64, u8, i8 = map(np.dtype, (np.float16, np.float32, np.float64, np.int64, np.uint8, np.int8))
 
 assert promote_types(f32, i64) == f32, f"float32 with int64 is float32, not {promote_types(f32, i64)}"
-assert promote_types(i64, f32) == f32, f"int64 with float32 is float32, not {promote_types(i64, f32)}"
+assert promote_types(i64, f16) == f16, f"int64 with float16 is float16, not {promote_types(i64, f16)}"
 assert promote_types(f32, f64) == f64, f"of two floats the wider wins, not {promote_types(f32, f64)}"
 assert promote_types(u8, i8) == np.int16, f"only int16 holds all of uint8 and int8, not {promote_types(u8, i8)}"
 
@@ -410,7 +410,7 @@ def _operands(a, b) -> tuple[Tensor, Tensor]:
     dtype = promote_types(a.dtype, b.dtype)
     if (a.ndim == 0) != (b.ndim == 0):  # like a number, a 0-d tensor gives way within its kind
         strong = b.dtype if a.ndim == 0 else a.dtype
-        dtype = strong if "iuf".find(dtype.kind) // 2 == "iuf".find(strong.kind) // 2 else dtype
+        dtype = strong if strong.kind.replace("u", "i") == dtype.kind.replace("u", "i") else dtype
     return a.astype(dtype), b.astype(dtype)
 
 def _binary(op: Op, a, b) -> Tensor:
@@ -418,9 +418,10 @@ def _binary(op: Op, a, b) -> Tensor:
     a, b = _operands(a, b)
     try:
         return apply(op, a, b)
-    except ValueError:
-        broadcast_shapes(a.shape, b.shape)
-        raise
+    except ValueError as error:
+        problem = error  # dealt with outside, so that the traceback shows one error, not two
+    broadcast_shapes(a.shape, b.shape)
+    raise problem
 
 def _in_tensor(body: type) -> None:
     """Decorator: the methods of the class below are Tensor's, which so grows from section to section."""
@@ -430,8 +431,8 @@ def _in_tensor(body: type) -> None:
 
 # %% [markdown]
 # `Add` and `Mul` show the pattern. Most other ops differ from them in two things only: which NumPy function
-# they are, and what they save. So they are rows of a table. Read down the last column and ask for each row:
-# which derivative wants that? The derivative of $e^a$ is $e^a$ itself, so `Exp` keeps its result; $\log a$
+# they are, and what they save. So they are entries of a table. Ask for each, at what stands last in it: which
+# derivative wants that? The derivative of $e^a$ is $e^a$ itself, so `Exp` keeps its result; $\log a$
 # needs $1/a$, so `Log` keeps its input. (`TanhOp`, because module 03 gives the name `Tanh` to an activation.)
 
 # %% nbgrader={"grade": false, "grade_id": "table", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -908,14 +909,15 @@ y = x.transpose(-1, -2).transpose(1, 2)
 x.transpose(1, 3).shape, y.shape, np.shares_memory(y.data, x.data)
 
 # %% nbgrader={"grade": true, "grade_id": "transpose_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""transpose exchanges two axes, counted from either end, without copying; twice is as it was."""
-x = Tensor(np.arange(24.0).reshape(2, 3, 4))
+"""transpose exchanges two axes, counted from either end, without copying; twice is as it was; x is remembered."""
+x = Tensor(np.arange(24.0).reshape(2, 3, 4), requires_grad=True)
 y = x.transpose(0, -1)
 
 assert y.shape == (4, 3, 2), f"axes 0 and -1 of (2, 3, 4) exchanged: (4, 3, 2), not {y.shape}"
 assert y.data[3, 1, 0] == x.data[0, 1, 3], "y[k, j, i] must be x[i, j, k]"
 assert np.shares_memory(y.data, x.data), "a transpose is a view: no number moves"
 np.testing.assert_array_equal(y.transpose(0, -1).data, x.data, err_msg="twice must be as it was")
+assert y.requires_grad, "the result does not remember x: permute the tensor, not its .data"
 
 # %% nbgrader={"grade": true, "grade_id": "transpose_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on five axes, and on an axis exchanged with itself."""
@@ -1012,13 +1014,14 @@ concat([image, image]).shape, stack([image, image]).shape, stack([image, image],
 
 # %% nbgrader={"grade": true, "grade_id": "stack_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """stack adds an axis at dim, counted from either end, and each tensor is found again at its place."""
-tensors = [Tensor(np.full((2, 3), float(i))) for i in range(4)]
+tensors = [Tensor(np.full((2, 3), float(i)), requires_grad=True) for i in range(4)]
 
 for dim, shape in [(0, (4, 2, 3)), (1, (2, 4, 3)), (-1, (2, 3, 4)), (-3, (4, 2, 3))]:
     y = stack(tensors, dim)
     assert y.shape == shape, f"four of shape (2, 3) along {dim}: {shape}, not {y.shape}"
     np.testing.assert_array_equal(np.take(y.data, 3, dim), tensors[3].data, err_msg=f"the last lies at 3 along {dim}")
 assert stack([Tensor(1.0), Tensor(2.0)]).shape == (2,), "numbers stack into a vector"
+assert y.requires_grad, "the result does not remember the tensors: join them, not their .data"
 
 # %% nbgrader={"grade": true, "grade_id": "stack_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on mixed dtypes, on memory, and on whether a gradient can pass."""
@@ -1187,7 +1190,7 @@ plt.gca().set(xlabel="nearest mean", ylabel="truth", xticks=range(10), yticks=ra
 #
 # ### Views and copies
 #
-# A view allocates a few hundred bytes for shape and strides; a copy allocates the numbers. `x` below has 1000 ·
+# A view allocates about a thousand bytes for shape, strides and objects; a copy allocates the numbers. `x` below has 1000 ·
 # 2000 · 4 = 8 MB. Write down for each line: view or copy, and how many bytes?
 
 # %%
@@ -1209,7 +1212,7 @@ for name, f in views.items():
 #
 # The processor fetches memory in lines of 64 bytes, 16 float32. Along a row all 16 are used. Down a column of a
 # wide matrix each line is fetched for one number. Both loops below add the same 4 million numbers in 2,048
-# vectors of 2,048. By which factor do they differ, at most?
+# vectors of 2,048. By which factor would they differ if nothing but fetched lines took time?
 
 # %%
 x = randn(2048, 2048).data

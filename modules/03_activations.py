@@ -78,7 +78,7 @@ from tinytorch.core.tensor import Op, Tensor, apply, where
 
 # %% [markdown]
 # Every activation will be an object that is called like a function: `ReLU()(x)`. The object keeps
-# the settings where there are any, such as the axis of a softmax. What they share is given.
+# the settings where there are any, such as the axis of a softmax. What they share is given. (`_floating` is for those whose results are fractions.)
 
 # %% nbgrader={"grade": false, "grade_id": "activation", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -131,14 +131,15 @@ x = Tensor([[-2.0, 0.0], [0.5, 3.0]])
 ReLU()(x)
 
 # %% nbgrader={"grade": true, "grade_id": "relu_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""ReLU zeroes the negatives, keeps the shape, and leaves its input alone."""
-x = Tensor([[-2.0, 0.0], [0.5, 3.0]])
+"""ReLU zeroes the negatives, keeps the shape, leaves its input alone, and remembers it."""
+x = Tensor([[-2.0, 0.0], [0.5, 3.0]], requires_grad=True)
 y = ReLU()(x)
 
 assert isinstance(y, Tensor), f"ReLU must return a Tensor, not {type(y).__name__}"
 assert y.shape == (2, 2), f"the shape changed: (2, 2) -> {y.shape}"
 np.testing.assert_array_equal(y.data, [[0.0, 0.0], [0.5, 3.0]])
 np.testing.assert_array_equal(x.data, [[-2.0, 0.0], [0.5, 3.0]], err_msg="ReLU changed its input")
+assert y.requires_grad, "the result does not remember x: compute with the tensor, not with its .data"
 
 # %% nbgrader={"grade": true, "grade_id": "relu_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a 4-d batch, on infinities (max(0, -inf) is 0), and on whether the result remembers its input."""
@@ -191,7 +192,8 @@ answer(xor(Tensor([[1, 1], [0, 1], [1, 0], [1, 0], [0, 0], [1, 1], [0, 1]], dtyp
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The output over the whole square, and the tent that it is along the diagonal. Where are the two folds?
+# The output over the whole square, where the white corners should be 1, and the tent that it is along the diagonal.
+# Where are the two folds?
 
 # %%
 import matplotlib.pyplot as plt
@@ -262,7 +264,7 @@ def sketch(*activations, span: float = 5.0):
     for ax, title in zip(axes, ["value", "slope"], strict=True):
         ax.set(title=title, xlabel="x")
         ax.grid(alpha=0.3)
-    fig.legend(loc="outside right upper")
+    fig.legend(loc="outside lower center", ncols=len(activations))
 
 sketch(ReLU())
 
@@ -313,13 +315,13 @@ LeakyReLU()(Tensor([-100.0, -1.0, 0.0, 1.0]))
 sketch(ReLU(), LeakyReLU(0.1))
 
 # %% nbgrader={"grade": true, "grade_id": "leaky_relu_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""LeakyReLU keeps the positive side and scales the negative one, for any slope; with slope 0 it is ReLU, with 1 nothing."""
-x = Tensor([[-100.0, -1.0, 0.0], [0.5, 2.0, -3.0]])
+"""LeakyReLU keeps the positive side, scales the negative one by any slope (0 is ReLU), and remembers x."""
+x = Tensor([[-100.0, -1.0, 0.0], [0.5, 2.0, -3.0]], requires_grad=True)
 
 np.testing.assert_allclose(LeakyReLU()(x).data, [[-1, -0.01, 0], [0.5, 2, -0.03]], rtol=1e-6)
 np.testing.assert_array_equal(LeakyReLU(0.0)(x).data, ReLU()(x).data, err_msg="slope 0 is ReLU")
-np.testing.assert_array_equal(LeakyReLU(1.0)(x).data, x.data, err_msg="slope 1 changes nothing")
 np.testing.assert_array_equal(LeakyReLU(2.0)(x).data, [[-200, -2, 0], [0.5, 2, -6]], err_msg="slope 2")
+assert LeakyReLU()(x).requires_grad, "the result does not remember x: compute with the tensor, not with its .data"
 
 # %% nbgrader={"grade": true, "grade_id": "leaky_relu_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a 3-d batch, on a negative slope, on infinities, and on whether the result remembers its input."""
@@ -348,7 +350,7 @@ x = np.array([-10_000.0, -100.0, 100.0, 10_000.0], dtype=np.float32)
 1 / (1 + np.exp(-x)), np.exp(x) / (np.exp(x) + 1)
 
 # %% [markdown]
-# The first is right by luck, as 1/∞ is 0. The second divides ∞ by ∞. Each overflows on one side
+# The first is saved by luck: 1/∞ is 0, and the true 3.8e-44 is near. The second divides ∞ by ∞. Each overflows on one side
 # only, so take the first for $x \ge 0$ and the second for $x < 0$. One line says both, since $e^{\min(x, 0)}$ is 1 on the right and $e^x$ on the left:
 #
 # $$\sigma(x) = \frac{e^{\min(x, 0)}}{1 + e^{-|x|}}$$
@@ -441,7 +443,7 @@ sketch(Sigmoid(), Tanh())
 #
 # $$\mathrm{GELU}(x) = \tfrac{1}{2}\, x \left(1 + \tanh\!\left(\sqrt{2/\pi}\,(x + 0.044715\, x^3)\right)\right)$$
 #
-# Use tensor operations; `math.sqrt` and `math.pi` are imported. Write the cube as a product: the last section measures why. Two lines suffice.
+# Use tensor operations, such as `x.tanh()`: `np.tanh` refuses a tensor. `math` is imported, for the root and π. Write the cube as a product: the last section measures why. Two lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "gelu", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -794,8 +796,8 @@ for name, f in functions.items():
     print(f"{name:12} {a:8.2f} {b:10.2f}")
 
 # %% [markdown]
-# Divide the lines by the first. What is near 1 on the large array is memory-bound there; what costs the same in both
-# columns is bound by its arithmetic. The sigmoid is no single loop: how many passes does your `forward` make, one for each NumPy call?
+# Divide the lines by the first. What is near 1 on the large array is memory-bound there; what costs a multiple of the copy, and as much in both
+# columns, is bound by its arithmetic. The sigmoid is no single loop: how many passes does your `forward` make, one for each NumPy call?
 #
 # The last two lines compute the same number, but a general power does not know that its exponent is a small whole
 # number. Your ratio of the two tells what GELU has saved by its products.

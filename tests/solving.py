@@ -1,14 +1,9 @@
 """Filling in a released notebook with a source's solutions, as a learner who knows them all would."""
 
 import json
-import re
 from pathlib import Path
 
-from harness import replace_fenced
-
 from tito import source
-
-BODY = re.compile(r"^[ \t]*### BEGIN SOLUTION\n(.*?)\n?[ \t]*### END SOLUTION", re.MULTILINE | re.DOTALL)
 
 
 def solve(notebook: Path, module: Path, bodies: dict[str, str] | None = None) -> None:
@@ -18,9 +13,7 @@ def solve(notebook: Path, module: Path, bodies: dict[str, str] | None = None) ->
     for cell in content["cells"]:
         name = cell["metadata"].get("nbgrader", {}).get("grade_id")
         if name in texts:
-            text = texts[name]
-            if cell["cell_type"] == "code":
-                body = (bodies or {}).get(name)
-                text = replace_fenced(text, body if body is not None else BODY.search(text)[1])
+            body = (bodies or {}).get(name)
+            text = source.without_fences(texts[name]) if body is None else source.with_body(texts[name], body)
             cell["source"] = text.splitlines(keepends=True)
     notebook.write_text(json.dumps(content), encoding="utf-8")

@@ -175,4 +175,4 @@ def _measure(rounds: int, numbers: set[int]) -> Iterator[Result]:
 
 if __name__ == "__main__":
     found = [asdict(result) for result in _measure(int(sys.argv[1]), set(map(int, sys.argv[2:])))]
-    print(json.dumps(found))
+    json.dump(found, sys.stdout)

@@ -94,13 +94,15 @@ class Course:
 
     def release_to_exchange(self, module: Module) -> None:
         self._needs_release(module)
-        self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
+        with _quietly():
+            self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
 
     def collect(self, module: Module, place: Path, pattern: str | None = None) -> list[Collected]:
         return collect(self.folder, module, place, pattern, Limits(config=self.config).submission_mb)
 
     def collect_from_exchange(self, module: Module) -> None:
-        self._must(self.api.collect(module.slug, update=True), f"collect {module.slug}")
+        with _quietly():
+            self._must(self.api.collect(module.slug, update=True), f"collect {module.slug}")
 
     # -- grade -------------------------------------------------------------------------------------------------------
 
@@ -195,7 +197,8 @@ class Course:
         return pages
 
     def return_feedback_to_exchange(self, module: Module) -> None:
-        self._must(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
+        with _quietly():
+            self._must(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
 
     def export(self, path: Path) -> None:
         """Write the gradebook as CSV, with nbgrader's own exporter and columns."""
@@ -231,7 +234,7 @@ def _cause(result: dict[str, Any]) -> str:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """nbgrader 0.9 makes SQLAlchemy 2 warn about its own sessions."""
+    """nbgrader 0.9 makes SQLAlchemy 2 and traitlets 5 warn about how it uses them."""
     from sqlalchemy.exc import SAWarning
 
     with warnings.catch_warnings():

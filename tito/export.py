@@ -42,9 +42,8 @@ def render(notebook: NotebookNode, module: Module, name: str) -> str:
 
 
 def _drop_fences(cell: NotebookNode) -> None:
-    if cell.cell_type == "code" and source.FENCE.search(cell.source):
-        kept = [line for line in cell.source.splitlines() if not source.FENCE.match(line)]
-        cell.source = "\n".join(kept)
+    if cell.cell_type == "code":
+        cell.source = source.without_fences(cell.source)
 
 
 def package_file(root: Path, module: Module) -> Path:

@@ -65,9 +65,9 @@ def fill(released: NotebookNode, solved: NotebookNode, student: Student) -> dict
     done = exercises[: round(student.solves * len(exercises))]
     for cell in exercises:
         if cell.id in (student.wrong or {}):
-            cell.source = with_body(texts[cell.id], student.wrong[cell.id])
+            cell.source = source.with_body(texts[cell.id], student.wrong[cell.id])
         elif cell in done:
-            cell.source = without_fences(texts[cell.id]) if cell.cell_type == "code" else "What I measured, and why."
+            cell.source = source.without_fences(texts[cell.id]) if cell.cell_type == "code" else "What I measured, and why."
     if student.name == "mallory":
         for cell in filter(source.is_check, notebook.cells):
             cell.source = "pass"
@@ -76,15 +76,3 @@ def fill(released: NotebookNode, solved: NotebookNode, student: Student) -> dict
         twice.id, twice.source = "twice", twice.source + "\n# another try"
         notebook.cells.append(twice)
     return notebook
-
-
-def without_fences(text: str) -> str:
-    """A solution as a learner writes it."""
-    return "\n".join(line for line in text.splitlines() if not source.FENCE.match(line))
-
-
-def with_body(text: str, body: str | None) -> str:
-    """A solution cell with `body` between its fences, and the fences gone."""
-    lines = text.splitlines()
-    begin, end = (i for i, line in enumerate(lines) if source.FENCE.match(line))
-    return "\n".join([*lines[:begin], *(body or "").splitlines(), *lines[end + 1 :]])

@@ -119,6 +119,21 @@ def in_grading_order(notebook: NotebookNode) -> list[NotebookNode]:
     return sorted(cells, key=is_hidden)
 
 
+# -- a solution cell's text ----------------------------------------------------------------------------------------
+
+
+def without_fences(text: str) -> str:
+    """A solution as a learner writes it, and as it is exported."""
+    return "\n".join(line for line in text.splitlines() if not FENCE.match(line))
+
+
+def with_body(text: str, body: str) -> str:
+    """A solution cell with `body` in place of its fence and of what stands in it."""
+    lines = text.splitlines()
+    begin, end = (i for i, line in enumerate(lines) if FENCE.match(line))
+    return "\n".join([*lines[:begin], *body.splitlines(), *lines[end + 1 :]])
+
+
 # -- the rules -----------------------------------------------------------------------------------------------------
 
 Problems = Iterator[tuple["NotebookNode | None", str]]

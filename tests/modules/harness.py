@@ -1,4 +1,4 @@
-"""Running a module's graded cells in a process of their own, with the solution of a cell replaced, and judging them."""
+"""Running a module's graded cells outside a kernel: the reference, a blank, and every wrong answer, and judging them."""
 
 import json
 import re
@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from nbformat import NotebookNode
-
 from tito import source
-from tito.grading.answers import Answer, mismatch
 
-ROOT = Path(__file__).parent.parent.parent
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 
 
@@ -32,90 +30,51 @@ def sources() -> list[Path]:
     return list(source.paths(ROOT).values())
 
 
+@cache
 def wrong_answers() -> list[WrongAnswer]:
     found = []
-    for path in sorted((ROOT / "tests" / "modules" / "wrong").glob("*.py")):
+    for path in sorted((HERE / "wrong").glob("*.py")):
         parts = re.split(r"^# %% (\w+): (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for cell, thought, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
             found.append(WrongAnswer(path.stem, cell, thought.strip(), body.strip("\n")))
     return found
 
 
-def with_solution(notebook: NotebookNode, body_of: dict[str, str | None]) -> NotebookNode:
-    """A copy whose fenced solutions are replaced by the given text, or by nbgrader's stub for None."""
-    copy = source_copy(notebook)
-    for cell in copy.cells:
-        if cell.cell_type == "code" and source.is_solution(cell) and cell.id in body_of:
-            cell.source = replace_fenced(cell.source, body_of[cell.id])
-    return copy
+def exercises(path: Path) -> dict[str, str]:
+    """The text of each solution cell of code, by its id."""
+    return {c.id: c.source for c in source.read(path).cells if c.cell_type == "code" and source.is_solution(c)}
 
 
-def source_copy(notebook: NotebookNode) -> NotebookNode:
-    return NotebookNode({**notebook, "cells": [NotebookNode(cell) for cell in notebook.cells]})
+def unsolved(text: str) -> str:
+    """A solution cell as nbgrader releases it."""
+    indent = re.search(r"^(\s*)### BEGIN SOLUTION", text, re.MULTILINE)[1]
+    return source.with_body(text, "\n".join(indent + line for line in STUB.splitlines()))
 
 
-def replace_fenced(text: str, body: str | None) -> str:
-    lines = text.splitlines()
-    begin = next(i for i, line in enumerate(lines) if line.strip() == "### BEGIN SOLUTION")
-    end = next(i for i, line in enumerate(lines) if line.strip() == "### END SOLUTION")
-    indent = re.match(r"\s*", lines[begin])[0]
-    new = body.splitlines() if body is not None else [indent + line for line in STUB.splitlines()]
-    return "\n".join(lines[:begin] + new + lines[end + 1 :])
-
-
-RUNNER = """
-import io, json, sys, warnings
-import tito.grading.answers as answers
-cells = json.load(sys.stdin)
-outcomes, given = {}, []
-answers.publish = given.append
-import matplotlib
-matplotlib.use("Agg")
-sys.stdout = io.StringIO()
-space = {"__name__": "__main__"}
-for name, text in cells:
-    given.clear()
-    try:
-        exec(compile(text, f"<{name}>", "exec"), space)
-        problem = None
-    except BaseException as error:
-        problem = f"{type(error).__name__}: {error}"
-    outcomes[name] = [problem, list(given)]
-sys.stdout = sys.__stdout__
-print(json.dumps(outcomes))
-"""
-
-
-def run(notebook: NotebookNode, seconds: float = 60) -> dict[str, tuple[str | None, list[str]]]:
-    """For each cell that grading runs: the error it ended with, if any, and the answers it handed in."""
-    cells = [(cell.id, cell.source) for cell in source.in_grading_order(notebook)]
+def run(path: Path, texts: dict[str, str], versions: list[tuple[str, str, str]]) -> dict:
+    """The module's cells with some texts replaced, and other versions of single cells: see runner.py."""
+    cells = [(c.id, texts.get(c.id, c.source), source.is_check(c)) for c in source.in_grading_order(source.read(path))]
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", RUNNER], input=json.dumps(cells), text=True, capture_output=True,
-        cwd=ROOT / "modules", timeout=seconds, check=False,
+        [sys.executable, str(HERE / "runner.py")], input=json.dumps({"cells": cells, "versions": versions}),
+        text=True, capture_output=True, cwd=ROOT / "modules", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return {name: (problem, given) for name, (problem, given) in json.loads(done.stdout).items()}
+    return json.loads(done.stdout)
 
 
 @cache
-def reference(path: Path) -> tuple[NotebookNode, dict]:
-    notebook = source.read(path)
-    return notebook, run(notebook)
+def reference(path: Path) -> dict[str, list]:
+    """[error or None, answers] of each cell of the solved module."""
+    return run(path, {}, [])["outcomes"]
 
 
-def lost(notebook: NotebookNode, path: Path) -> dict[str, str]:
-    """The message for each check of `notebook` that does not earn all of its points."""
-    _, expected = reference(path)
-    outcomes, messages = run(notebook), {}
-    for cell in filter(source.is_check, notebook.cells):
-        problem, given = outcomes[cell.id]
-        answers = expected[cell.id][1]
-        if problem:
-            messages[cell.id] = problem
-        elif len(given) != len(answers):
-            messages[cell.id] = f"{len(given)} answers of {len(answers)}"
-        else:
-            wrong = [mismatch(Answer.read(a), Answer.read(b)) for a, b in zip(given, answers, strict=True)]
-            if any(wrong):
-                messages[cell.id] = "; ".join(filter(None, wrong))
-    return messages
+def blank(path: Path) -> dict[str, list]:
+    return run(path, {name: unsolved(text) for name, text in exercises(path).items()}, [])["outcomes"]
+
+
+@cache
+def lost_by_wrong_answers(path: Path) -> dict[str, str | None]:
+    """For each wrong answer of a module, the message of the first check that loses a point by it, or None."""
+    texts = exercises(path)
+    mine = [wrong for wrong in wrong_answers() if wrong.module == path.stem and wrong.cell in texts]
+    return run(path, {}, [(str(one), one.cell, source.with_body(texts[one.cell], one.body)) for one in mine])["lost"]

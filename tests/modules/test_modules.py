@@ -5,44 +5,56 @@ import statistics
 
 import harness
 import pytest
+import runner
 
 from tito import source
 
-each_module = pytest.mark.parametrize("path", harness.sources(), ids=lambda path: path.stem)
+
+def on_one_worker(paths):
+    """All tests of a module on one worker: they share what was run."""
+    return [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in paths]
+
+
+each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))
 
 
 @each_module
 def test_the_reference_earns_every_point(path):
-    notebook, outcomes = harness.reference(path)
-    assert {name: problem for name, (problem, _) in outcomes.items() if problem} == {}
-    assert harness.lost(notebook, path) == {}, "two runs of the reference differ"
+    problems = {name: problem for name, (problem, _) in harness.reference(path).items() if problem}
+    assert problems == {}
+
+
+@each_module
+def test_two_runs_of_the_reference_answer_alike(path):
+    again = harness.run(path, {}, [])["outcomes"]
+    for name, (_, given) in harness.reference(path).items():
+        assert runner.what_is_lost(None, again[name][1], given) is None, name
 
 
 @each_module
 def test_the_blank_earns_nothing(path):
-    notebook, _ = harness.reference(path)
-    solutions = {cell.id: None for cell in notebook.cells if source.is_solution(cell)}
-    lost = harness.lost(harness.with_solution(notebook, solutions), path)
-    passing = [cell.id for cell in notebook.cells if source.is_check(cell) and cell.id not in lost]
+    outcomes, expected = harness.blank(path), harness.reference(path)
+    checks = [cell.id for cell in source.read(path).cells if source.is_check(cell)]
+    passing = [name for name in checks if not runner.what_is_lost(*outcomes[name], expected[name][1])]
     assert passing == [], "these checks pass on a notebook that nobody has filled in"
 
 
-@pytest.mark.parametrize("wrong", harness.wrong_answers(), ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [pytest.param(w, id=str(w), marks=pytest.mark.xdist_group(w.module)) for w in harness.wrong_answers()],
+)
 def test_a_wrong_answer_loses_points(wrong, root):
     path = root / "modules" / f"{wrong.module}.py"
-    notebook, _ = harness.reference(path)
-    assert wrong.cell in {cell.id for cell in notebook.cells if source.is_solution(cell)}
-    lost = harness.lost(harness.with_solution(notebook, {wrong.cell: wrong.body}), path)
-    assert lost, "no check noticed"
-    assert all(len(message) > 10 for message in lost.values()), lost
+    assert wrong.cell in harness.exercises(path), "no such exercise"
+    message = harness.lost_by_wrong_answers(path)[str(wrong)]
+    assert message is not None, "no check noticed"
+    assert len(message) > 10, message
 
 
 @each_module
 def test_every_exercise_has_two_wrong_answers(path):
     wrong = [answer.cell for answer in harness.wrong_answers() if answer.module == path.stem]
-    notebook = source.read(path)
-    exercises = [cell.id for cell in notebook.cells if cell.cell_type == "code" and source.is_solution(cell)]
-    assert {name: wrong.count(name) for name in exercises if wrong.count(name) < 2} == {}
+    assert {name: wrong.count(name) for name in harness.exercises(path) if wrong.count(name) < 2} == {}
 
 
 @each_module
@@ -58,10 +70,9 @@ def test_cells_keep_their_size(path):
 
 @each_module
 def test_solutions_are_short(path):
-    for cell in source.read(path).cells:
-        if cell.cell_type == "code" and source.is_solution(cell):
-            body = cell.source.split("### BEGIN SOLUTION")[1].split("### END SOLUTION")[0]
-            assert 1 <= len([line for line in body.splitlines() if line.strip()]) <= 15, cell.id
+    for name, text in harness.exercises(path).items():
+        body = text.split("### BEGIN SOLUTION")[1].split("### END SOLUTION")[0]
+        assert 1 <= len([line for line in body.splitlines() if line.strip()]) <= 15, name
 
 
 @each_module

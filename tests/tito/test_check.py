@@ -109,7 +109,7 @@ def test_a_notebook_that_teaches_assertions_not_to_fail_is_told_so(tito, workspa
 
 
 def test_reflections_without_an_answer_are_named_but_stop_nothing(tito, workspace, solve):
-    solve(0, half_reflect="YOUR ANSWER HERE")
+    solve(0)
     notebook = cells(workspace.notebook(module(0)))
     for cell in notebook["cells"]:
         if cell["metadata"].get("nbgrader", {}).get("grade_id") == "half_reflect":

@@ -114,7 +114,7 @@ def _operands(a, b) -> tuple[Tensor, Tensor]:
     dtype = promote_types(a.dtype, b.dtype)
     if (a.ndim == 0) != (b.ndim == 0):  # like a number, a 0-d tensor gives way within its kind
         strong = b.dtype if a.ndim == 0 else a.dtype
-        dtype = strong if "iuf".find(dtype.kind) // 2 == "iuf".find(strong.kind) // 2 else dtype
+        dtype = strong if strong.kind.replace("u", "i") == dtype.kind.replace("u", "i") else dtype
     return a.astype(dtype), b.astype(dtype)
 
 def _binary(op: Op, a, b) -> Tensor:
@@ -122,9 +122,10 @@ def _binary(op: Op, a, b) -> Tensor:
     a, b = _operands(a, b)
     try:
         return apply(op, a, b)
-    except ValueError:
-        broadcast_shapes(a.shape, b.shape)
-        raise
+    except ValueError as error:
+        problem = error  # dealt with outside, so that the traceback shows one error, not two
+    broadcast_shapes(a.shape, b.shape)
+    raise problem
 
 def _in_tensor(body: type) -> None:
     """Decorator: the methods of the class below are Tensor's, which so grows from section to section."""

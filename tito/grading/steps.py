@@ -7,7 +7,9 @@ They stand in place of what nbgrader has for sanitizing, executing and saving.
 import stat
 from pathlib import Path
 
+import bleach
 from nbconvert.exporters import NotebookExporter
+from nbconvert.filters import markdown2html_mistune
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_output
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
@@ -48,21 +50,24 @@ def set_aside(notebooks: list[str], **_) -> None:
                 path.rename(target)
 
 
+KEPT = ("timestamp.txt", "submission_secret.txt")  # when it was handed in, and whom the exchange gives feedback to
+
+
 class DropOtherFiles(NbGraderPreprocessor):
     """Takes away what nbgrader copied beside the notebook: of the files that were handed in, none is used."""
 
     def preprocess(self, nb: NotebookNode, resources):
         coursedir = self.parent.parent.coursedir
         assignment, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
-        _only_the_timestamp(Path(coursedir.format_path(coursedir.autograded_directory, student, assignment)))
+        _drop_other_files(Path(coursedir.format_path(coursedir.autograded_directory, student, assignment)))
         return nb, resources
 
 
-def _only_the_timestamp(folder: Path) -> None:
+def _drop_other_files(folder: Path) -> None:
     for path in sorted(folder.rglob("*"), reverse=True) if folder.is_dir() else ():
         if path.is_dir() and not path.is_symlink():
             path.rmdir()
-        elif path != folder / "timestamp.txt":
+        elif path.relative_to(folder).as_posix() not in KEPT:
             path.unlink()
 
 
@@ -138,6 +143,27 @@ class Explain(NbGraderPreprocessor):
             if cell.cell_type == "code" and source.FENCE.search(cell.source):
                 cell.source = _without_hidden(cell.source)
         return nb, resources
+
+
+TAGS = frozenset(
+    ("a", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i")
+    + ("img", "li", "ol", "p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul")
+)
+
+
+def harmless_html(markdown: str) -> str:
+    """Markdown as HTML in which nothing runs and nothing is fetched: nbgrader's pages show what learners wrote as it is."""
+    return bleach.clean(
+        markdown2html_mistune(markdown), TAGS, _harmless, protocols={"http", "https", "mailto", "data"}, strip=True
+    )
+
+
+def _harmless(tag: str, name: str, value: str) -> bool:
+    if name == "src":
+        return tag == "img" and value.startswith("data:image/")
+    if name == "href":
+        return tag == "a" and not value.strip().lower().startswith("data:")
+    return name in ("class", "id", "alt", "title")
 
 
 def _without_hidden(text: str) -> str:

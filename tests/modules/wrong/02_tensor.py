@@ -201,3 +201,15 @@
 
 # %% recipe: outputs before inputs
     return topological_order(results, lambda x: x.origin[1] if x.origin else ())[::-1]
+# %% apply: forgets to note when it ran, so that a later write goes unnoticed
+    result = _wrap(op.forward(*[x.data for x in inputs]))
+    for x in inputs:
+        if x.requires_grad and Op.recording:
+            result.requires_grad, result.origin = True, (op, inputs)
+    return result
+# %% promote_types: float32 wherever a float meets an integer
+    if (a.kind == "f") != (b.kind == "f"):
+        return np.dtype(np.float32)
+    return np.promote_types(a, b)
+# %% transpose: computes with the array and loses the memory of it
+        return _wrap(self.data.swapaxes(dim0, dim1))
