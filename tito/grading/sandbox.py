@@ -110,7 +110,7 @@ class SandboxProvisioner(LocalProvisioner):
             try:
                 threads += child.num_threads()
                 memory += child.memory_info().rss
-            except psutil.Error:  # it has just ended
+            except (psutil.Error, OSError):  # it has just ended
                 continue
         if threads > self.limits["processes"]:
             return "too many processes"
@@ -124,7 +124,7 @@ class SandboxProvisioner(LocalProvisioner):
 def _descendants(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return []
 
 
