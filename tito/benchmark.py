@@ -157,10 +157,70 @@ def _softmax() -> Rivals:
     return _against_torch(lambda: softmax(x, 1), theirs)
 
 
+def _linear() -> Rivals:
+    from tinytorch.core.layers import Linear
+    from tinytorch.core.tensor import Tensor
+
+    a, layer = _normal(128, 512), Linear(512, 512)
+    x = Tensor(a)
+
+    def theirs(torch):
+        y, rival = torch.from_numpy(a), torch.nn.Linear(512, 512)
+        return lambda: rival(y)
+
+    return _against_torch(lambda: layer(x), theirs)
+
+
+def _conv2d() -> Rivals:
+    from tinytorch.core.spatial import Conv2d
+    from tinytorch.core.tensor import Tensor
+
+    a, layer = _normal(128, 32, 16, 16), Conv2d(32, 64, 3, padding=1)
+    x = Tensor(a)
+
+    def theirs(torch):
+        y, rival = torch.from_numpy(a), torch.nn.Conv2d(32, 64, 3, padding=1)
+        return lambda: rival(y)
+
+    return _against_torch(lambda: layer(x), theirs)
+
+
+def _max_pool2d() -> Rivals:
+    from tinytorch.core.spatial import MaxPool2d
+    from tinytorch.core.tensor import Tensor
+
+    a, layer = _normal(128, 32, 32, 32), MaxPool2d(2)
+    x = Tensor(a)
+
+    def theirs(torch):
+        y = torch.from_numpy(a)
+        return lambda: torch.nn.functional.max_pool2d(y, 2)
+
+    return _against_torch(lambda: layer(x), theirs)
+
+
+def _attention() -> Rivals:
+    from tinytorch.core.attention import MultiHeadAttention
+    from tinytorch.core.tensor import Tensor
+
+    a, layer = _normal(16, 128, 128), MultiHeadAttention(128, 4)
+    x = Tensor(a)
+
+    def theirs(torch):
+        y, rival = torch.from_numpy(a), torch.nn.MultiheadAttention(128, 4, batch_first=True)
+        return lambda: rival(y, y, y, need_weights=False)
+
+    return _against_torch(lambda: layer(x), theirs)
+
+
 CASES = (
     Case(2, "a + b, 16x16", _add),
     Case(2, "a @ b, 512x512", _matmul),
     Case(3, "softmax, 128x1000", _softmax),
+    Case(4, "Linear, 128x512 -> 512", _linear),
+    Case(6, "Conv2d, 128x32x16x16 -> 64, 3x3, padding 1", _conv2d),
+    Case(6, "MaxPool2d, 128x32x32x32, 2x2", _max_pool2d),
+    Case(7, "MultiHeadAttention, 16x128x128, 4 heads", _attention),
 )
 
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tito.commands import author, course, learner
+from tito.commands import author, course, data, learner
 from tito.errors import TitoError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 learner.add_to(app)
 author.add_to(app)
+data.add_to(app)
 app.add_typer(course.app, name="course")
 
 

@@ -54,12 +54,13 @@ def missing() -> str | None:
 @cache
 def _refused() -> str | None:
     trial = subprocess.run(
-        ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, text=True, check=False
-    )
+        ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--size", str(1 << 20), "--tmpfs", "/tmp", "true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if trial.returncode == 0:
         return None
     said = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
-    return f"bubblewrap is installed but may not make namespaces here ({said}): allow unprivileged user namespaces"
+    return f"bubblewrap cannot make a sandbox here ({said}): it has to know --size, and to be allowed user namespaces"
 
 
 def require() -> None:

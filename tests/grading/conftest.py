@@ -1,0 +1,52 @@
+import fcntl
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory) -> Path:
+    """The tiny course with its assignment generated: to be copied, never written to."""
+    import lab
+
+    made = lab.Lab(tmp_path_factory.mktemp("tiny") / "repository")
+    made.course.generate(lab.MODULE)
+    return made.root
+
+
+@pytest.fixture(scope="session")
+def lab(generated, tmp_path_factory):
+    """A course whose submissions are executed and judged one by one; nothing is handed in to it."""
+    from lab import Lab
+
+    return Lab(tmp_path_factory.mktemp("lab") / "repository", generated)
+
+
+@pytest.fixture
+def own_lab(generated, tmp_path):
+    """A course of the test's own, to hand in to."""
+    from lab import Lab
+
+    return Lab(tmp_path / "repository", generated)
+
+
+@pytest.fixture(scope="session")
+def graded(generated, tmp_path_factory, worker_id):
+    """A class of good, unlucky and hostile people, graded once for all workers: to be looked at, not to be changed."""
+    import people
+    from lab import MODULE, Lab
+
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
+    with open(shared / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = (shared / "class").exists()
+        course = Lab(shared / "class") if made else Lab(shared / "class", generated)
+        if not made:
+            people.hand_in(course)
+            assert {outcome.student for outcome in course.course.autograde(MODULE)} == set(people.PEOPLE)
+            course.course.feedback(MODULE)
+    return course, {name: course.course.verdict(MODULE, name) for name in people.PEOPLE}

@@ -1,0 +1,125 @@
+"""A tiny course to attack: module 01 with two exercises, and ways to hand in, execute and grade texts for them."""
+
+import copy
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tiny
+
+from tito import syllabus
+from tito.course import Course
+from tito.grading import reference
+from tito.grading.execute import Execution, execute
+from tito.grading.judge import Verdict, judge
+from tito.grading.rebuild import rebuild
+from tito.grading.steps import show
+
+MODULE = syllabus.module("01")
+SECRET = "48151623"  # stands in the hidden check alone
+FAST = {"cell_seconds": 3, "total_seconds": 40, "memory_mb": 1024, "file_mb": 8, "processes": 64, "messages": 300}
+
+SOURCE = (
+    tiny.MODULE.replace("use_prefix(0)", "use_prefix(1)")
+    .replace("core.introduction", "core.setup")
+    .replace("double(-7)", f"double(-{SECRET})")
+)
+DOUBLE = '#| export\ndef double(x):\n    """Twice x."""\n    return 2 * x'
+HALF = '#| export\ndef half(x):\n    """Half of x."""\n    return x / 2'
+ESSAY = "It is not a multiple of two."
+
+
+def write_repository(folder: Path) -> Path:
+    """The repository of the tiny course. Its module 00 is exported; so are 01 and 02, which no submission may see."""
+    root = tiny.repository(folder)
+    with open(root / "nbgrader_config.py", "a", encoding="utf-8") as config:
+        config.writelines(f"c.Limits.{name} = {value}\n" for name, value in FAST.items())
+    (root / "modules" / "00_introduction.py").unlink()
+    (root / "modules" / "01_setup.py").write_text(SOURCE, encoding="utf-8")
+    core = root / "tinytorch" / "core"
+    (core / "introduction.py").write_text("WHOSE = 'the prefix'\n", encoding="utf-8")
+    (core / "setup.py").write_text("REFERENCE = 'of module 01'\n", encoding="utf-8")
+    (core / "tensor.py").write_text("REFERENCE = 'of module 02'\n", encoding="utf-8")
+    return root
+
+
+@dataclass
+class Graded:
+    """What became of one submission."""
+
+    notebook: Any
+    execution: Execution
+    verdict: Verdict
+
+    @property
+    def points(self) -> dict[str, float]:
+        return {check.id: check.points for check in self.verdict.checks}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        return {check.id: check.reason for check in self.verdict.checks}
+
+    @property
+    def printed(self) -> str:
+        """All that a learner would see: outputs, tracebacks, reasons, the status."""
+        outputs = [cell.outputs for cell in self.notebook.cells if cell.cell_type == "code"]
+        return json.dumps([outputs, self.verdict.as_dict()], default=str)
+
+
+class Lab:
+    """A generated tiny course in a folder of its own."""
+
+    def __init__(self, folder: Path, generated: Path | None = None):
+        """At `folder`: what is there, or a copy of one whose assignment is generated, or a new one."""
+        if generated:
+            shutil.copytree(generated, folder)
+        elif not folder.exists():
+            write_repository(folder)
+        self.root = folder
+        self.course = Course(self.root)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "course"
+
+    def notebook(self, double: str = DOUBLE, half: str = HALF, essay: str = ESSAY) -> dict[str, Any]:
+        """A hand-in with these texts, as JSON."""
+        name = MODULE.slug
+        notebook = json.loads((self.folder / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
+        texts = {"double": double, "half": half, "half_reflect": essay}
+        for cell in notebook["cells"]:
+            cell["source"] = texts.get(cell["metadata"].get("nbgrader", {}).get("grade_id"), cell["source"])
+        return notebook
+
+    def hand_in(self, student: str, notebook: dict | str | bytes | None = None, **texts: str) -> Path:
+        """Put a hand-in where collecting would."""
+        folder = self.folder / "submitted" / student / MODULE.slug
+        folder.mkdir(parents=True, exist_ok=True)
+        content = self.notebook(**texts) if notebook is None else notebook
+        raw = json.dumps(content) if isinstance(content, dict) else content
+        path = folder / f"{MODULE.slug}.ipynb"
+        path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
+        return path
+
+    def grade(self, limits: dict[str, int] | None = None, sandboxed: bool = True, **texts: str) -> Graded:
+        """Rebuild, execute and judge one submission, without nbgrader."""
+        chosen = {**self.course.limits, **(limits or {})}
+        pristine = copy.deepcopy(reference.pristine_for_grading(self.folder, MODULE.slug))
+        rebuilt = rebuild(pristine, self.notebook(**texts)["cells"])
+        expected = reference.answers(self.root, self.folder, MODULE, self.course.limits, sandboxed)
+        execution = execute(rebuilt.notebook, MODULE, self.root / "tinytorch", chosen, sandboxed)
+        verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
+        show(rebuilt.notebook, execution, verdict)
+        return Graded(rebuilt.notebook, execution, verdict)
+
+    def probe(self, code: str, **limits: int) -> str:
+        """What `code`, in a solution cell, prints inside the sandbox."""
+        graded = self.grade(limits=limits, double=f"{code}\n\n{DOUBLE.removeprefix('#| export')}")
+        ran = graded.execution.cells["double"]
+        assert ran.error is None, ran.error
+        return "".join(output.text for output in ran.outputs if output.output_type == "stream")
+
+    def marks(self) -> dict[str, float]:
+        return {student: mark.score for student, mark in self.course.marks(MODULE).items()}

@@ -1,0 +1,175 @@
+"""Plain `nbgrader`, and the buttons of formgrader in a real server, give the marks that `tito course` gives."""
+
+import http.cookiejar
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from lab import FAST, MODULE, Lab
+from people import hand_in
+
+from tito.course import Course
+
+SOME = ("ada", "deaf", "fay", "json", "late", "mute", "raid", "vandal")
+
+
+def nbgrader(folder, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "nbgrader", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+
+
+def same_as(graded, lab, names) -> None:
+    expected = {name: mark for name, mark in graded[0].marks().items() if name in names}
+    assert lab.marks() == expected
+    for name in names:
+        assert lab.course.verdict(MODULE, name) == graded[1][name]
+
+
+def test_plain_nbgrader_gives_the_same_marks_and_pages(graded, own_lab):
+    hand_in(own_lab, SOME)
+    for words in (("autograde",), ("generate_feedback", "--student=raid")):
+        done = nbgrader(own_lab.root, *words, MODULE.slug)
+        assert done.returncode == 0, done.stderr[-2000:]
+    same_as(graded, own_lab, SOME)
+    pages = [lab.folder / "feedback" / "raid" / MODULE.slug / "01_setup.html" for lab in (own_lab, graded[0])]
+    assert pages[0].read_text() == pages[1].read_text()
+
+
+def test_plain_nbgrader_grades_a_course_elsewhere_and_keeps_to_its_limits(own_lab, tmp_path):
+    with open(own_lab.root / "nbgrader_config.py", "a", encoding="utf-8") as config:
+        config.write("c.Limits.submission_mb = 1\n")
+    hand_in(own_lab, ("ada", "mute"))
+    own_lab.hand_in("large", b" " * (2 << 20))
+    shutil.move(own_lab.folder, tmp_path / "elsewhere")
+    done = nbgrader(own_lab.root, "autograde", MODULE.slug, f"--course-dir={tmp_path / 'elsewhere'}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    course = Course(own_lab.root, {"CourseDirectory": {"root": str(tmp_path / "elsewhere")}})
+    assert {name: mark.score for name, mark in course.marks(MODULE).items()} == {"ada": 80, "large": 0, "mute": 0}
+    assert "larger than 1 MB" in course.verdict(MODULE, "large").status
+
+
+def test_every_limit_can_be_set_in_the_configuration(own_lab):
+    assert {name: own_lab.course.limits[name] for name in FAST} == FAST
+    others = {"cpu_seconds", "output_kb", "submission_mb"}
+    assert set(own_lab.course.limits) == set(FAST) | others
+
+
+# -- the exchange --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nbgrader leaves a timestamp open
+def test_the_exchange_carries_a_module_out_and_back(own_lab, tmp_path):
+    """Release, fetch, submit and collect with nbgrader's own commands, in a folder that all can write to."""
+    exchange, learner = tmp_path / "exchange", tmp_path / "learner"
+    exchange.mkdir()
+    exchange.chmod(0o777)
+    learner.mkdir()
+    setting = f"c.Exchange.root = {str(exchange)!r}\nc.CourseDirectory.course_id = 'tinytorch'\n"
+    with open(own_lab.root / "nbgrader_config.py", "a", encoding="utf-8") as config:
+        config.write(setting)
+    (learner / "nbgrader_config.py").write_text("c = get_config()\n" + setting)
+    course = Course(own_lab.root)
+    course.release_to_exchange(MODULE)
+    for words in (("fetch_assignment", MODULE.slug), ("submit", MODULE.slug)):
+        done = nbgrader(learner, *words, HOME=str(learner))
+        assert done.returncode == 0, done.stderr[-2000:]
+    course.collect_from_exchange(MODULE)
+    assert len(course.submissions(MODULE)) == 1
+    assert [outcome.verdict.points for outcome in course.autograde(MODULE)] == [0]
+    course.feedback(MODULE)
+    course.return_feedback_to_exchange(MODULE)
+
+
+# -- formgrader ----------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """JupyterLab as `tito course formgrader` starts it, and a browser's way to talk to it."""
+
+    def __init__(self, lab: Lab, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        folder.mkdir()
+        (folder / "jupyter_server_config.py").write_text(
+            f"c.ServerApp.port = {port}\nc.ServerApp.ip = '127.0.0.1'\nc.ServerApp.open_browser = False\n"
+            "c.ServerApp.allow_root = True\nc.IdentityProvider.token = ''\nc.ServerApp.password = ''\n"
+        )
+        environment = {**os.environ, "JUPYTER_CONFIG_DIR": str(folder), "JUPYTER_DATA_DIR": str(folder / "data")}
+        self.log = open(folder / "log", "w+")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tito", "course", "formgrader"],
+            cwd=lab.root, env=environment, stdout=self.log, stderr=self.log, start_new_session=True,
+        )  # fmt: skip
+        self.address = f"http://127.0.0.1:{port}"
+        self.cookies = http.cookiejar.CookieJar()
+        self.browser = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
+        )
+
+    def wait(self) -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                self.get("/formgrader")
+                return
+            except OSError:
+                time.sleep(0.3)
+        self.log.seek(0)
+        raise AssertionError(self.log.read()[-3000:])
+
+    def get(self, path: str) -> tuple[int, str]:
+        with self.browser.open(self.address + path, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+
+    def post(self, path: str) -> dict:
+        token = next(cookie.value for cookie in self.cookies if cookie.name == "_xsrf")
+        request = urllib.request.Request(self.address + path, data=b"{}", headers={"X-XSRFToken": token}, method="POST")
+        with self.browser.open(request, timeout=120) as answer:
+            return json.loads(answer.read())
+
+    def stop(self) -> None:
+        self.log.close()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, 15)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, 9)
+            self.process.wait()
+
+
+@pytest.fixture
+def server(own_lab, tmp_path):
+    hand_in(own_lab, SOME)
+    server = Server(own_lab, tmp_path / "config")
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+def test_the_buttons_of_formgrader_do_the_same(graded, own_lab, server):
+    """Generate and autograde as its page asks for them: kernels are started from inside a running event loop."""
+    status, page = server.get("/formgrader/manage_assignments")
+    assert status == 200
+    assert "formgrader" in page.lower()
+    answer = server.post(f"/formgrader/api/assignment/{MODULE.slug}/assign")
+    assert answer["success"], answer
+    for name in SOME:
+        answer = server.post(f"/formgrader/api/submission/{MODULE.slug}/{name}/autograde")
+        assert answer["success"], answer
+    same_as(graded, own_lab, SOME)
+    shown = json.loads(server.get(f"/formgrader/api/submitted_notebooks/{MODULE.slug}/{MODULE.slug}")[1])
+    assert {one["student"]: one["score"] for one in shown} == own_lab.marks()
+    pages = {one["student"]: server.get(f"/formgrader/submissions/{one['id']}/")[1] for one in shown}
+    assert "twice 3 is 6, not 9" in pages["raid"]
+    assert "<script>alert" not in pages["vandal"]
+    assert "<img src=" not in pages["vandal"].replace('<img src="data:image/png', "").replace("<img src='data:image/png", "")

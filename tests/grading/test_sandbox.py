@@ -1,0 +1,542 @@
+"""What submitted code can see, reach, write and use up while it is graded: real code in the real sandbox."""
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from lab import DOUBLE, HALF
+
+import tito
+from tito.errors import TitoError
+from tito.grading import execute, sandbox, seccomp
+
+DEF = DOUBLE.removeprefix("#| export\n")
+
+
+def then(code: str) -> str:
+    """A solution cell that does something else first, and then what was asked."""
+    return f"{code}\n\n{DEF}"
+
+
+def in_double(*lines: str) -> str:
+    """A solution that does something else whenever it is called."""
+    return "def double(x):\n" + "".join(f"    {line}\n" for line in lines) + "    return 2 * x"
+
+
+# -- what it sees --------------------------------------------------------------------------------------------------
+
+
+def test_only_the_environment_and_the_prefix_are_in_sight(lab):
+    seen = lab.probe("import os\nprint(*sorted(os.listdir('/')))\nprint(*sorted(os.listdir('/course/tinytorch/core')))")
+    top, core = seen.splitlines()
+    allowed = {"bin", "course", "dev", "etc", "lib", "lib32", "lib64", "proc", "sbin", "tmp", "usr"}
+    environment = {path.parts[1] for path in sandbox._python_environment()}
+    assert set(top.split()) <= allowed | environment
+    assert core.split() == ["__init__.py", "introduction.py"]
+
+
+def test_nothing_of_the_course_can_be_found_on_any_disk(lab, root):
+    """Walks all that is in sight and looks for the sources, the gradebook, and files that import the reference."""
+    found = lab.probe(f"""
+import os
+for folder, folders, files in os.walk('/'):
+    if folder in ('/proc', '/dev'):
+        folders.clear()
+    for name in files:
+        if name in ('gradebook.db', 'nbgrader_config.py', '01_setup.py', 'activations.py', 'digits.npz'):
+            print(os.path.join(folder, name))
+for path in ({str(root)!r}, {str(lab.root)!r}):
+    print(os.path.exists(os.path.join(path, 'modules')))
+""", cell_seconds=100, total_seconds=100)
+    lines = [line for line in found.splitlines() if "/site-packages/nbgrader/" not in line]
+    assert lines == ["/course/tinytorch/datasets/digits.npz", "False", "False"]
+
+
+def test_the_modules_before_are_there_and_its_own_reference_is_not(lab):
+    said = lab.probe("""
+from tinytorch.core.introduction import WHOSE
+print(WHOSE)
+import importlib, importlib.util, subprocess, sys
+for name in ('setup', 'tensor'):
+    try:
+        importlib.import_module(f'tinytorch.core.{name}')
+    except ImportError as error:
+        print(error)
+sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__class__.__name__ not in ('OnlyBefore', 'NotBuiltYet')]
+print(importlib.util.find_spec('tinytorch.core.setup'))
+clean = subprocess.run([sys.executable, '-c', 'import tinytorch.core.setup'], env={}, cwd='/', capture_output=True, text=True)
+print(clean.stderr.splitlines()[-1])
+""").splitlines()
+    assert lines_about(said, "the prefix", "this very notebook builds", "module 02 builds")
+    assert said[3] == "None"
+    assert "No module named" in said[4] or "not built yet" in said[4]
+
+
+def lines_about(lines: list[str], *parts: str) -> bool:
+    return all(part in line for part, line in zip(parts, lines, strict=False))
+
+
+def test_a_tinytorch_in_site_packages_is_masked_and_the_mask_is_read_only(tmp_path, monkeypatch):
+    """Also that of the Python from which a virtual environment was made, and whatever its version."""
+    places = ["venv/lib/python3.11/site-packages", "base/lib/python3.12/site-packages", "base/local/lib/python3.11/dist-packages"]
+    for place in places:
+        (tmp_path / place / "tinytorch").mkdir(parents=True)
+    masks = sandbox._masks((tmp_path / "venv", tmp_path / "base"))
+    for place in places:
+        at = masks.index(str(tmp_path / place / "tinytorch"))
+        assert masks[at - 1] == "--tmpfs"
+        assert masks[masks.index(str(tmp_path / place / "tinytorch"), at + 1) - 1] == "--remount-ro"
+
+
+def test_an_installed_reference_cannot_be_read(lab, tmp_path, monkeypatch):
+    """A copy that was installed for real: where the sandbox sees the environment, there is an empty folder."""
+    site = tmp_path / "base" / "lib" / "python3.11" / "site-packages" / "tinytorch"
+    site.mkdir(parents=True)
+    (site / "reference.py").write_text("ANSWER = 42")
+    seen = (*sandbox._python_environment(), tmp_path / "base")
+    monkeypatch.setattr(sandbox, "_python_environment", lambda: seen)
+    said = lab.probe(f"""
+import os
+print(os.listdir({str(site)!r}))
+try:
+    open({str(site / "mine")!r}, 'w')
+except OSError as error:
+    print(error.strerror)
+""")
+    assert said.split("\n")[:2] == ["[]", "Read-only file system"]
+
+
+def test_a_repository_below_what_is_seen_is_masked_but_its_environment_is_not(tmp_path, monkeypatch):
+    course, venv = tmp_path / "usr" / "src" / "course", tmp_path / "usr" / "src" / "course" / ".venv"
+    (course / "modules").mkdir(parents=True)
+    venv.mkdir()
+    monkeypatch.setattr(sandbox, "_course", lambda: course)
+    masks = sandbox._masks((tmp_path / "usr", venv))
+    at = masks.index(str(course))
+    assert masks[at - 1 : at + 6] == [
+        "--tmpfs", str(course), "--ro-bind", str(venv), str(venv), "--remount-ro", str(course),
+    ]  # fmt: skip
+
+
+def test_the_environment_says_nothing_of_this_machine(lab, monkeypatch):
+    monkeypatch.setenv("TITO_DB_URL", "postgresql://secret")
+    said = lab.probe("import json, os\nprint(json.dumps(dict(os.environ)))")
+    inside = json.loads(said)
+    assert "secret" not in said
+    assert str(Path.home()) not in inside.values()
+    assert set(inside) - set(sandbox.environment()) <= {
+        "JPY_PARENT_PID", "PWD", "PYDEVD_USE_FRAME_EVAL", "TERM", "CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER",
+        "GIT_PAGER", "MPLBACKEND", "LC_CTYPE",
+    }  # fmt: skip
+
+
+def test_it_sees_its_own_processes_only(lab):
+    said = lab.probe("""
+import os
+for number in filter(str.isdigit, os.listdir('/proc')):
+    print(open(f'/proc/{number}/cmdline').read().split(chr(0))[0].rsplit('/', 1)[-1])
+""")
+    assert set(said.split()) <= {"bwrap", "python", "python3", "python3.11", Path(os.path.realpath(sandbox.sys.executable)).name}
+
+
+def test_there_is_no_network(lab):
+    with threading_server() as port:
+        said = lab.probe(f"""
+import socket
+for address in (('127.0.0.1', {port}), ('8.8.8.8', 53)):
+    try:
+        socket.create_connection(address, timeout=1)
+        print('connected')
+    except OSError as error:
+        print(type(error).__name__)
+print(*[name for _, name in socket.if_nameindex()])
+""").split()
+    assert "connected" not in said
+    assert said[-1] == "lo"
+
+
+class threading_server:
+    """A server on this machine's loopback that accepts whoever comes."""
+
+    def __enter__(self) -> int:
+        import socket
+
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self._accept)
+        self.thread.start()
+        return self.socket.getsockname()[1]
+
+    def _accept(self) -> None:
+        self.socket.settimeout(0.2)
+        while not getattr(self, "done", False):
+            try:
+                self.socket.accept()[0].close()
+            except OSError:
+                continue
+
+    def __exit__(self, *_) -> None:
+        self.done = True
+        self.thread.join()
+        self.socket.close()
+
+
+# -- what it can write ---------------------------------------------------------------------------------------------
+
+
+def test_only_the_scratch_folders_can_be_written_to(lab):
+    said = lab.probe("""
+import os
+def writable(folder):
+    try:
+        with open(os.path.join(folder, 'probe'), 'w'):
+            return True
+    except OSError:
+        return False
+for folder, folders, _ in os.walk('/'):
+    if folder in ('/proc', '/dev'):
+        folders.clear()
+    if not os.path.islink(folder) and writable(folder):
+        print(folder)
+        folders.clear()
+print(*[name for name in ('/dev', '/dev/shm', '/course/tinytorch', '/course/lib') if writable(name)])
+""", cell_seconds=100, total_seconds=100).splitlines()
+    assert said[-1] == "/dev/shm"
+    assert set(said[:-1]) == {"/tmp", "/course/modules"}
+
+
+def test_nothing_that_governs_the_machine_can_be_written_to_even_if_root_grades(lab):
+    """A kernel setting below /proc belongs to root by number: without a mask, root's sandbox could set core_pattern."""
+    said = lab.probe("""
+import os
+for folder, folders, files in os.walk('/proc'):
+    if folder.endswith(('/fd', '/map_files', '/task')):
+        folders.clear()
+        files.clear()
+    for name in files:
+        try:
+            os.close(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_NONBLOCK))
+            print(os.path.join(folder, name))
+        except OSError:
+            pass
+""", cell_seconds=100, total_seconds=100)
+    assert said == ""
+
+
+def test_a_file_beside_the_notebook_cannot_become_a_library(lab):
+    """A numpy.py in the working folder of one cell would be imported by the next; it must not outlive the submission."""
+    code = then("open('numpy.py', 'w').write('raise SystemExit')\nopen('/tmp/sitecustomize.py', 'w').write('raise SystemExit')")
+    assert lab.grade(double=code).verdict.status == "graded"
+    assert lab.grade().verdict.points == 80
+
+
+@pytest.mark.parametrize("folder", ["/tmp", "/course/modules", "/dev/shm"])
+def test_no_disk_can_be_filled(lab, folder):
+    said = lab.probe(f"""
+import errno
+written = 0
+try:
+    for number in range(100):
+        with open(f'{folder}/fill{{number}}', 'wb') as file:
+            file.write(bytes(1 << 20))
+            written += 1
+except OSError as error:
+    print(written, errno.errorcode[error.errno])
+""", file_mb=8)
+    written, why = said.split()
+    assert int(written) <= 8
+    assert why == "ENOSPC"
+
+
+def test_one_file_cannot_grow_beyond_its_limit(lab):
+    graded = lab.grade(double=then("with open('/tmp/big', 'wb') as file:\n    file.truncate(9 << 20)"))
+    assert graded.execution.cells["double"].error[0] == "OSError"
+
+
+@pytest.mark.parametrize(
+    "mess",
+    [
+        "for n in range(3000):\n    os.mkdir('d')\n    os.chdir('d')",
+        "for n in range(3000):\n    open(f'file{n}', 'w').close()",
+        "for n in range(40):\n    with open(f'big{n}', 'wb') as f:\n        f.write(bytes(1 << 20))",
+        "os.mkdir('closed')\nopen('closed/in', 'w').close()\nos.chmod('closed', 0)",
+    ],
+    ids=["deep", "many", "large", "locked"],
+)
+def test_the_folder_of_the_sockets_is_no_place_to_write(lab, mess, temporary):
+    """It is the one folder on disk that is writable: it stays as it was, and it is gone afterwards."""
+    where = "import glob, os, time\nos.chdir(os.path.dirname(glob.glob('/tmp/**/kernel.json', recursive=True)[0]))"
+    graded = lab.grade(double=then(f"{where}\n{mess}\ntime.sleep(1)"))
+    assert graded.verdict.status.startswith("it wrote where only the kernel's sockets belong")
+    assert graded.verdict.points == 0
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The folder in which grading makes its temporary folders: it has to be empty when the test ends."""
+    folder = tmp_path / "t"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+# -- what it can use up --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_survives(temporary):
+    """No process and no open file of a sandbox is left when the test ends."""
+    me = psutil.Process()
+    before, files = set(me.children(recursive=True)), me.num_fds()
+    yield
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        left = [child for child in me.children(recursive=True) if child not in before] + sandboxes_in(temporary)
+        if not left and me.num_fds() <= files:
+            break
+        time.sleep(0.05)
+    assert left == []
+    assert me.num_fds() <= files
+
+
+def sandboxes_in(folder: Path) -> list[str]:
+    """The commands, of any process on this machine, that name a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().decode(errors="replace"))
+        except OSError:  # it has just ended
+            continue
+    return [command for command in found if str(folder) in command]
+
+
+LOOP_IN_C = "import itertools, collections\ncollections.deque(itertools.repeat(0), maxlen=0)"
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass"
+STOPPED = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"
+SLEEPY = "import time\ntime.sleep(1000)"
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [
+        ("while True:\n    pass", "timed out in cell double"),
+        (SLEEPY, "timed out in cell double"),
+        (LOOP_IN_C, "timed out, and did not stop when interrupted in cell double"),
+        (DEAF, "timed out, and did not stop when interrupted in cell double"),
+        (STOPPED, "timed out, and did not stop when interrupted in cell double"),
+        ("import os\nos._exit(0)", "its process ended in cell double"),
+        ("import os\nos.kill(os.getpid(), 9)", "its process ended in cell double"),
+        ("import ctypes\nctypes.string_at(0)", "its process ended in cell double"),
+        ("while True:\n    print('again', flush=True)", "too many messages in cell double"),
+        ("from IPython.display import display\nfor n in range(1_000_000):\n    display(n)", "too many messages in cell double"),
+    ],
+    ids=["loop", "sleep", "loop-in-c", "deaf", "stopped", "exit", "kill", "segfault", "lines", "messages"],
+)
+def test_a_cell_that_does_not_end_well_is_stopped_and_named(lab, nothing_survives, monkeypatch, code, ended):
+    monkeypatch.setattr(execute, "GRACE_SECONDS", 1)
+    began = time.monotonic()
+    graded = lab.grade(limits={"cell_seconds": 1}, double=then(code))
+    assert graded.verdict.status == ended
+    assert graded.verdict.points == 0
+    assert all(graded.reasons.values())
+    assert time.monotonic() - began < 12
+
+
+def test_an_endless_stream_of_foreign_messages_does_not_stop_the_clock(lab, nothing_survives):
+    """Messages that answer another request are not this cell's, but they count, and time goes on."""
+    code = then("""
+import threading
+from IPython import get_ipython
+kernel = get_ipython().kernel
+def flood():
+    while True:
+        kernel.session.send(kernel.iopub_socket, 'stream', {'name': 'stdout', 'text': 'x'}, parent={})
+threading.Thread(target=flood, daemon=True).start()
+while True:
+    pass
+""")
+    graded = lab.grade(limits={"cell_seconds": 1, "messages": 1_000_000}, double=code)
+    assert graded.verdict.status.startswith("timed out")
+
+
+def test_one_line_without_end_is_cut(lab, nothing_survives):
+    graded = lab.grade(limits={"output_kb": 64}, double=then("print('x' * 5_000_000)"))
+    assert graded.verdict.points == 80
+    assert 0 < len(graded.printed) < 100_000
+
+
+def test_many_lines_are_cut_and_cost_nothing(lab):
+    graded = lab.grade(limits={"output_kb": 64}, double=then("for n in range(20_000):\n    print(n)"))
+    assert graded.verdict.points == 80
+    assert len(graded.printed) < 100_000
+
+
+def test_errors_and_answers_without_end_do_not_fill_our_memory(lab, nothing_survives):
+    code = in_double(
+        "from IPython import get_ipython",
+        "from IPython.display import publish_display_data",
+        "k = get_ipython().kernel",
+        "for n in range(12):",
+        "    error = {'ename': 'a', 'evalue': 'b', 'traceback': ['y' * 20000] * 100}",
+        "    k.session.send(k.iopub_socket, 'error', error, parent=k.get_parent())",
+        "    publish_display_data({'application/vnd.tinytorch.answer+json': 'y' * 2_000_000})",
+    )
+    graded = lab.grade(double=code)
+    assert sum(len(answer) for ran in graded.execution.cells.values() for answer in ran.answers) <= 3 * 17_000_000
+    assert max(sum(output.output_type == "error" for output in ran.outputs) for ran in graded.execution.cells.values()) == 1
+    assert graded.points["double_check"] == graded.points["double_hidden"] == 0
+
+
+def test_the_time_of_all_cells_together_is_bounded(lab, nothing_survives):
+    graded = lab.grade(limits={"cell_seconds": 30, "total_seconds": 2}, double=then(SLEEPY))
+    assert graded.verdict.status == "timed out: all the time that a notebook may take was used up in cell double"
+
+
+def test_processor_time_is_bounded(lab, nothing_survives):
+    graded = lab.grade(limits={"cpu_seconds": 2, "cell_seconds": 15}, double=then("while True:\n    pass"))
+    assert graded.verdict.status == "its process ended in cell double"
+
+
+def test_memory_of_one_process_is_bounded(lab):
+    said = lab.probe("try:\n    bytearray(3 << 30)\nexcept MemoryError:\n    print('no memory')")
+    assert said == "no memory\n"
+
+
+def test_memory_of_all_processes_together_is_bounded(lab, nothing_survives):
+    code = then("""
+import os, time
+for n in range(6):
+    if os.fork() == 0:
+        hoard = bytearray(b'x') * (300 << 20)
+        time.sleep(60)
+time.sleep(60)
+""")
+    graded = lab.grade(limits={"memory_mb": 1500, "cell_seconds": 20}, double=code)
+    assert graded.verdict.status == "out of memory in cell double"
+
+
+def test_memory_that_belongs_to_no_process_cannot_be_had(lab):
+    """A memfd or System V shared memory is counted neither as a process's memory nor as a file of a folder."""
+    said = lab.probe("""
+import ctypes, errno, os
+try:
+    os.memfd_create('hoard')
+except OSError as error:
+    print(errno.errorcode[error.errno])
+libc = ctypes.CDLL(None, use_errno=True)
+print(libc.shmget(0, 1 << 30, 0o1600), libc.unshare(0x10000000))
+""")
+    assert said.split() == ["EPERM", "-1", "-1"]
+
+
+def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():
+    assert len(seccomp.program("x86_64")) % 8 == 0
+    assert seccomp.program("aarch64") != seccomp.program("x86_64")
+    assert seccomp.program("a machine of tomorrow") is None
+
+
+def test_a_fork_bomb_is_bounded(lab, nothing_survives):
+    code = then("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass")
+    graded = lab.grade(limits={"cell_seconds": 5}, double=code)
+    assert graded.verdict.points == 0
+    assert graded.verdict.status.startswith(("too many processes", "out of memory", "timed out", "its process ended"))
+
+
+def test_short_lived_processes_do_not_hide_what_uses_too_much(lab, nothing_survives):
+    code = then("""
+import os, time
+for n in range(6):
+    if os.fork() == 0:
+        hoard = bytearray(b'x') * (300 << 20)
+        time.sleep(60)
+while True:
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+""")
+    graded = lab.grade(limits={"memory_mb": 1500, "cell_seconds": 10}, double=code)
+    assert graded.verdict.status == "out of memory in cell double"
+
+
+def test_a_thread_and_a_process_that_go_on_end_with_the_submission(lab, nothing_survives):
+    code = then("""
+import subprocess, sys, threading, time
+def work():
+    while True:
+        time.sleep(0.1)
+threading.Thread(target=work).start()
+subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'], start_new_session=True)
+""")
+    assert lab.grade(double=code).verdict.points == 80
+
+
+WEIRD = ([1], "text", None, 7, {}, {"ename": [1], "evalue": {}, "traceback": 7}, {"data": 3},
+         {"text": ["x"]}, {"data": {"text/plain": 1}})  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["error", "stream", "display_data", "execute_result", "status", "never heard of"])
+def test_a_message_made_by_hand_cannot_break_the_reader(kind):
+    for content in WEIRD:
+        ran = execute.Ran()
+        if isinstance(content, dict):
+            execute._collect(kind, content, ran, 0, 1000)
+            json.dumps(ran.outputs)
+        else:
+            with pytest.raises(TypeError):
+                execute._parts({"parent_header": {}, "content": content, "msg_type": kind})
+
+
+@pytest.mark.parametrize("part", ["content", "parent_header"])
+def test_a_message_signed_by_a_submission_but_misshapen_costs_its_author_only(lab, nothing_survives, part):
+    """The key of the kernel lies where what runs in it can read it, so what comes is signed, and still not believed."""
+    code = in_double(
+        "from IPython import get_ipython",
+        "import json",
+        "k = get_ipython().kernel",
+        "frames = k.session.serialize(k.session.msg('stream', {'text': 'x'}, parent=k.get_parent()))",
+        f"frames[{ {'content': -1, 'parent_header': -3}[part] }] = b'[1]'",
+        "frames[1] = k.session.sign(frames[2:])",
+        "k.iopub_thread.send_multipart(frames)",
+    )
+    graded = lab.grade(double=code)
+    assert graded.verdict.status == "sent a message that cannot be read (TypeError) in cell double_check"
+
+
+# -- with and without it -------------------------------------------------------------------------------------------
+
+
+def test_without_bubblewrap_it_refuses_and_names_the_package(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(TitoError, match=r"apt install bubblewrap.*--no-sandbox"):
+        sandbox.require()
+
+
+def test_a_bubblewrap_that_cannot_is_refused_with_what_it_said(monkeypatch, tmp_path):
+    (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Unknown option --size' >&2\nexit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    sandbox._refused.cache_clear()
+    with pytest.raises(TitoError, match="Unknown option --size"):
+        sandbox.require()
+    sandbox._refused.cache_clear()
+
+
+def test_an_environment_round_the_course_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(sandbox, "_course", lambda: Path(sandbox.sys.prefix) / "course")
+    sandbox._python_environment.cache_clear()
+    with pytest.raises(TitoError, match="put it elsewhere"):
+        sandbox._python_environment()
+    sandbox._python_environment.cache_clear()
+
+
+def test_an_honest_submission_earns_the_same_without_the_sandbox(lab, nothing_survives):
+    assert lab.grade(sandboxed=False, half=HALF).verdict == lab.grade(half=HALF).verdict
+
+
+def test_the_sandbox_reads_the_very_tool_that_grades(lab):
+    assert lab.probe("import tito\nprint(tito.__file__)").strip() == "/course/lib/tito/__init__.py"
+    assert Path(tito.__file__).is_file()
