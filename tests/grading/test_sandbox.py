@@ -360,7 +360,8 @@ while True:
     pass
 """)
     graded = lab.grade(limits={"cell_seconds": 1, "messages": 1_000_000}, double=code)
-    assert graded.verdict.status.startswith("timed out")
+    assert graded.verdict.status.startswith(("timed out", "tampered"))  # the flood may keep a canary from failing in time
+    assert graded.verdict.points == 0
 
 
 def test_one_line_without_end_is_cut(lab, nothing_survives):

@@ -12,6 +12,8 @@ from tito.grading.answers import Answer, BadAnswer, mismatch
 from tito.grading.execute import Execution, Ran
 
 UNSOLVED = "not solved yet"
+CHAINED = re.compile("During handling of the above|The above exception was the direct cause")
+TIMED_OUT = "timed out: is there a loop that does not end?"
 
 
 @dataclass
@@ -60,7 +62,7 @@ def judge(
         if source.is_solution(cell) and cell.cell_type == "code":
             at_fault = [] if previous_was_check else at_fault
             previous_was_check = False
-            at_fault += [problems[cell.id]] if cell.id in problems else []
+            at_fault += _at_fault(cell, problems, execution)
         if not source.is_check(cell):
             continue
         previous_was_check = True
@@ -81,6 +83,16 @@ def judge(
     return _withheld(checks) if tampered else Verdict(_status(problems, execution), checks)
 
 
+def _at_fault(cell: NotebookNode, problems: dict[str, str], execution: Execution) -> list[str]:
+    """What is wrong with a solution cell itself, so that the checks after it are not to blame."""
+    ran = execution.cells.get(cell.id)
+    if cell.id in problems:
+        return [problems[cell.id]]
+    if ran and ran.timed_out:
+        return [f"cell {cell.id} timed out"]
+    return [f"cell {cell.id} ends with {describe(*ran.error)}"] if ran and ran.error else []
+
+
 def nothing(notebook: NotebookNode, reason: str) -> Verdict:
     """The verdict on a submission that cannot be run at all."""
     checks = [Check(cell.id, 0.0, source.points(cell), reason) for cell in notebook.cells if source.is_check(cell)]
@@ -98,14 +110,14 @@ def _status(problems: dict[str, str], execution: Execution) -> str:
     slow = [name for name, ran in execution.cells.items() if ran.timed_out]
     if slow:
         return f"timed out in cell {', '.join(slow[:3])}" + (" and others" if len(slow) > 3 else "")
-    for name, problem in problems.items():
-        return f"{problem} in cell {name}" if problem.startswith("syntax error") else problem
-    return "graded"
+    return next(iter(problems.values()), "graded")
 
 
 def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str, int]:
-    if ran is None or ran.timed_out:
-        return 0.0, "timed out", 0
+    if ran is None:
+        return 0.0, "", 0
+    if ran.timed_out:
+        return 0.0, TIMED_OUT, _line(ran, cell)
     if ran.error is None:
         return of, "", 0
     name, message = ran.error
@@ -127,15 +139,17 @@ def _shortened(text: str, most: int = 300) -> str:
 
 
 def _line(ran: Ran, cell: NotebookNode) -> int:
-    """The line of the check's own text at which its error arose: the first frame of the traceback is the cell's."""
+    """The line of the check's own text at which its error arose: the first frame after the last "During handling of"."""
+    line = 0
     for output in ran.outputs:
-        if output.output_type == "error":
-            for entry in output.traceback:
-                plain = re.sub(r"\x1b\[[0-9;]*m", "", entry)
-                arrow = re.search(r"^-+> (\d+) ", plain, re.MULTILINE)
-                if arrow:
-                    return min(int(arrow[1]), cell.source.count("\n") + 1)
-    return 0
+        for entry in output.traceback if output.output_type == "error" else ():
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", entry)
+            arrow = re.search(r"^-+> (\d+) ", plain, re.MULTILINE)
+            if CHAINED.search(plain):
+                line = 0
+            elif arrow and not line:
+                line = min(int(arrow[1]), cell.source.count("\n") + 1)
+    return line
 
 
 def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, str, bool]:
@@ -165,7 +179,7 @@ def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, 
 def _why_none(ran: Ran) -> str:
     """Why a hidden check broke off. Only the name of a built-in exception: its message could carry the check away."""
     if ran.timed_out:
-        return "timed out"
+        return TIMED_OUT
     name = ran.error[0] if ran.error else ""
     if name == "NotImplementedError":
         return UNSOLVED

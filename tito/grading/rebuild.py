@@ -80,7 +80,7 @@ def rebuild(pristine: NotebookNode, submitted: list[dict[str, Any]]) -> Rebuilt:
         text, problem = _choose(cell, found)
         if text is not None and cell.cell_type == "code":
             text = restore_directives(text, cell.source)
-            problem = _does_not_compile(text)
+            problem = _does_not_compile(text, cell.id)
         if text is not None:
             cell.source = text
         if problem:
@@ -124,13 +124,13 @@ def restore_directives(text: str, pristine: str) -> str:
     return "\n".join([*leading, *kept])
 
 
-def _does_not_compile(text: str) -> str | None:
+def _does_not_compile(text: str, name: str) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(text, "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        return f"syntax error{where}: {getattr(error, 'msg', error)}"
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        return f"syntax error in cell {name}{line}: {getattr(error, 'msg', error)}"
     return None
 

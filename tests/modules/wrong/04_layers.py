@@ -1,0 +1,255 @@
+# %% naive_matmul: writes instead of adding up, so only the last product stays
+    for i in range(n):
+        for j in range(m):
+            for p in range(k):
+                c[i, j] = a[i, p] * b[p, j]
+# %% naive_matmul: multiplies by the transpose of b
+    for i in range(n):
+        for j in range(m):
+            for p in range(k):
+                c[i, j] += a[i, p] * b[j % k, p % m]
+# %% naive_matmul: takes n for all three ranges
+    for i in range(n):
+        for j in range(n):
+            for p in range(n):
+                c[i, j] += a[i, p] * b[p, j]
+# %% naive_matmul: uses a as the place for its sums
+    for i in range(n):
+        for p in range(k):
+            a[i, p] *= 1.5
+            for j in range(m):
+                c[i, j] += a[i, p] * b[p, j] / 1.5
+# %% fans: the two the wrong way round
+    window = math.prod(shape[2:])
+    return shape[0] * window, shape[1] * window
+# %% fans: forgets the window
+    return shape[1], shape[0]
+# %% fans: the window only counts on the way in
+    return math.prod(shape[1:]), shape[0]
+# %% fans: knows windows of two dimensions only
+    window = shape[2] * shape[3] if len(shape) == 4 else 1
+    return shape[1] * window, shape[0] * window
+# %% kaiming_normal: the fan-out for the fan-in
+    _, fan_out = fans(shape)
+    return randn(shape, generator=generator) * math.sqrt(2 / ((1 + a * a) * fan_out))
+# %% kaiming_normal: the variance where the standard deviation belongs
+    fan_in, _ = fans(shape)
+    return randn(shape, generator=generator) * (2 / ((1 + a * a) * fan_in))
+# %% kaiming_normal: forgets the generator
+    fan_in, _ = fans(shape)
+    return randn(shape) * math.sqrt(2 / ((1 + a * a) * fan_in))
+# %% kaiming_normal: forgets the slope
+    fan_in, _ = fans(shape)
+    return randn(shape, generator=generator) * math.sqrt(2 / fan_in)
+# %% kaiming_normal: LeCun's start, which forgets that ReLU halves
+    fan_in, _ = fans(shape)
+    return randn(shape, generator=generator) * math.sqrt(1 / ((1 + a * a) * fan_in))
+# %% kaiming_normal: spreads evenly
+    fan_in, _ = fans(shape)
+    return (2 * rand(shape, generator=generator) - 1) * math.sqrt(6 / ((1 + a * a) * fan_in))
+# %% kaiming_normal: in float64
+    fan_in, _ = fans(shape)
+    return Tensor(generator.standard_normal(shape) * math.sqrt(2 / ((1 + a * a) * fan_in)), dtype=np.float64)
+# %% kaiming_normal: knows matrices only
+    return randn(shape, generator=generator) * math.sqrt(2 / ((1 + a * a) * shape[1]))
+# %% kaiming_uniform: the standard deviation as the bound
+    fan_in, _ = fans(shape)
+    return uniform(shape, math.sqrt(2 / ((1 + a * a) * fan_in)), generator)
+# %% kaiming_uniform: forgets the generator
+    fan_in, _ = fans(shape)
+    return uniform(shape, math.sqrt(6 / ((1 + a * a) * fan_in)))
+# %% kaiming_uniform: scales normal numbers
+    fan_in, _ = fans(shape)
+    return kaiming_normal(shape, a, generator)
+# %% kaiming_uniform: forgets the slope
+    fan_in, _ = fans(shape)
+    return uniform(shape, math.sqrt(6 / fan_in), generator)
+# %% kaiming_uniform: between 0 and the bound
+    fan_in, _ = fans(shape)
+    return rand(shape, generator=generator) * math.sqrt(6 / ((1 + a * a) * fan_in))
+# %% xavier_uniform: looks at the fan-in only
+    return uniform(shape, gain * math.sqrt(3 / fans(shape)[0]), generator)
+# %% xavier_uniform: the standard deviation as the bound
+    return uniform(shape, gain * math.sqrt(2 / sum(fans(shape))), generator)
+# %% xavier_uniform: forgets the gain
+    return uniform(shape, math.sqrt(6 / sum(fans(shape))), generator)
+# %% xavier_uniform: the mean of the fans under one 6, so too small by half
+    return uniform(shape, gain * math.sqrt(6 / (sum(fans(shape)) * 2)), generator)
+# %% xavier_uniform: takes the gain into the root
+    return uniform(shape, math.sqrt(gain * 6 / sum(fans(shape))), generator)
+# %% linear: forgets to transpose
+        y = rows @ self.weight
+        if self.bias is not None:
+            y = y + self.bias
+# %% linear: adds the bias without looking whether there is one
+        y = rows @ self.weight.T + self.bias
+# %% linear: forgets the bias
+        y = rows @ self.weight.T
+# %% linear: takes x for the rows
+        y = x @ self.weight.T
+        if self.bias is not None:
+            y = y + self.bias[0]
+# %% linear: computes with arrays, so that nothing is remembered
+        y = Tensor(rows.data @ self.weight.data.T)
+        if self.bias is not None:
+            y = Tensor(y.data + self.bias.data)
+# %% linear: the bias is remembered, the product is not
+        y = Tensor(rows.data @ self.weight.data.T)
+        if self.bias is not None:
+            y = y + self.bias
+# %% linear: returns at once, and the axes in front are lost
+        y = rows @ self.weight.T
+        return y if self.bias is None else y + self.bias
+# %% named_members: meets a shared layer twice
+        for name, member in self.members():
+            yield prefix + name, member
+            if isinstance(member, Layer):
+                yield from member.named_members(f"{prefix}{name}.", seen)
+# %% named_members: does not go down
+        for name, member in self.members():
+            if id(member) not in seen:
+                seen.add(id(member))
+                yield prefix + name, member
+# %% named_members: calls itself, and drops what comes back
+        for name, member in self.members():
+            if id(member) not in seen:
+                seen.add(id(member))
+                yield prefix + name, member
+                if isinstance(member, Layer):
+                    member.named_members(f"{prefix}{name}.", seen)
+# %% named_members: below, the names start anew
+        for name, member in self.members():
+            if id(member) not in seen:
+                seen.add(id(member))
+                yield prefix + name, member
+                if isinstance(member, Layer):
+                    yield from member.named_members(f"{name}.", seen)
+# %% named_members: forgets the dot
+        for name, member in self.members():
+            if id(member) not in seen:
+                seen.add(id(member))
+                yield prefix + name, member
+                if isinstance(member, Layer):
+                    yield from member.named_members(f"{prefix}{name}", seen)
+# %% named_members: every branch has a set of its own
+        for name, member in self.members():
+            if id(member) not in seen:
+                seen.add(id(member))
+                yield prefix + name, member
+                if isinstance(member, Layer):
+                    yield from member.named_members(f"{prefix}{name}.", set(seen))
+# %% named_members: names only, where pairs were asked for
+        for name, member in self.members():
+            if id(member) not in seen:
+                seen.add(id(member))
+                yield prefix + name
+                if isinstance(member, Layer):
+                    yield from member.named_members(f"{prefix}{name}.", seen)
+# %% named_members: what is below comes first
+        for name, member in self.members():
+            if id(member) not in seen:
+                seen.add(id(member))
+                if isinstance(member, Layer):
+                    yield from member.named_members(f"{prefix}{name}.", seen)
+                yield prefix + name, member
+# %% train: only the layer itself
+        self.training = mode
+        return self
+# %% train: only what is below
+        for _, member in self.named_members():
+            if isinstance(member, Layer):
+                member.training = mode
+        return self
+# %% train: one level down, no further
+        self.training = mode
+        for _, member in self.members():
+            if isinstance(member, Layer):
+                member.training = mode
+        return self
+# %% train: returns nothing
+        self.training = mode
+        for _, member in self.named_members():
+            if isinstance(member, Layer):
+                member.training = mode
+# %% train: always True
+        self.training = True
+        for _, member in self.named_members():
+            if isinstance(member, Layer):
+                member.training = True
+        return self
+# %% train: gives the attribute to activations too
+        self.training = mode
+        for _, member in self.named_members():
+            if not isinstance(member, Tensor):
+                member.training = mode
+        return self
+# %% train: sets it for the class, and so for every layer in the world
+        Layer.training = mode
+        return self
+# %% state_dict: hands out the arrays themselves
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+# %% state_dict: hands out the parameters
+        return dict(self.named_parameters())
+# %% state_dict: only its own parameters
+        return {name: p.data.copy() for name, p in self.members() if isinstance(p, Parameter)}
+# %% state_dict: lists instead of arrays
+        return {name: parameter.data.tolist() for name, parameter in self.named_parameters()}
+# %% load_state_dict: loads what fits and is silent about the rest
+        for name, parameter in own.items():
+            if name in state and np.shape(state[name]) == parameter.shape:
+                parameter.assign(state[name])
+# %% load_state_dict: loads as it goes, and raises in the middle
+        for name in state:
+            if name not in own:
+                raise ValueError(f"{name} is unexpected")
+        for name, parameter in own.items():
+            if name not in state:
+                raise ValueError(f"{name} is missing")
+            if np.shape(state[name]) != parameter.shape:
+                raise ValueError(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state")
+            parameter.assign(state[name])
+# %% load_state_dict: raises for the first mistake only
+        for name in own.keys() | state.keys():
+            if name not in own or name not in state:
+                raise ValueError(f"{name} is missing or unexpected")
+            if np.shape(state[name]) != own[name].shape:
+                raise ValueError(f"{name} has shape {own[name].shape} here, {np.shape(state[name])} in the state")
+        for name, parameter in own.items():
+            parameter.assign(state[name])
+# %% load_state_dict: trusts that shapes fit, as NumPy stretches a row to a matrix
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        wrong += [f"{n} (4,) (3,)" for n in own if n in state and np.shape(state[n]) not in ((), own[n].shape, (1, *own[n].shape[1:]))]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, parameter in own.items():
+            parameter.assign(state[name])
+# %% load_state_dict: the number of numbers must agree, whatever the shape
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        for name, parameter in own.items():
+            if name in state and np.size(state[name]) != parameter.size:
+                wrong.append(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, parameter in own.items():
+            parameter.assign(np.reshape(state[name], parameter.shape))
+# %% load_state_dict: does not mind names which nobody expects
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        for name, parameter in own.items():
+            if name in state and np.shape(state[name]) != parameter.shape:
+                wrong.append(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state, not extra")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, parameter in own.items():
+            parameter.assign(state[name])
+# %% load_state_dict: puts the given arrays in, so that two owners share them
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        for name, parameter in own.items():
+            if name in state and np.shape(state[name]) != parameter.shape:
+                wrong.append(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, parameter in own.items():
+            parameter.data = np.asarray(state[name])

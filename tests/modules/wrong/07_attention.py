@@ -1,0 +1,244 @@
+# %% embedding: trusts NumPy, which counts -1 from the end
+        if ids.size > 0 and ids.max() >= self.num_embeddings:
+            raise IndexError(f"token {ids.max()} has no row in a table of {self.num_embeddings}")
+        return self.weight[ids]
+# %% embedding: looks up in the array and loses the memory of the weight
+        outside = ids[(ids < 0) | (ids >= self.num_embeddings)]
+        if outside.size > 0:
+            raise IndexError(f"token {outside[0]} has no row in a table of {self.num_embeddings}")
+        return Tensor(self.weight.data[ids])
+# %% embedding: a one-hot product, which takes a token without a row for one without a vector
+        one_hot = (ids[..., None] == np.arange(self.num_embeddings)).astype(np.float32)
+        return Tensor(one_hot) @ self.weight
+# %% embedding: off by one, the last row belongs to nobody
+        outside = ids[(ids < 0) | (ids >= self.num_embeddings - 1)]
+        if outside.size > 0:
+            raise IndexError(f"token {outside[0]} has no row in a table of {self.num_embeddings}")
+        return self.weight[ids]
+# %% embedding: asks for the smallest and the largest token where there is none
+        if ids.min() < 0 or ids.max() >= self.num_embeddings:
+            raise IndexError(f"token {ids.min()} or {ids.max()} has no row in a table of {self.num_embeddings}")
+        return self.weight[ids]
+# %% embedding: computes with the numbers of the tokens
+        outside = ids[(ids < 0) | (ids >= self.num_embeddings)]
+        if outside.size > 0:
+            raise IndexError(f"token {outside[0]} has no row in a table of {self.num_embeddings}")
+        return Tensor(ids[..., None]) * self.weight[0]
+# %% attention_scores: forgets the scale
+    return q @ np.ascontiguousarray(k.swapaxes(-1, -2))
+# %% attention_scores: divides by d and not by its root
+    return (q / q.shape[-1]) @ np.ascontiguousarray(k.swapaxes(-1, -2))
+# %% attention_scores: takes the number of keys for the width
+    return (q / math.sqrt(k.shape[-2])) @ np.ascontiguousarray(k.swapaxes(-1, -2))
+# %% attention_scores: scales the query in place
+    q /= math.sqrt(q.shape[-1])
+    return q @ np.ascontiguousarray(k.swapaxes(-1, -2))
+# %% attention_scores: .T turns all axes round, which is wrong for a stack
+    return (q / math.sqrt(q.shape[-1])) @ k.T
+# %% attention_scores: a root of NumPy's, which is a float64
+    return (q / np.sqrt(q.shape[-1])) @ np.ascontiguousarray(k.swapaxes(-1, -2))
+# %% causal_mask: the upper triangle, who is after instead of before
+    return np.triu(np.ones((n, n), bool))
+# %% causal_mask: forbids the token itself
+    return np.tril(np.ones((n, n), bool), -1)
+# %% causal_mask: ones and zeros that are no bools
+    return np.tril(np.ones((n, n)))
+# %% causal_mask: True where attending is forbidden
+    return np.triu(np.ones((n, n), bool), 1)
+# %% padding_mask: the length itself still counts
+    lengths = np.asarray(lengths).reshape(-1, 1, 1, 1)
+    return np.arange(n) <= lengths
+# %% padding_mask: True where there is padding
+    lengths = np.asarray(lengths).reshape(-1, 1, 1, 1)
+    return np.arange(n) >= lengths
+# %% padding_mask: of shape (B, n), which does not broadcast over heads and queries
+    return np.arange(n) < np.asarray(lengths)[:, None]
+# %% padding_mask: masks the queries and not the keys
+    lengths = np.asarray(lengths).reshape(-1, 1, 1, 1)
+    return np.arange(n)[:, None] < lengths
+# %% mask_bias: nothing is said about an empty row
+    return np.where(mask, np.float32(0), np.float32(-np.inf))
+# %% mask_bias: a large negative number for minus infinity
+    empty = np.argwhere(~mask.any(axis=-1))
+    if len(empty) > 0:
+        raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
+    return np.where(mask, np.float32(0), np.float32(-1e9))
+# %% mask_bias: makes a float64
+    empty = np.argwhere(~mask.any(axis=-1))
+    if len(empty) > 0:
+        raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
+    return np.where(mask, 0.0, -np.inf)
+# %% mask_bias: looks for empty columns
+    empty = np.argwhere(~mask.any(axis=-2))
+    if len(empty) > 0:
+        raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
+    return np.where(mask, np.float32(0), np.float32(-np.inf))
+# %% mask_bias: an error only where the whole mask is empty
+    if not mask.any():
+        raise ValueError("the mask allows nothing")
+    return np.where(mask, np.float32(0), np.float32(-np.inf))
+# %% mask_bias: bans where the mask is True
+    empty = np.argwhere(~mask.any(axis=-1))
+    if len(empty) > 0:
+        raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
+    return np.where(mask, np.float32(-np.inf), np.float32(0))
+# %% mask_bias: names the last empty row
+    empty = np.argwhere(~mask.any(axis=-1))
+    if len(empty) > 0:
+        raise ValueError(f"row {empty[-1].tolist()} of the mask allows nothing")
+    return np.where(mask, np.float32(0), np.float32(-np.inf))
+# %% attention_weights_op: the mask after the softmax
+        w = attention_scores(q, k)
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        if mask is not None:
+            w *= mask
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: the mask after the softmax, then divided again
+        w = attention_scores(q, k)
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        if mask is not None:
+            w *= mask
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: a forbidden score is 0
+        w = attention_scores(q, k)
+        if mask is not None:
+            w *= mask
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: the softmax goes over the queries
+        w = attention_scores(q, k)
+        if mask is not None:
+            w += mask_bias(mask)
+        w -= w.max(axis=-2, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-2, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: no maximum taken off
+        w = attention_scores(q, k)
+        if mask is not None:
+            w += mask_bias(mask)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: a new array at each step
+        w = attention_scores(q, k)
+        if mask is not None:
+            w = w + mask_bias(mask)
+        e = np.exp(w - w.max(axis=-1, keepdims=True))
+        w = e / e.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: forgets that there may be no mask
+        w = attention_scores(q, k)
+        w += mask_bias(mask)
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: saves the weights only, as the softmax of module 03 did
+        w = attention_scores(q, k)
+        if mask is not None:
+            w += mask_bias(mask)
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (w,)
+        return w
+# %% sdpa: forgets the mask
+    return attention_weights(q, k) @ v
+# %% sdpa: gives the weights and no values
+    return attention_weights(q, k, mask)
+# %% sdpa: multiplies from the wrong side
+    return v @ attention_weights(q, k, mask)
+# %% sdpa: keys and queries exchanged, so the values follow the queries
+    return attention_weights(k, q, mask) @ v
+# %% sdpa: takes the keys for the values
+    return attention_weights(q, k, mask) @ k
+# %% sdpa: computes with the array and loses the memory of the values
+    return attention_weights(q, k, mask) @ v.data
+# %% sinusoids: sines in front, cosines behind
+    speeds = 10_000.0 ** (-np.arange(0, dim, 2) / dim)
+    angles = np.arange(length)[:, None] * speeds
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1).astype(np.float32)
+# %% sinusoids: i for 2i, so that the hands slow down too little
+    speeds = 10_000.0 ** (-np.arange(dim // 2) / dim)
+    angles = np.arange(length)[:, None] * speeds
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim).astype(np.float32)
+# %% sinusoids: cosine before sine
+    speeds = 10_000.0 ** (-np.arange(0, dim, 2) / dim)
+    angles = np.arange(length)[:, None] * speeds
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1).reshape(length, dim).astype(np.float32)
+# %% sinusoids: angles rounded to float32 before the sine
+    speeds = (10_000.0 ** (-np.arange(0, dim, 2) / dim)).astype(np.float32)
+    angles = np.arange(length, dtype=np.float32)[:, None] * speeds
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim).astype(np.float32)
+# %% sinusoids: hands that speed up
+    speeds = 10_000.0 ** (np.arange(0, dim, 2) / dim)
+    angles = np.arange(length)[:, None] * speeds
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim).astype(np.float32)
+# %% sinusoids: a float64 table
+    speeds = 10_000.0 ** (-np.arange(0, dim, 2) / dim)
+    angles = np.arange(length)[:, None] * speeds
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim)
+# %% turn: turns the other way
+    M[even, even] = np.cos(a)
+    M[odd, odd] = np.cos(a)
+    M[odd, even] = -np.sin(a)
+    M[even, odd] = np.sin(a)
+# %% turn: both sines positive, which is no rotation
+    M[even, even] = np.cos(a)
+    M[odd, odd] = np.cos(a)
+    M[odd, even] = np.sin(a)
+    M[even, odd] = np.sin(a)
+# %% turn: the cosines only
+    M[even, even] = np.cos(a)
+    M[odd, odd] = np.cos(a)
+# %% query_weights: previous and next mixed up
+    weights = {"copy": turn(dim, 0), "previous": turn(dim, 1), "reverse": mirror @ turn(dim, n - 1)}
+    return weights[task]
+# %% query_weights: reverses by a turn alone
+    weights = {"copy": turn(dim, 0), "previous": turn(dim, -1), "reverse": turn(dim, n - 1)}
+    return weights[task]
+# %% query_weights: turns first, then mirrors, which lands at p - n + 1 mirrored
+    weights = {"copy": turn(dim, 0), "previous": turn(dim, -1), "reverse": turn(dim, n - 1) @ mirror}
+    return weights[task]
+# %% query_weights: off by one at the end
+    weights = {"copy": turn(dim, 0), "previous": turn(dim, -1), "reverse": mirror @ turn(dim, n)}
+    return weights[task]
+# %% mha: forgets the output projection
+        q, k, v = self.project(x)
+        return merge_heads(scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask)))
+# %% mha: only the mask of the caller, never the causal one
+        q, k, v = self.project(x)
+        return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, mask)))
+# %% mha: only the causal mask, never that of the caller
+        q, k, v = self.project(x)
+        mask = causal_mask(x.shape[-2]) if self.causal else None
+        return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, mask)))
+# %% mha: merges by reshape alone, which deals positions out as features
+        q, k, v = self.project(x)
+        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+        return self.out_proj(heads.reshape(x.shape))
+# %% mha: counts the batch for the tokens
+        q, k, v = self.project(x)
+        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[0], mask))
+        return self.out_proj(merge_heads(heads))
+# %% mha: keys and values exchanged
+        q, k, v = self.project(x)
+        heads = scaled_dot_product_attention(q, v, k, self.allowed(x.shape[-2], mask))
+        return self.out_proj(merge_heads(heads))
+# %% mha: one head over the whole width
+        q, k, v = (merge_heads(part) for part in self.project(x))
+        return self.out_proj(scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask)))

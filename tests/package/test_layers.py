@@ -1,0 +1,321 @@
+"""tinytorch.core.layers: NumPy formulas, statistics of the starts, the tree of layers, and PyTorch where it is installed."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinytorch.core import layers
+from tinytorch.core.activations import ReLU, relu
+from tinytorch.core.layers import (
+    Layer,
+    Linear,
+    Parameter,
+    fans,
+    kaiming_normal,
+    kaiming_uniform,
+    naive_matmul,
+    uniform,
+    xavier_uniform,
+)
+from tinytorch.core.tensor import Op, Tensor, manual_seed, randn, recipe
+
+sizes = st.integers(1, 6)
+each_shape = pytest.mark.parametrize("shape", [(5,), (3, 5), (0, 5), (2, 0, 5), (2, 3, 5), (2, 1, 4, 5)], ids=str)
+
+
+class Pair(Layer):
+    """Two linear layers and a bend between them, in a list, and the first once more under another name."""
+
+    def __init__(self):
+        self.layers = [Linear(5, 4), ReLU(), Linear(4, 3, bias=False)]
+        self.first = self.layers[0]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+# -- the product and the starts ------------------------------------------------------------------------------------
+
+
+@given(n=sizes, k=sizes, m=sizes, seed=st.integers(0, 99))
+def test_naive_matmul_is_numpys_product(n, k, m, seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((n, k)), rng.standard_normal((k, m))
+    np.testing.assert_allclose(naive_matmul(a, b), a @ b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (3, 7, 5), (3, 7, 5, 2)], ids=str)
+def test_fans_are_pytorchs(shape):
+    torch = pytest.importorskip("torch")
+    assert fans(shape) == torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(shape))
+
+
+@pytest.mark.parametrize("shape", [(300, 100), (100, 300), (40, 10, 5, 5)], ids=str)
+@pytest.mark.parametrize("a", [0.0, 0.5, math.sqrt(5)])
+def test_kaiming_has_pytorchs_standard_deviation(shape, a):
+    torch = pytest.importorskip("torch")
+    gain = torch.nn.init.calculate_gain("leaky_relu", a)
+    for start in (kaiming_normal, kaiming_uniform):
+        w = start(shape, a, np.random.default_rng(0)).data
+        assert (w.shape, w.dtype) == (shape, np.float32)
+        np.testing.assert_allclose(w.std(), gain / math.sqrt(fans(shape)[0]), rtol=0.03)
+        assert abs(w.mean()) < 4 * w.std() / math.sqrt(w.size)
+
+
+@pytest.mark.parametrize("shape", [(300, 100), (100, 300), (40, 10, 5, 5)], ids=str)
+def test_xavier_has_pytorchs_bound_and_fills_it_evenly(shape):
+    w = xavier_uniform(shape, 5 / 3, np.random.default_rng(0)).data
+    bound = 5 / 3 * math.sqrt(6 / sum(fans(shape)))
+    assert bound * 0.99 < np.abs(w).max() <= bound
+    np.testing.assert_allclose(np.quantile(w, [0.25, 0.5, 0.75]), [-bound / 2, 0, bound / 2], atol=bound * 0.02)
+
+
+@pytest.mark.parametrize("start", [kaiming_normal, kaiming_uniform, xavier_uniform])
+def test_a_start_draws_from_the_course_generator_unless_it_is_given_another(start):
+    manual_seed(3)
+    one = start((4, 5))
+    manual_seed(3)
+    np.testing.assert_array_equal(start((4, 5)).data, one.data)
+    given_one = start((4, 5), generator=np.random.default_rng(7))
+    np.testing.assert_array_equal(start((4, 5), generator=np.random.default_rng(7)).data, given_one.data)
+    assert (given_one.data != one.data).all()
+
+
+def test_kaiming_keeps_the_mean_square_through_fifty_layers_of_relu():
+    rng, x = np.random.default_rng(0), randn(200, 512, generator=np.random.default_rng(1))
+    for _ in range(50):
+        x = relu(x @ kaiming_normal((512, 512), generator=rng).T)
+    assert 0.2 < float((x * x).mean()) < 5
+
+
+def test_uniform_reaches_both_bounds():
+    w = uniform((1000,), 2.0, np.random.default_rng(0)).data
+    assert -2 <= w.min() < -1.98
+    assert 1.98 < w.max() <= 2
+
+
+# -- parameters ----------------------------------------------------------------------------------------------------
+
+
+def test_a_parameter_of_a_result_is_a_leaf_of_its_own():
+    p = Parameter(2 * Parameter([1.0, 2.0]))
+    assert (p.requires_grad, p.origin, p.grad) == (True, None, None)
+    assert recipe(p) == [p]
+
+
+def test_a_parameter_has_no_dictionary():
+    with pytest.raises(AttributeError):
+        Parameter([1.0]).note = "a typing error must not pass in silence"
+
+
+def test_integers_cannot_be_learned():
+    with pytest.raises(TypeError, match="gradient cannot hold int64"):
+        Parameter([1, 2])
+
+
+def test_assign_writes_in_place_and_notes_the_date():
+    p, before = Parameter([1.0, 2.0]), Op.writes
+    memory = p.data
+    p.assign([3, 4])
+    assert p.data is memory
+    np.testing.assert_array_equal(memory, [3, 4])
+    assert p.written == Op.writes == before + 1
+
+
+# -- linear --------------------------------------------------------------------------------------------------------
+
+
+@each_shape
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_is_pytorchs(shape, bias):
+    torch = pytest.importorskip("torch")
+    layer, theirs = Linear(5, 4, bias), torch.nn.Linear(5, 4, bias)
+    theirs.load_state_dict({name: torch.from_numpy(array) for name, array in layer.state_dict().items()})
+    x = randn(shape)
+    y = layer(x)
+    assert (y.dtype, y.requires_grad) == (np.float32, True)
+    np.testing.assert_allclose(y.data, theirs(torch.from_numpy(x.data)).detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_linear_starts_as_pytorchs_does():
+    manual_seed(0)
+    layer = Linear(100, 3000)
+    for p in (layer.weight, layer.bias):
+        assert 0.099 < np.abs(p.data).max() <= 0.1
+        np.testing.assert_allclose(p.data.std(), 0.1 / math.sqrt(3), rtol=0.04)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4), (2, 3, 4), (2, 2, 10)], ids=str)
+def test_an_input_of_the_wrong_size_is_a_value_error(shape):
+    with pytest.raises(ValueError, match="cannot multiply"):
+        Linear(5, 2)(randn(shape))
+
+
+# -- the tree ------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_those_of_pytorch():
+    assert [name for name, _ in Pair().named_parameters()] == ["layers.0.weight", "layers.0.bias", "layers.2.weight"]
+
+
+def test_members_are_found_in_lists_tuples_and_dictionaries_of_each_other():
+    net = Layer()
+    net.parts = {"a": [Linear(1, 1), (relu, [Parameter([1.0])])], "b": "text", "c": None}
+    assert [name for name, _ in net.members()] == ["parts.a.0", "parts.a.1.0", "parts.a.1.1.0"]
+
+
+def test_a_shared_parameter_is_found_once():
+    one, two = Linear(3, 3), Linear(3, 3)
+    two.weight = one.weight
+    net = Layer()
+    net.layers = [one, two]
+    assert [name for name, _ in net.named_parameters()] == ["layers.0.weight", "layers.0.bias", "layers.1.bias"]
+
+
+def test_a_layer_that_holds_its_owner_ends_the_walk():
+    net = Pair()
+    net.layers[0].owner = net
+    assert len(net.parameters()) == 3
+
+
+def test_a_plain_tensor_is_no_parameter():
+    layer = Linear(2, 2)
+    layer.table = randn(5)
+    assert len(layer.parameters()) == 2
+
+
+def test_a_subclass_needs_no_init_of_its_base():
+    class Bare(Layer):
+        def __init__(self, size):
+            self.size = size
+
+    assert Bare(3).training
+    assert Bare(3).parameters() == []
+    with pytest.raises(NotImplementedError, match=r"Bare.forward is not written yet"):
+        Bare(3)(randn(2))
+
+
+def test_options_reach_forward():
+    class Scaled(Layer):
+        def forward(self, x, by=1):
+            return x * by
+
+    assert Scaled()(Tensor([2.0]), by=3).item() == 6
+
+
+def test_the_picture_is_pytorchs():
+    torch = pytest.importorskip("torch")
+
+    class Theirs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = torch.nn.Linear(2, 3)
+            self.bend = torch.nn.ReLU()
+
+    class Theirs2(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.head = Theirs(), torch.nn.Linear(3, 1, bias=False)
+
+    inner, outer = type("Theirs", (Layer,), {})(), type("Theirs2", (Layer,), {})()
+    inner.block, inner.bend = Linear(2, 3), ReLU()
+    outer.inner, outer.head = inner, Linear(3, 1, bias=False)
+    assert repr(outer) == repr(Theirs2())
+    assert repr(Layer()) == "Layer()"
+
+
+def test_settings_stand_above_members():
+    class Both(Layer):
+        def __init__(self):
+            self.bend = ReLU()
+
+        def extra_repr(self):
+            return "size=3"
+
+    assert repr(Both()) == "Both(\n  size=3\n  (bend): ReLU()\n)"
+
+
+def test_modes_reach_every_layer_and_nothing_else():
+    net, other = Pair(), Pair()
+    assert net.eval() is net
+    assert [net.training, net.layers[0].training, net.layers[2].training] == [False] * 3
+    assert other.training
+    assert other.layers[0].training
+    assert vars(net.layers[1]) == {}
+    assert net.train().layers[2].training
+    assert not net.train(False).first.training
+
+
+# -- saving and loading --------------------------------------------------------------------------------------------
+
+
+def test_a_state_goes_to_a_file_and_back(tmp_path):
+    one, two, x = Pair(), Pair(), randn(6, 5)
+    np.savez(tmp_path / "pair.npz", **one.state_dict())
+    with np.load(tmp_path / "pair.npz") as state:
+        two.load_state_dict(state)
+    np.testing.assert_array_equal(one(x).data, two(x).data)
+
+
+def test_a_state_is_a_copy_both_ways():
+    layer = Linear(2, 3)
+    state = layer.state_dict()
+    memory = layer.weight.data
+    layer.load_state_dict(state)
+    state["weight"][...] = 9
+    assert layer.weight.data is memory
+    assert (memory != 9).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("layers.0.bias"), "layers.0.bias is missing"),
+        (lambda s: s.update(extra=np.ones(2)), "extra is unexpected"),
+        (lambda s: s.update({"layers.2.weight": np.ones((4, 3))}), r"layers.2.weight has shape \(3, 4\) here, \(4, 3\)"),
+        (lambda s: s.update({"layers.0.bias": 1.0}), r"layers.0.bias has shape \(4,\) here, \(\)"),
+    ],
+    ids=["missing", "unexpected", "transposed", "a number"],
+)
+def test_a_state_that_does_not_fit_is_an_error_and_loads_nothing(change, message):
+    net = Pair()
+    state = {name: array + 1 for name, array in net.state_dict().items()}
+    change(state)
+    before = net.state_dict()
+    with pytest.raises(ValueError, match=message):
+        net.load_state_dict(state)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_all_mistakes_are_named_at_once():
+    with pytest.raises(ValueError, match=r"weight is missing; w is unexpected; bias has shape \(3,\) here, \(2,\)"):
+        Linear(2, 3).load_state_dict({"w": np.ones((3, 2)), "bias": np.ones(2)})
+
+
+@settings(deadline=None)
+@given(n=sizes, m=sizes)
+def test_numbers_of_any_dtype_load_as_the_parameters_own(n, m):
+    layer = Linear(n, m)
+    layer.load_state_dict({"weight": np.ones((m, n), np.int64), "bias": [0.5] * m})
+    assert layer.weight.dtype == layer.bias.dtype == np.float32
+    np.testing.assert_allclose(layer(Tensor(np.ones(n))).data, np.full(m, n + 0.5))
+
+
+def test_a_network_can_be_copied_and_shares_nothing():
+    net = Pair()
+    twin = copy.deepcopy(net)
+    assert twin.first is twin.layers[0]
+    assert all(type(p) is Parameter and p.requires_grad for p in twin.parameters())
+    twin.first.weight.assign(0)
+    assert net.first.weight.data.any()
+
+
+def test_the_module_exports_what_the_next_ones_import():
+    assert {"Layer", "Parameter", "Linear", "kaiming_uniform", "kaiming_normal", "xavier_uniform"} <= set(layers.__all__)
