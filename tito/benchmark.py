@@ -213,14 +213,49 @@ def _attention() -> Rivals:
     return _against_torch(lambda: layer(x), theirs)
 
 
+def _mlp() -> Rivals:
+    from tinytorch.core.activations import relu
+    from tinytorch.core.dense import MLP
+    from tinytorch.core.tensor import Tensor
+
+    sizes, a = (3072, 512, 256, 10), _normal(128, 3072)
+    x, model = Tensor(a), MLP(sizes, relu)
+
+    def theirs(torch):
+        y, nn = torch.from_numpy(a), torch.nn
+        rival = nn.Sequential(nn.Linear(3072, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+        return lambda: rival(y)
+
+    return _against_torch(lambda: model(x), theirs)
+
+
+def _loader() -> Rivals:
+    import numpy as np
+
+    from tinytorch.core.dataloader import DataLoader, TensorDataset
+    from tinytorch.core.tensor import Tensor
+
+    a, labels = _normal(10_000, 3, 8, 8), np.arange(10_000)
+    ours = DataLoader(TensorDataset(Tensor(a), Tensor(labels)), batch_size=128, shuffle=True, seed=0)
+
+    def theirs(torch):
+        data = torch.utils.data.TensorDataset(torch.from_numpy(a), torch.from_numpy(labels))
+        rival = torch.utils.data.DataLoader(data, batch_size=128, shuffle=True)
+        return lambda: sum(1 for _ in rival)
+
+    return _against_torch(lambda: sum(1 for _ in ours), theirs)
+
+
 CASES = (
     Case(2, "a + b, 16x16", _add),
     Case(2, "a @ b, 512x512", _matmul),
     Case(3, "softmax, 128x1000", _softmax),
     Case(4, "Linear, 128x512 -> 512", _linear),
+    Case(5, "MLP 3072-512-256-10, batch 128", _mlp),
     Case(6, "Conv2d, 128x32x16x16 -> 64, 3x3, padding 1", _conv2d),
     Case(6, "MaxPool2d, 128x32x32x32, 2x2", _max_pool2d),
     Case(7, "MultiHeadAttention, 16x128x128, 4 heads", _attention),
+    Case(8, "DataLoader, 10,000 images in shuffled batches of 128", _loader),
 )
 
 
