@@ -35,7 +35,7 @@ use_prefix(4)
 # ## Why
 #
 # Matrices and bends are all that a deep network is made of, and we have both. Send the 1,797 handwritten digits through
-# fifty layers of 256 units with random weights. What is the largest output? Read the warnings.
+# fifty layers of random weights, 256 numbers out of each. What is the largest output? Read the warnings.
 
 # %%
 import numpy as np
@@ -74,7 +74,7 @@ from tinytorch.core.tensor import Op, Tensor, default_generator, rand, randn
 
 # %% nbgrader={"grade": false, "grade_id": "helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.core.activations import ReLU, relu, tanh
-from tinytorch.core.tensor import manual_seed
+from tinytorch.core.tensor import manual_seed, recipe
 
 # %%
 import matplotlib.pyplot as plt
@@ -202,6 +202,8 @@ found = fans((8, 5))
 assert tuple(found) == (5, 8), f"weights (8, 5) make 8 outputs from 5 inputs: fans (5, 8), not {found}"
 found = fans((16, 3, 5, 7))
 assert tuple(found) == (105, 560), f"3 · 5 · 7 numbers in, 16 · 5 · 7 out: (105, 560), not {found}"
+found = fans((8, 5, 3))
+assert tuple(found) == (15, 24), f"a window may have one axis: (8, 5, 3) gives (15, 24), not {found}"
 
 # %% nbgrader={"grade": true, "grade_id": "fans_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on windows of one and of three dimensions."""
@@ -259,13 +261,15 @@ draw(kaiming=spreads(kaiming_normal), twice=spreads(lambda shape: 2 * kaiming_no
 
 # %% nbgrader={"grade": true, "grade_id": "kaiming_normal_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 """kaiming_normal has the standard deviation of the formula, draws from the generator it is given, and keeps the scale through ReLU."""
-w = kaiming_normal((400, 100), generator=np.random.default_rng(0)).data
-assert w.shape == (400, 100) and w.dtype == np.float32, f"(400, 100) of float32, not {w.shape} of {w.dtype}"
-np.testing.assert_allclose(w.std(), math.sqrt(2 / 100), rtol=0.02, err_msg="100 inputs, 400 outputs: sqrt(2/100)")
-again = kaiming_normal((400, 100), generator=np.random.default_rng(0)).data
-np.testing.assert_array_equal(again, w, err_msg="the same seed must give the same weights: pass the generator on")
+w = kaiming_normal((400, 100), generator=np.random.default_rng(0))
+assert type(w) is Tensor and w.shape == (400, 100) and w.dtype == np.float32, f"a Tensor (400, 100) of float32, not {type(w).__name__} {w.shape} of {w.dtype}"
+np.testing.assert_allclose(w.data.std(), math.sqrt(2 / 100), rtol=0.02, err_msg="100 inputs, 400 outputs: sqrt(2/100)")
+steep = kaiming_normal((400, 100), a=2.0).data.std()
+np.testing.assert_allclose(steep, math.sqrt(2 / 500), rtol=0.02, err_msg="100 inputs, slope a = 2: sqrt(2 / (5 · 100))")
+again = kaiming_normal((400, 100), generator=np.random.default_rng(0))
+np.testing.assert_array_equal(again.data, w.data, err_msg="the same seed must give the same weights: pass the generator on")
 x = randn(1000, 100, generator=np.random.default_rng(1))
-ratio = float((relu(x @ Tensor(w).T) ** 2).mean() / (x**2).mean())
+ratio = float((relu(x @ w.T) ** 2).mean() / (x**2).mean())
 assert 0.9 < ratio < 1.1, f"a layer with ReLU must keep the mean square; it multiplied it by {ratio:.2f}"
 
 # %% nbgrader={"grade": true, "grade_id": "kaiming_normal_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -317,6 +321,8 @@ w.std(), w.max()
 w = kaiming_uniform((400, 100), generator=np.random.default_rng(0)).data
 np.testing.assert_allclose(w.std(), math.sqrt(2 / 100), rtol=0.02, err_msg="100 inputs, 400 outputs: sqrt(2/100)")
 np.testing.assert_allclose([w.min(), w.max()], np.sqrt(6 / 100) * np.array([-1, 1]), rtol=0.01, err_msg="the bounds")
+steep = kaiming_uniform((400, 100), a=2.0).data.std()
+np.testing.assert_allclose(steep, math.sqrt(2 / 500), rtol=0.02, err_msg="100 inputs, slope a = 2: sqrt(2 / (5 · 100))")
 again = kaiming_uniform((400, 100), generator=np.random.default_rng(0)).data
 np.testing.assert_array_equal(again, w, err_msg="the same seed must give the same weights: pass the generator on")
 
@@ -479,8 +485,6 @@ layer(randn(2, 5, 3)).shape, layer.weight.shape, layer.bias.shape
 # What does the result remember? Module 02 knows; find the two parameters among them.
 
 # %%
-from tinytorch.core.tensor import recipe
-
 [(type(t.origin[0]).__name__ if t.origin else type(t).__name__, t.shape) for t in recipe(layer(randn(2, 3)))]
 
 # %% nbgrader={"grade": true, "grade_id": "linear_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
@@ -494,8 +498,8 @@ np.testing.assert_allclose(y.data, [[11, 20], [16, 20]], err_msg="rows of W time
 x, bare = randn(2, 5, 3, generator=np.random.default_rng(0)), Linear(3, 4, bias=False)
 assert bare(x).shape == (2, 5, 4), f"(2, 5, 3) -> (2, 5, 4), not {bare(x).shape}"
 wanted = np.einsum("abi,oi->abo", x.data, bare.weight.data)
-np.testing.assert_allclose(bare(x).data, wanted, rtol=1e-4, atol=1e-6, err_msg="bias=False: the product alone")
-assert y.requires_grad, "the result does not remember W and b: compute with tensors, not with their .data"
+np.testing.assert_allclose(bare(x).data, wanted, rtol=1e-4, atol=1e-6, err_msg="bias=False: self.bias is None, add nothing")
+assert {layer.weight, layer.bias} <= set(recipe(y)), "the result does not remember both W and b: compute with tensors, not with their .data"
 
 # %% nbgrader={"grade": true, "grade_id": "linear_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again on one row without a batch, on five axes, on an empty batch, and on what the result remembers."""
@@ -834,6 +838,7 @@ tower.load_state_dict(state)
 one, two, x = Tower(4, 1), Tower(4, 1), randn(5, 4)
 two.load_state_dict(one.state_dict())
 np.testing.assert_array_equal(one(x).data, two(x).data, err_msg="the same numbers, but not the same output")
+assert two.scores.bias.written, "load with assign: it copies the numbers, and notes that they changed"
 
 bad = Tower(4, 1).state_dict()
 bad["blocks.0.linear.bias"] = np.zeros(3)
@@ -1022,8 +1027,9 @@ c
 # %% [markdown]
 # ### Reflect: all the same
 #
-# "Random numbers only make trouble. I start all weights at 0.05." Before you run the cell, write down the rank of what
-# 256 such units make of the 1,797 digits. Then explain in at most four sentences what module 10 will be able to change
+# "Random numbers only make trouble. I start all weights at 0.05." What 256 such units make of the 1,797 digits has
+# 256 columns. Its *rank* is how many of them are left without those that are sums of multiples of others. Before you
+# run the cell, write the rank down. Then explain in at most four sentences what module 10 will be able to change
 # about it: can two of these units ever become different, if every step changes each weight by what its inputs and its
 # outgoing weights tell?
 

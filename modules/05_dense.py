@@ -58,6 +58,7 @@ network(randn(5, 64))
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 import copy
+import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -261,6 +262,7 @@ one = collapse(first, second)
 assert isinstance(one, Linear), f"collapse must return a Linear, not {type(one).__name__}"
 assert one.weight.shape == (2, 3), f"3 inputs, 2 outputs: weights (2, 3), not {one.weight.shape}"
 np.testing.assert_allclose(one(x).data, before, rtol=1e-4, atol=1e-5, err_msg="one layer, but not the same function")
+assert len(one.parameters()) == 2, "weight and bias must stay Parameters: fill them with assign"
 np.testing.assert_array_equal(second(first(x)).data, before, err_msg="the two layers were changed")
 
 # %% nbgrader={"grade": true, "grade_id": "collapse_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -286,8 +288,7 @@ answer([p.origin is None for p in _one.parameters()], about="do its parameters s
 #
 # An image has height and width, a `Linear` wants one axis. `Flatten` joins all axes after the first, the batch: (n, 8,
 # 8) becomes (n, 64). `reshape(n, -1)` lets NumPy find the last size, but in an empty batch it cannot: 0 times anything
-# is 0. So compute the size: `np.prod` of the shape from position 1 on, with `int` around it, as a shape is made of
-# Python's integers. One or two lines.
+# is 0. So compute the size: `math.prod` of the shape from position 1 on. One or two lines.
 
 # %% nbgrader={"grade": false, "grade_id": "flatten", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -296,7 +297,7 @@ class Flatten(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(n, *sizes) -> (n, product of the sizes)."""
         ### BEGIN SOLUTION
-        return x.reshape(x.shape[0], int(np.prod(x.shape[1:])))
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
         ### END SOLUTION
 
 # %%
@@ -304,12 +305,13 @@ Flatten()(randn(32, 3, 8, 8)).shape, Flatten()(randn(5, 4)).shape
 
 # %% nbgrader={"grade": true, "grade_id": "flatten_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Flatten keeps the batch and the order of the numbers, copies nothing, and works on an empty batch."""
-x = randn(2, 3, 4, 5)
+x = Parameter(randn(2, 3, 4, 5))
 y = Flatten()(x)
 
 assert y.shape == (2, 60), f"(2, 3, 4, 5) -> (2, 60), not {y.shape}"
 np.testing.assert_array_equal(y.data[1], x.data[1].ravel(), err_msg="the numbers of the second image, in their order")
 assert np.shares_memory(x.data, y.data), "a view suffices, this is a copy"
+assert y.requires_grad, "the result does not remember x: reshape the tensor, not its .data"
 assert Flatten()(randn(0, 3, 4)).shape == (0, 12), "an empty batch of (3, 4) -> (0, 12)"
 
 # %% nbgrader={"grade": true, "grade_id": "flatten_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -381,15 +383,14 @@ dropout.eval()(Tensor(np.ones((2, 6))))
 
 # %% nbgrader={"grade": true, "grade_id": "dropout_check", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
 """Dropout zeroes about p of the numbers, scales the others so that the mean stays, anew at each call, and rests at work."""
-x = Tensor(np.full((200, 500), 3.0))
+x = Parameter(np.full((200, 500), 3.0))
 dropout = Dropout(0.25, np.random.default_rng(0))
-y = dropout(x).data
+y, below = dropout(x), np.random.default_rng(0).random(x.shape, np.float32) < 0.25
 
-np.testing.assert_allclose(np.unique(y), [0, 4], rtol=1e-6, err_msg="3 becomes 0, or 3 / 0.75 = 4")
-assert abs((y == 0).mean() - 0.25) < 0.01, f"a quarter should be 0, not {(y == 0).mean():.1%}"
-assert y.dtype == np.float32, f"float32 in, {y.dtype} out"
-assert (dropout(x).data != y).any(), "the second call must draw anew"
-np.testing.assert_array_equal(Dropout(0.25, np.random.default_rng(0))(x).data, y, err_msg="the same seed, the same zeros")
+np.testing.assert_allclose(np.unique(y.data), [0, 4], rtol=1e-6, err_msg="3 becomes 0, or 3 / 0.75 = 4")
+np.testing.assert_array_equal(y.data == 0, below, err_msg="a number becomes 0 where its draw is below p, and only there")
+assert y.dtype == np.float32 and y.requires_grad, f"float32 in, {y.dtype} out; does the result remember x? {y.requires_grad}"
+assert (dropout(x).data != y.data).any(), "the second call must draw anew"
 assert dropout.eval()(x) is x, "at work, Dropout gives back x itself"
 
 # %% nbgrader={"grade": true, "grade_id": "dropout_hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -433,9 +434,9 @@ MLP([64, 32, 16, 10], ReLU())
 
 # %% nbgrader={"grade": true, "grade_id": "mlp_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 """MLP has one dense layer from each size to the next, the activation behind all but the last, and computes them in order."""
-mlp = MLP([5, 4, 3, 2], ReLU())
+mlp = MLP([5, 2, 3, 2], ReLU())
 sizes = [(layer.in_features, layer.out_features) for layer in mlp]
-assert sizes == [(5, 4), (4, 3), (3, 2)], f"three layers, from 5 to 4 to 3 to 2, not {sizes}"
+assert sizes == [(5, 2), (2, 3), (3, 2)], f"three layers, from 5 to 2 to 3 to 2, not {sizes}"
 assert [type(layer) for layer in mlp] == [Dense] * 3, "each of them a Dense"
 bends = [repr(layer.activation) for layer in mlp]
 assert bends == ["ReLU()", "ReLU()", "None"], f"a ReLU behind all but the last, not {bends}"
@@ -503,9 +504,9 @@ loss(model), -np.log(0.5), accuracy(model)
 # Nobody has told us yet in which direction to change a weight. So change all of them a little, at random: if the loss
 # becomes smaller, keep the change, else undo it. Write `search`, which makes `steps` such trials:
 #
-# - add to each array of the state `scale` times normal numbers of its shape from the generator,
+# - add to each array of `model.state_dict()` `scale` times normal numbers of its shape from the generator,
 #   `generator.standard_normal(shape)`;
-# - load, and compute the loss. Not smaller than the last one kept: load the old state again.
+# - load the sums, and compute the loss. Not smaller than the last one kept: load the old state again.
 #
 # It returns a list: the loss at the start, and after each trial the loss of what is kept. About nine lines.
 
@@ -683,11 +684,12 @@ class Secret(Op):
 def flops_of(y):
     return op_flops(y.origin[0], y.data, *[x.data for x in y.origin[1]])
 
-a, b = Parameter(np.ones((5, 3))), Parameter(np.ones((3, 4)))
-assert flops_of(a @ b) == 2 * 5 * 3 * 4, f"(5, 3) @ (3, 4) takes 2 · 5 · 3 · 4 = 120, not {flops_of(a @ b)}"
+a, b = Parameter(np.ones((5, 3))), Parameter(np.ones((6, 3, 4)))
+found = flops_of(a.reshape(1, 5, 3) @ b)
+assert found == 720, f"(1, 5, 3) @ (6, 3, 4) makes 6 · 5 · 4 numbers, each for 2 · 3 FLOPs: 720, not {found}"
 assert flops_of(a.T) == 0, "a transposed view computes nothing"
 assert flops_of(a.sum(0)) == 15, f"a sum over (5, 3) has 15 summands, not {flops_of(a.sum(0))}"
-assert flops_of(a.sum(0) + a) == 15, "an addition that broadcasts to (5, 3) counts its 15 results"
+assert flops_of(a.sum(1, keepdims=True) + a.sum(0)) == 15, "an addition of (5, 1) and (3,) counts its 15 results"
 assert op_flops(Secret(), a.data, b.data) == 15_001, "an op that has a method flops(y, *xs) says it itself"
 
 # %% nbgrader={"grade": true, "grade_id": "op_flops_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}

@@ -154,7 +154,7 @@ for n, k, s, p in [(32, 3, 1, 1), (8, 3, 2, 0), (7, 2, 2, 0), (5, 5, 1, 0), (6, 
 got = conv_output_size((10, 20), (3, 5), (1, 2), (0, 1))
 assert got == (8, 9), f"10 and 20 pixels, kernel (3, 5), stride (1, 2), padding (0, 1): (8, 9), not {got}"
 try:
-    got = conv_output_size((9, 4), (3, 7), padding=1)
+    got = conv_output_size((9, 4), (3, 7), stride=2, padding=1)
 except ValueError as error:
     assert "(3, 7)" in str(error) and "(9, 4)" in str(error), f"the error must name (3, 7) and (9, 4), it says: {error}"
 else:
@@ -228,14 +228,16 @@ spot = np.zeros((1, 1, 5, 6), np.float32)
 spot[0, 0, 2, 3] = 1
 kernel = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
 y = naive_conv2d(spot, kernel)
-np.testing.assert_array_equal(y[0, 0, 1:3, 1:4], kernel[0, 0, ::-1, ::-1], err_msg="what one pixel at (2, 3) leaves")
+np.testing.assert_array_equal(y[0, 0, 1:3, 1:4], kernel[0, 0, ::-1, ::-1], err_msg="one pixel at (2, 3) leaves the kernel, turned around")
 assert y.shape == (1, 1, 4, 4) and y.sum() == kernel.sum(), f"(4, 4), and nothing elsewhere: {y.shape}, sum {y.sum()}"
 
 rng = np.random.default_rng(0)
 x, mix = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((6, 3, 1, 1))
 expected = np.einsum("nchw,oc->nohw", x, mix[..., 0, 0]) + np.arange(6).reshape(6, 1, 1)
-np.testing.assert_allclose(naive_conv2d(x, mix, np.arange(6)), expected, err_msg="a 1×1 kernel mixes channels")
+np.testing.assert_allclose(naive_conv2d(x, mix, np.arange(6)), expected, err_msg="a 1×1 kernel mixes channels, the bias comes once")
 every = naive_conv2d(x, np.ones((1, 3, 3, 2)), padding=(1, 0))
+inner = naive_conv2d(x, np.ones((1, 3, 3, 2)))
+np.testing.assert_allclose(every[:, :, 1:-1], inner, err_msg="padding (1, 0) adds a row above and one below, the rest stays")
 some = naive_conv2d(x, np.ones((1, 3, 3, 2)), stride=(2, 3), padding=(1, 0))
 np.testing.assert_allclose(some, every[:, :, ::2, ::3], err_msg="stride (2, 3) keeps every 2nd row and 3rd column")
 
@@ -329,7 +331,7 @@ answer(windows(_x, (4, 5)).shape, about="as large as the image")
 # Now lay each window out as one row of a matrix, with all its channels: $N\,\mathrm{out}_h\,\mathrm{out}_w$ rows, and in each the
 # $C\,k_h\,k_w$ numbers in the order in which a set of weights is stored. (The name is from the time when they were columns.)
 #
-# Pad with `_pad`, take the windows, bring the axes into the order (n, oh, ow, c, kh, kw), and `reshape` to two axes. Three to four
+# Pad with `_pad`, take the windows, bring the axes into the order (n, oh, ow, c, kh, kw), and `reshape` to two axes. The dtype stays. Three to four
 # lines. No strides can describe the result, so this reshape copies, and almost every pixel is copied $k_h k_w$ times.
 
 # %% nbgrader={"grade": false, "grade_id": "im2col", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -360,7 +362,8 @@ assert rows.shape == (2 * 3 * 2, 3 * 2 * 3), f"(n * oh * ow, c * kh * kw) is (12
 np.testing.assert_array_equal(rows[3], x[0, :, 1:3, 2:5].ravel(), err_msg="row 3: image 0, place (1, 1)")
 np.testing.assert_array_equal(rows[6], x[1, :, 0:2, 0:3].ravel(), err_msg="row 6: image 1, place (0, 0)")
 np.testing.assert_array_equal(im2col(x, 1), np.moveaxis(x, 1, -1).reshape(-1, 3), err_msg="1×1: pixels as rows")
-assert im2col(x, 3, 1, (0, 1)).shape == (2 * 2 * 6, 27), f"with padding (0, 1): (24, 27), not {im2col(x, 3, 1, (0, 1)).shape}"
+rows = im2col(x.astype(np.float32), 3, 1, (0, 1))
+assert (rows.shape, rows.dtype) == ((24, 27), np.float32), f"float32, padding (0, 1): (24, 27) of float32, not {rows.shape} of {rows.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "im2col_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again with padding and stride as pairs, and on what becomes of the input's dtype."""
@@ -629,6 +632,8 @@ except ValueError as error:
     assert "(2, 1, 9, 8)" in str(error), f"the error must name the shape (2, 1, 9, 8), it says: {error}"
 else:
     raise AssertionError("1 channel, where the weights are for 3: this must be a ValueError")
+whole = layer(Tensor(np.arange(27).reshape(1, 3, 3, 3)))
+assert whole.dtype == np.float32, f"integers go in as the float32 that _images returns, and float32 comes out, not {whole.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "conv2d_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again on an image of integers, on a batch of one, on what the op remembers, and on shapes that are no images."""
@@ -677,8 +682,10 @@ edges(Tensor(plane.reshape(1, 1, 5, 6))).data[0, 0]
 """The steepness of a plane is the length of its slope, in every direction, whatever its height; a flat image has no edge."""
 right, down = np.arange(7.0), np.arange(6.0)[:, None]
 for a, b in [(3, 4), (-5, 12), (0, 2), (0, 0)]:
-    y = edges(Tensor((a * right + b * down + 10).reshape(1, 1, 6, 7)))
-    assert y.shape == (1, 1, 4, 5), f"(1, 1, 6, 7) -> (1, 1, 4, 5), not {y.shape}"
+    plane = a * right + b * down + 10
+    y = edges(Tensor(np.stack([plane, -plane])[:, None]))  # a batch of two, equally steep
+    assert isinstance(y, Tensor), f"edges must return a Tensor, not {type(y).__name__}"
+    assert y.shape == (2, 1, 4, 5), f"(2, 1, 6, 7) -> (2, 1, 4, 5), not {y.shape}"
     np.testing.assert_allclose(y.data, np.hypot(a, b), atol=1e-4, err_msg=f"slope {a} right and {b} down: a steepness of {np.hypot(a, b)}")
 
 # %% nbgrader={"grade": true, "grade_id": "edges_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -748,7 +755,7 @@ y, which = largest(taps)
 
 np.testing.assert_array_equal(y, before.max(0), err_msg="the maximum over the taps")
 np.testing.assert_array_equal(which, before.argmax(0), err_msg="the number of the first tap that has the maximum")
-assert which.dtype == np.uint8, f"7 taps need one byte each, uint8, not {which.dtype}"
+assert which.dtype == np.uint8, f"`which` must keep the dtype of `number`, for 7 taps uint8, not {which.dtype}"
 np.testing.assert_array_equal(np.stack(taps), before, err_msg="the taps changed")
 
 # %% nbgrader={"grade": true, "grade_id": "largest_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -796,7 +803,8 @@ op.forward(image), op.saved
 # **Average pooling** takes the mean of each window instead. Padding is with zeros, and as in PyTorch they count: at a corner with padding 1, a 2×2
 # window holds one pixel and three zeros, and gives a quarter of the pixel.
 #
-# The derivative spreads evenly over a window, whatever was in it: save the shape, `(x.shape,)`. `_taps(x, *self.parameters, value)` gives the taps. Three lines.
+# The derivative spreads evenly over a window, whatever was in it: save the shape, `(x.shape,)`. `_taps(x, *self.parameters, value)` gives the taps. The
+# result keeps the dtype of `x`. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "avg_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -817,17 +825,17 @@ class AvgPool2dOp(Op):
 AvgPool2dOp((2, 2), (2, 2), (0, 0)).forward(image), AvgPool2dOp((2, 2), (2, 2), (1, 1)).forward(image)
 
 # %% nbgrader={"grade": true, "grade_id": "avg_pool_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""The mean of each window is a convolution with equal weights; padding counts; float32 stays; the shape is saved."""
+"""The mean of each window is a convolution with equal weights; padding counts; the dtype stays; the shape is saved."""
 x = np.random.default_rng(0).standard_normal((2, 1, 5, 6), dtype=np.float32)
 op = AvgPool2dOp((2, 3), (1, 2), (1, 1))
 y = op.forward(x)
 
 expected = conv2d_im2col(x, np.full((1, 1, 2, 3), 1 / 6, np.float32), None, (1, 2), (1, 1))
 np.testing.assert_allclose(y, expected, atol=1e-6, err_msg="equal weights of 1/6")
-assert y.dtype == np.float32, f"float32 in, float32 out, not {y.dtype}"
 assert op.saved == ((2, 1, 5, 6),), f"saved must be (x.shape,), not {op.saved}"
 corner = AvgPool2dOp((2, 2), (2, 2), (1, 1)).forward(np.ones((1, 1, 4, 4)))[0, 0, 0, 0]
 assert corner == 0.25, f"one pixel of 1 and three zeros: 0.25, not {corner}"
+assert (y.dtype, corner.dtype) == (np.float32, np.float64), f"float32 and float64 went in, {y.dtype} and {corner.dtype} came out"
 
 # %% nbgrader={"grade": true, "grade_id": "avg_pool_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again with channels, on overlapping windows, in float64, and on whether the image stays as it was."""
@@ -933,7 +941,8 @@ for layer in layers:
     y = layer(y)
 seen = y.data[:, 0, 2, 1].reshape(12, 16) > 0  # which of them the number at (2, 1) notices
 reached = int(seen.any(1).sum()), int(seen.any(0).sum())
-assert receptive_field(layers) == reached, f"counted on the image: {reached}, not {receptive_field(layers)}"
+got = receptive_field(layers)
+assert isinstance(got, tuple) and got == reached, f"counted on the image: {reached}, not {got}"
 assert receptive_field([]) == (1, 1), f"without a layer a number is one pixel, not {receptive_field([])}"
 
 # %% nbgrader={"grade": true, "grade_id": "receptive_field_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -947,7 +956,7 @@ answer(receptive_field([Conv2d(1, 1, 7, stride=2), MaxPool2d(3, 2), Conv2d(1, 1,
 
 # %% [markdown]
 # Now drawn, with the method of the check: all weights are 1, so the brightness tells by *how many ways* a pixel reaches the middle of the result. Does a pixel
-# at the rim of the field count as much as one in its centre?
+# at the rim of the field count as much as one in its centre? (The fifth result has 2×2 numbers and no middle: it is the lower right one.)
 
 # %%
 def ways(layers, size: int = 31) -> np.ndarray:

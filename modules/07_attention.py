@@ -85,7 +85,7 @@ from tinytorch.core.tensor import Op, Tensor, apply, randn
 # $$y_i = W_{t_i}$$
 
 # %% [markdown]
-# `ids` is an array or a tensor of integers of any shape `(*shape)`; the result is `(*shape, embedding_dim)`. NumPy would count -1 from the end, and
+# `ids` is an array or a tensor of integers of any shape `(*shape)`, also an empty one; the result is `(*shape, embedding_dim)`. NumPy would count -1 from the end, and
 # silently. So a token below 0, or beyond the last row, is an `IndexError` whose text contains that token and the number of rows.
 #
 # An array keeps what fulfils a condition by `ids[condition]`, and `|` is the "or" of two conditions, each in brackets. Index the weight itself with `ids`, not its `.data`: the result must remember it.
@@ -129,6 +129,7 @@ y = table(ids)
 
 assert y.shape == (2, 4, 3), f"each of (2, 4) tokens becomes 3 numbers: (2, 4, 3), not {y.shape}"
 np.testing.assert_array_equal(y.data, np.eye(7, dtype=np.float32)[ids] @ table.weight.data, err_msg="one-hot rows times W")
+assert table(ids[:0]).shape == (0, 4, 3), f"no tokens, no vectors: (0, 4) -> (0, 4, 3), not {table(ids[:0]).shape}"
 assert y.requires_grad, "the rows are learned: index self.weight, not its .data"
 for token in [7, -1]:
     try:
@@ -416,7 +417,8 @@ mask[1, 2] = mask[1, 3] = False
 try:
     bias = mask_bias(mask)
 except ValueError as error:
-    assert "[1, 2]" in str(error), f"the first row that allows nothing is [1, 2], the error says: {error}"
+    named = "[1, 2]" in str(error) and "[1, 3]" not in str(error)
+    assert named, f"the first row that allows nothing is [1, 2], and no other is named; the error says: {error}"
 else:
     raise AssertionError("row [1, 2] allows nothing: this must be a ValueError")
 
@@ -441,7 +443,7 @@ answer([raised(mask_bias, _mask) for _mask in _masks], about="which masks are er
 # That is allowed because `attention_scores` has just made `w`, and nobody else holds it.
 #
 # Write `forward`: scores; bias, if `mask` is not `None`; maximum off; exp; divide by the sum, along the last axis as in module 03.
-# Save `(q, k, w)`: the derivative needs all three. Seven lines suffice.
+# Save `(q, k, w)`: the derivative needs all three. Eight lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "attention_weights_op", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -485,9 +487,10 @@ def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
 change(lambda x: attention_weights(Tensor(x), Tensor(x), causal_mask(5)))
 
 # %% nbgrader={"grade": true, "grade_id": "attention_weights_op_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""Weights are the softmax of the allowed scores alone, 0 elsewhere, and one fresh array, saved with q and k."""
+"""Weights are the softmax of the allowed scores alone, however large the others; 0 elsewhere; saved with q and k."""
 rng = np.random.default_rng(0)
-q, k = 9 * rng.standard_normal((2, 4, 3), np.float32), 9 * rng.standard_normal((2, 5, 3), np.float32)
+q, k = 12 * rng.standard_normal((2, 4, 3), np.float32), 12 * rng.standard_normal((2, 5, 3), np.float32)
+k[:, 4] *= 100                                           # huge, and forbidden to all queries but the last
 mask = np.tri(4, 5, 1, dtype=bool)                       # query i may attend to the keys 0 ... i + 1
 op = AttentionWeightsOp(mask)
 w = op.forward(q, k)
@@ -495,7 +498,7 @@ w = op.forward(q, k)
 for i in range(4):
     few = attention_scores(q[:, i : i + 1], k[:, : i + 2])  # scores with the allowed keys and no others
     few = np.exp(few - few.max(axis=-1, keepdims=True))
-    np.testing.assert_allclose(w[:, i : i + 1, : i + 2], few / few.sum(axis=-1, keepdims=True), atol=1e-5, err_msg=f"row {i}")
+    np.testing.assert_allclose(w[:, i : i + 1, : i + 2], few / few.sum(axis=-1, keepdims=True), atol=1e-5, err_msg=f"row {i}: allowed keys")
 assert (w[:, ~mask] == 0).all(), "a key that is not allowed must get weight 0 exactly"
 np.testing.assert_allclose(AttentionWeightsOp(None).forward(q, k).sum(axis=-1), np.ones((2, 4)), rtol=1e-5, err_msg="no mask")
 assert len(op.saved) == 3 and op.saved[0] is q and op.saved[1] is k and op.saved[2] is w, "save (q, k, w)"
@@ -527,7 +530,8 @@ answer([bool((_q == _before).all()), raised(AttentionWeightsOp(np.ones((3, 3), b
 #
 # $$\mathrm{attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt d} + \text{bias}\right) V$$
 #
-# There may be fewer queries than keys, and values may be wider than both: $(…, n, d), (…, m, d), (…, m, e) \to (…, n, e)$. One line suffices.
+# There may be fewer queries than keys, and values may be wider than both: $(…, n, d), (…, m, d), (…, m, e) \to (…, n, e)$.
+# The result must remember all three. One line suffices.
 
 # %% nbgrader={"grade": false, "grade_id": "sdpa", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -545,14 +549,18 @@ v = Tensor([[0.0, 1.0], [2.0, 3.0], [7.0, 8.0]])
 scaled_dot_product_attention(randn(2, 4), Tensor(np.ones((3, 4))), v)
 
 # %% nbgrader={"grade": true, "grade_id": "sdpa_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Equal keys fetch the mean; the order of the pairs does not matter; the future does not leak."""
+"""The weights mix the values; equal keys fetch the mean; the future does not leak; queries, keys and values are remembered."""
 q, k, v = (randn(3, n, d, generator=np.random.default_rng(n)) for n, d in [(4, 8), (5, 8), (5, 2)])
 y = scaled_dot_product_attention(q, k, v)
 assert y.shape == (3, 4, 2), f"4 queries fetch values of width 2: (3, 4, 2), not {y.shape}"
 mean = np.repeat(v.data.mean(axis=1, keepdims=True), 4, axis=1)
 np.testing.assert_allclose(scaled_dot_product_attention(q, k * 0, v).data, mean, atol=1e-5, err_msg="equal keys fetch the mean")
-other = scaled_dot_product_attention(q, k[:, ::-1], v[:, ::-1]).data
-np.testing.assert_allclose(other, y.data, atol=1e-5, err_msg="pairs of key and value in another order")
+mixed = np.einsum("bij,bje->bie", attention_weights(q, k).data, v.data)
+np.testing.assert_allclose(y.data, mixed, atol=1e-5, err_msg="each row of attention_weights(q, k) times the values")
+for x in (q, k, v):
+    x.requires_grad = True
+    assert scaled_dot_product_attention(q, k, v).requires_grad, "compute with tensors, not with their .data: it must be remembered"
+    x.requires_grad = False
 
 c = causal_mask(5)
 rest = scaled_dot_product_attention(k[:, :3], k[:, :3], v[:, :3], c[:3, :3]).data
@@ -592,11 +600,11 @@ for word in ["listen", "silent"]:
 #
 # $$P_{p,2i} = \sin(p\,\omega_i), \qquad P_{p,2i+1} = \cos(p\,\omega_i), \qquad \omega_i = 10000^{-2i/d}$$
 #
-# The first hand turns by one radian a step, the last takes about 60,000 steps for a round.
+# The first hand turns by one radian a step, the last, in a wide table, takes about 60,000 steps for a round.
 
 # %% [markdown]
 # Write the table for even `dim`: three lines suffice. `np.arange(0, dim, 2)` is $2i$; positions as a column, times speeds as a row, give all the
-# angles. `np.stack([sines, cosines], axis=-1).reshape(...)` makes them alternate. Compute in float64, as NumPy does by itself, and round once, at the end, by `.astype(np.float32)`.
+# angles. `np.stack([sines, cosines], axis=-1).reshape(length, dim)` makes them alternate. Compute in float64, as NumPy does by itself, and round once, at the end, by `.astype(np.float32)`.
 
 # %% nbgrader={"grade": false, "grade_id": "sinusoids", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -609,12 +617,13 @@ def sinusoids(length: int, dim: int) -> np.ndarray:
     ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "sinusoids_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""Each pair is a point on the unit circle; dot products depend on the distance alone; the speeds are right at both ends."""
+"""Each pair is a point on the unit circle; dot products depend on the distance alone; the speeds are right, and exact far out."""
 P = sinusoids(50, 8)
 
 assert P.shape == (50, 8) and P.dtype == np.float32, f"(50, 8) of float32, not {P.shape} of {P.dtype}"
-np.testing.assert_allclose((P.reshape(50, 4, 2) ** 2).sum(axis=-1), np.ones((50, 4)), atol=1e-6, err_msg="sin² + cos²")
-np.testing.assert_allclose(P[:, 0], np.sin(np.arange(50)), atol=1e-6, err_msg="column 0 is sin(p)")
+np.testing.assert_allclose((P.reshape(50, 4, 2) ** 2).sum(axis=-1), np.ones((50, 4)), atol=1e-6, err_msg="sin² + cos², side by side")
+far = np.arange(9000)
+np.testing.assert_allclose(sinusoids(9000, 8)[:, 2], np.sin(far / 10), atol=1e-6, err_msg="for dim 8 column 2 is sin(p / 10), far out too")
 np.testing.assert_allclose(P[:, 7], np.cos(np.arange(50) / 1000), atol=1e-6, err_msg="for dim 8 the last column is cos(p / 1000)")
 np.testing.assert_allclose(P[3] @ P[10], P[30] @ P[37], atol=1e-5, err_msg="7 steps are 7 steps, wherever they start")
 
@@ -732,7 +741,9 @@ def query_weights(task: str, n: int, dim: int) -> np.ndarray:
 for n in [7, 12]:
     P = sinusoids(n, 32)
     for task, target in [("copy", np.arange(n)), ("previous", np.arange(n) - 1), ("reverse", np.arange(n)[::-1])]:
-        found = attention_scores(P @ query_weights(task, n, 32), P).argmax(axis=1)
+        W = query_weights(task, n, 32)
+        assert W.dtype == np.float32, f"{task}: the result must be float32, not {W.dtype}"
+        found = attention_scores(P @ W, P).argmax(axis=1)
         assert found[1:].tolist() == target[1:].tolist(), f"{task}, n = {n}: should look at {target[1:]}, looks at {found[1:]}"
 
 # %% nbgrader={"grade": true, "grade_id": "query_weights_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -814,7 +825,7 @@ split_heads(x, 3), merge_heads(split_heads(x, 3))
 #
 # $$\mathrm{MHA}(X) = \mathrm{merge}\big(\mathrm{attention}(XW_q^\top + b_q,\ XW_k^\top + b_k,\ XW_v^\top + b_v)\big)\,W_o^\top + b_o$$
 #
-# where $X$ is $(…, n, E)$, and the attention is that of each head. `project(x)`, `allowed(n, mask)` and `weights` are given; `allowed` combines your causal mask with the one that the caller gives.
+# where $X$ is $(…, n, E)$, with a batch or without, and the attention is that of each head. `project(x)`, `allowed(n, mask)` and `weights` are given; `allowed` combines your causal mask with the one that the caller gives.
 # Write `forward` with them and with `scaled_dot_product_attention`: three lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "mha", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -874,7 +885,7 @@ placed = PositionalEncoding(64)(vectors)
 vectors.shape, placed.shape, MultiHeadAttention(64, 4)(placed).shape
 
 # %% nbgrader={"grade": true, "grade_id": "mha_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""Multi-head attention is each head by itself, put side by side and projected; its future does not leak."""
+"""Multi-head attention is each head by itself, side by side, projected; neither padding nor future leaks; a batch is not needed."""
 rng = np.random.default_rng(0)
 mha, x = MultiHeadAttention(6, 3), randn(2, 5, 6, generator=rng)
 y = mha(x)
@@ -885,9 +896,12 @@ parts = [scaled_dot_product_attention(q[..., i : i + 2], k[..., i : i + 2], v[..
 alone = mha.out_proj(Tensor(np.concatenate(parts, axis=-1)))
 np.testing.assert_allclose(y.data, alone.data, atol=1e-5, err_msg="head i works on the columns 2i and 2i + 1")
 
+padded = mha(x, padding_mask([5, 3], 5)).data[1, :3]
+np.testing.assert_allclose(padded, mha(x[1, :3]).data, atol=1e-5, err_msg="tokens 3 and 4 are masked by the caller, but leak")
+
 mha.causal = True
-later = Tensor(np.where(np.arange(5)[:, None] < 3, x.data, 7))  # tokens 3 and 4 replaced
-np.testing.assert_allclose(mha(later).data[:, :3], mha(x).data[:, :3], atol=1e-5, err_msg="causal, but tokens 3 and 4 leak")
+later = Tensor(np.where(np.arange(5)[:, None] < 3, x.data[0], 7))  # (5, 6), no batch; tokens 3 and 4 replaced
+np.testing.assert_allclose(mha(later).data[:3], mha(x).data[0, :3], atol=1e-5, err_msg="causal, but tokens 3 and 4 leak")
 
 # %% nbgrader={"grade": true, "grade_id": "mha_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again with weights that are given, on padding with and without causality, on one sequence without a batch, and on its map."""
@@ -964,7 +978,7 @@ assert hits[4].mean() > 0.7 > 0.3 > hits[0].mean()
 # %%
 c = 4
 shown = attention_weights(100 * concat(back[:c], dim=1), concat(back[1 : c + 1], dim=1), causal_mask(n))
-fig, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained", width_ratios=[1, 1])
+fig, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 left.imshow(shown.data, cmap="Blues", vmin=0, vmax=0.2)
 left.set(xlabel="looked at", ylabel="who looks", title="the whole rhyme")
 right.imshow(shown.data[89:125, 34:70], cmap="Blues", vmin=0, vmax=1)

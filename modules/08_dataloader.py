@@ -147,7 +147,7 @@ vowels = Subset(letters, [0, 4, 8, 14, 20])
 Subset(vowels, [0, 2, 4])[1]
 
 # %% nbgrader={"grade": true, "grade_id": "subset_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""A subset counts its own examples, picks by its own numbers, keeps the parts together, and can have subsets."""
+"""A subset picks by its own numbers, keeps the parts together, can have subsets, and fetches no more than is wanted."""
 whole = TensorDataset(np.arange(10), 10.0 * np.arange(10))
 part = Subset(whole, [7, 3, 9, 3])
 
@@ -158,6 +158,16 @@ np.testing.assert_array_equal(x.data, [3, 9, 3], err_msg="a slice picks by the s
 np.testing.assert_array_equal(y.data, [30, 90, 30], err_msg="the second tensor is picked by the same numbers")
 (x, _) = Subset(part, [2, 0])[np.array([1, 0])]
 np.testing.assert_array_equal(x.data, [7, 9], err_msg="a subset of a subset")
+
+fetched = []
+
+class Noting(Dataset):
+    def __getitem__(self, index):
+        fetched.append(np.size(index))
+        return whole[index]
+
+Subset(Noting(), [7, 3, 9, 3])[1:3]
+assert sum(fetched) == 2, f"2 examples were wanted, and {sum(fetched)} were fetched from the dataset"
 
 # %% nbgrader={"grade": true, "grade_id": "subset_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a negative number, on a number that is too large, and on how much is fetched from the dataset."""
@@ -212,7 +222,8 @@ random_split(letters, [20, 5])
 whole = TensorDataset(np.arange(100))
 parts = random_split(whole, [70, 20, 10], np.random.default_rng(0))
 
-assert [len(part) for part in parts] == [70, 20, 10], f"lengths 70, 20, 10, not {[len(part) for part in parts]}"
+got = [len(part) if isinstance(part, Subset) else type(part).__name__ for part in parts]
+assert got == [70, 20, 10], f"subsets of lengths 70, 20, 10, not {got}"
 numbers = np.concatenate([part[:][0].data for part in parts])
 np.testing.assert_array_equal(np.sort(numbers), np.arange(100), err_msg="every example must be in exactly one part")
 assert (np.diff(numbers[:70]) < 0).any(), f"the first part must be random, not {numbers[:70]}"
@@ -400,7 +411,7 @@ with TemporaryDirectory() as folder:
 
 # %% [markdown]
 # Is CIFAR-10 on this machine? If not, the next cell says how to get it (170 MB, downloaded through `pooch`, which believes only the file with the
-# right MD5). Everything below also works with the digits, and then says that it does.
+# right checksum). Everything below also works with the digits, and then says that it does.
 
 # %%
 try:
@@ -425,7 +436,7 @@ for ax, picture in zip(axes, [pictures(one), one.reshape(pictures(one).shape)]):
 # ## 3. Batches
 #
 # An **epoch** is one pass over all examples, in batches. An order is given, an array of numbers; cut it into pieces of `batch_size`. What if the last piece
-# is shorter? It is kept, unless `drop_last` says that only full batches are wanted. A last batch that *is* full is never dropped.
+# is shorter? It is kept, unless `drop_last` says that only full batches are wanted. A last batch that *is* full is never dropped, and no examples make no batch.
 #
 # `order[i : i + batch_size]` may reach beyond the end: then the slice is shorter, and no error. Two to four lines.
 
@@ -455,6 +466,7 @@ for (size, drop), wanted in lengths.items():
     got = [len(piece) for piece in batch_indices(order, size, drop)]
     assert got == wanted, f"10 examples in batches of {size}, drop_last={drop}: {wanted}, not {got}"
 np.testing.assert_array_equal(np.concatenate(batch_indices(order, 3)), order, err_msg="together the pieces are the order")
+assert len(batch_indices(order[:0], 4)) == 0, "no example, no batch: not even an empty one"
 
 # %% nbgrader={"grade": true, "grade_id": "batch_indices_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on batches of one, on no example at all, and on every size from 1 to 13."""
@@ -572,10 +584,9 @@ def wall(images, titles, columns=10):
     """Images (n, channels, height, width) in rows, each with its title."""
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(columns, 1.25 * rows), layout="constrained", squeeze=False)
-    for ax in axes.flat:
-        ax.axis("off")
     for ax, picture, title in zip(axes.flat, pictures(np.asarray(images)), titles):
         ax.imshow(picture.clip(0, 1), cmap="gray_r")
+        ax.set(xticks=[], yticks=[])
         ax.set_title(title, fontsize=8)
 
 x, y = next(iter(loader))
@@ -623,6 +634,9 @@ for size in [1, 4, 8, 10]:
     assert np.shape(mean) == np.shape(std) == (3,), f"one number a channel: (3,) and (3,), not {np.shape(mean)}, {np.shape(std)}"
     np.testing.assert_allclose(mean, x.mean(axis=(0, 2, 3)), rtol=1e-5, err_msg=f"means, in batches of {size}")
     np.testing.assert_allclose(std, x.std(axis=(0, 2, 3)), rtol=1e-5, err_msg=f"standard deviations, in batches of {size}")
+plain = np.arange(1, 51).reshape(50, 1, 1) / 0.7 * np.ones((5, 1, 11, 13))  # 50 channels, each of one colour
+_, std = channel_statistics(DataLoader(TensorDataset(plain), batch_size=2))
+np.testing.assert_allclose(std, 0, atol=1e-4, err_msg="channels of one colour: float64, and no root of a number below 0")
 
 # %% nbgrader={"grade": true, "grade_id": "channel_statistics_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on the digits, on batches without labels, and where the spread is small beside the mean."""
@@ -720,17 +734,18 @@ wall(RandomHorizontalFlip()(same, np.random.default_rng(0)), [""] * 6, columns=6
 
 # %% nbgrader={"grade": true, "grade_id": "flip_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """p = 1 mirrors left and right, twice is as it was, p = 0 changes nothing; in between each image has its own coin."""
-x = Tensor(np.random.default_rng(0).random((40, 3, 4, 5)))
+x = Tensor(np.random.default_rng(0).random((12, 3, 4, 5)))
 before = x.data.copy()
 
 mirrored = RandomHorizontalFlip(p=1)(x)
+assert isinstance(mirrored, Tensor), f"a batch is a Tensor, not {type(mirrored).__name__}"
 np.testing.assert_array_equal(mirrored.data[:, :, :, 0], before[:, :, :, 4], err_msg="the right column must come to the left")
-np.testing.assert_array_equal(RandomHorizontalFlip(p=1)(mirrored).data, before, err_msg="mirrored twice")
-np.testing.assert_array_equal(RandomHorizontalFlip(p=0)(x).data, before, err_msg="p = 0 (or the batch that came in was changed)")
+for p, start, what in [(0, x, "p = 0 (or the batch that came in was changed)"), (1, mirrored, "mirrored twice")]:
+    np.testing.assert_array_equal(RandomHorizontalFlip(p)(start).data, before, err_msg=what)
 y = RandomHorizontalFlip(p=0.5)(x, np.random.default_rng(1)).data
-coins = [np.array_equal(y[i], mirrored.data[i]) for i in range(40)]
-assert 0 < sum(coins) < 40, f"of 40 images {sum(coins)} were mirrored: each needs a coin of its own"
-assert all(np.array_equal(y[i], before[i]) for i in range(40) if not coins[i]), "an image stays, or is mirrored as a whole"
+coins = [np.array_equal(y[i], mirrored.data[i]) for i in range(12)]
+assert 0 < sum(coins) < 12, f"of 12 images {sum(coins)} were mirrored: each needs a coin of its own"
+assert all(np.array_equal(y[i], before[i]) for i in range(12) if not coins[i]), "an image stays, or is mirrored as a whole"
 
 # %% nbgrader={"grade": true, "grade_id": "flip_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on which images are mirrored, on square images of bytes, and on a batch of one."""
@@ -747,7 +762,7 @@ answer(RandomHorizontalFlip(1.0)(Tensor(np.arange(6.0).reshape(1, 1, 2, 3))), ab
 # %% [markdown]
 # ### A few pixels aside
 #
-# `RandomCrop(padding)` puts a black border of `padding` = p pixels round the image and cuts an image of the old size out of it. The upper left corner has
+# `RandomCrop(padding)` puts a border of `padding` = p zeros (black; for the digits, paper) round the image and cuts an image of the old size out of it. The upper left corner has
 # $2p + 1$ places in each direction: from 0, the picture moved down and right, over p, where it stays as it was, to 2p.
 #
 # `sliding_window_view(a, (h, w), axis=(2, 3))` is a view on *all* windows: for `a` of shape (n, c, h + 2p, w + 2p) it has shape (n, c, 2p + 1, 2p + 1, h, w), and the two middle axes say where the corner is. A small
@@ -759,8 +774,8 @@ windows = sliding_window_view(padded, (2, 3), axis=(2, 3))
 padded[0, 0], windows.shape, windows[0, 0, 0, 2]
 
 # %% [markdown]
-# `top` and `left`, each of shape (n,), are the corners that were drawn. Pad, take the view, and pick from it for image `i` the window
-# `[i, :, top[i], left[i]]`, for all images by *one* index: the numbers of the images are `np.arange(n)`. Three lines.
+# `top` and `left`, each of shape (n,), are the corners that were drawn. Pad `x.data`, take the view, and pick from it for image `i` the window
+# `[i, :, top[i], left[i]]`, for all images by *one* index: the numbers of the images are `np.arange(n)`. Bytes stay bytes. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "crop", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -789,7 +804,7 @@ x = Tensor(1 + np.random.default_rng(0).random((30, 2, 3, 5)))
 before = x.data.copy()
 y = RandomCrop(2)(x, np.random.default_rng(1))
 
-assert y.shape == x.shape and y.dtype == np.float32, f"shape and dtype stay: {x.shape}, float32, not {y.shape}, {y.dtype}"
+assert isinstance(y, Tensor) and y.shape == x.shape, f"a Tensor of shape {x.shape}, not {type(y).__name__} of {np.shape(y)}"
 moves = set()
 for image, result in zip(np.pad(before, ((0, 0), (0, 0), (2, 2), (2, 2))), y.data):
     found = [(i, j) for i in range(5) for j in range(5) if np.array_equal(image[:, i : i + 3, j : j + 5], result)]
@@ -797,6 +812,8 @@ for image, result in zip(np.pad(before, ((0, 0), (0, 0), (2, 2), (2, 2))), y.dat
     moves.update(found)
 assert len(moves) > 10, f"30 images and 25 places, but only {len(moves)} of them occur: each image has its own corner"
 np.testing.assert_array_equal(RandomCrop(0)(x).data, before, err_msg="without a border nothing moves (or x was changed)")
+kind = RandomCrop(1)(Tensor(np.ones((2, 3, 4, 5), np.uint8))).dtype
+assert kind == np.uint8, f"bytes stay bytes, and do not become {kind}"
 
 # %% nbgrader={"grade": true, "grade_id": "crop_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on where each image has gone (`top` moves it in height, `left` in width), on bytes, and on a border wider than the image."""
@@ -810,8 +827,8 @@ answer(RandomCrop(3)(Tensor(np.arange(1.0, 9).reshape(2, 1, 2, 2)), np.random.de
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Transforms follow each other. `Compose` is given, and is a transform itself. Why does the crop stand before `Normalize`: what is black
-# in the one order, and what in the other?
+# Transforms follow each other. `Compose` is given, and is a transform itself. Why does the crop stand before `Normalize`: which colour
+# is its border in the one order, and which in the other?
 
 # %% nbgrader={"grade": false, "grade_id": "compose", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -833,7 +850,7 @@ all(np.array_equal(a.data, b.data) for (a, _), (b, _) in zip(*twins))
 
 # %% [markdown]
 # Two loaders, one seed, the same pixels: the crops and coins of an epoch also come from the seed and the number of the epoch.
-# (A mirrored 3 is no digit. Which augmentation is honest depends on the data.)
+# (After `Normalize` a border of zeros would have the mean colour. And a mirrored 3 is no digit: which augmentation is honest depends on the data.)
 
 # %% [markdown]
 # ## 6. Ready before it is asked for

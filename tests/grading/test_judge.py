@@ -1,5 +1,6 @@
 """A submission earns what its answers are worth, whatever it does to the kernel that it shares with the checks."""
 
+import numpy as np
 import pytest
 from lab import DOUBLE, HALF, SECRET
 
@@ -272,3 +273,12 @@ def test_expected_values_are_in_no_reason(lab):
     graded = lab.grade(double=hidden("x"))
     assert SECRET not in graded.printed
     assert str(2 * int(SECRET)) not in graded.printed
+
+
+def test_the_checks_own_message_comes_before_what_numpy_says():
+    with pytest.raises(AssertionError) as error:
+        np.testing.assert_allclose([1.0, 2.0], [1.0, 3.0], err_msg="the slope of x² is 2x")
+    assert judging.describe("AssertionError", str(error.value)).startswith("the slope of x² is 2x Mismatched elements: 1 / 2")
+    with pytest.raises(AssertionError) as error:
+        np.testing.assert_array_equal([1.0], [2.0])
+    assert judging.describe("AssertionError", str(error.value)).startswith("Arrays are not equal Mismatched elements")

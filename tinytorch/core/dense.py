@@ -8,6 +8,7 @@ __all__ = ['Dense', 'Sequential', 'Flatten', 'Dropout', 'MLP', 'two_moons', 'op_
 
 # %% modules/05_dense.py #imports
 import copy
+import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -58,7 +59,7 @@ class Flatten(Layer):
     """All axes but the first joined into one."""
     def forward(self, x: Tensor) -> Tensor:
         """(n, *sizes) -> (n, product of the sizes)."""
-        return x.reshape(x.shape[0], int(np.prod(x.shape[1:])))
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 # %% modules/05_dense.py #dropout
 class Dropout(Layer):

@@ -13,6 +13,8 @@ from tito.grading.execute import Execution, Ran
 
 UNSOLVED = "not solved yet"
 CHAINED = re.compile("During handling of the above|The above exception was the direct cause")
+# What np.testing says before the check's own message, where there is one.
+NUMPYS_HEADING = re.compile(r"^\s*(Not equal to tolerance.*|Arrays are not .*)\n(?!\s*\n)")
 TIMED_OUT = "timed out: is there a loop that does not end?"
 
 
@@ -126,6 +128,7 @@ def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str
 
 def describe(name: str, message: str) -> str:
     """An error as one line: an assertion's message speaks for itself."""
+    message = NUMPYS_HEADING.sub("", message)
     name, said = (" ".join("".join(c if c.isprintable() else " " for c in text).split()) for text in (name, message))
     if name == "AssertionError":
         return _shortened(said or "an assertion without a message failed")

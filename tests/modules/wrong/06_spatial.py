@@ -31,6 +31,18 @@
     if min(out) < 1:
         raise ValueError("the kernel does not fit")
     return out
+# %% conv_output_size: cuts towards zero where it must round down
+    pairs = _pair(size), _pair(kernel_size), _pair(stride), _pair(padding, 0)
+    out = tuple(int((n + 2 * p - k) / s) + 1 for n, k, s, p in zip(*pairs, strict=True))
+    if min(out) < 1:
+        raise ValueError(f"a kernel of {kernel_size} does not fit into an image of {size} with padding {padding}")
+    return out
+# %% naive_conv2d: pads what is padded already
+    x = _pad(x, padding)
+    for n, o, i, j in np.ndindex(y.shape):
+        y[n, o, i, j] = 0 if bias is None else bias[o]
+        for c, p, q in np.ndindex(weight.shape[1:]):
+            y[n, o, i, j] += x[n, c, i * sh + p, j * sw + q] * weight[o, c, p, q]
 # %% naive_conv2d: forgets the stride
     for n, o, i, j in np.ndindex(y.shape):
         y[n, o, i, j] = 0 if bias is None else bias[o]
@@ -84,6 +96,12 @@
     view = windows(x, kernel_size, stride)
     n, c, oh, ow, kh, kw = view.shape
     return view.transpose(0, 2, 3, 1, 4, 5).reshape(n * oh * ow, c * kh * kw)
+# %% im2col: rows of float64, whatever came in
+    view = windows(_pad(x, padding), kernel_size, stride)
+    n, c, oh, ow, kh, kw = view.shape
+    rows = np.empty((n * oh * ow, c * kh * kw))
+    rows[...] = view.transpose(0, 2, 3, 1, 4, 5).reshape(rows.shape)
+    return rows
 # %% im2col: the places before the images
     view = windows(_pad(x, padding), kernel_size, stride)
     n, c, oh, ow, kh, kw = view.shape
@@ -131,6 +149,18 @@
         x = _images(x, self, self.out_channels)
         inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
         return apply(Conv2dOp(self.stride, self.padding), *inputs)
+# %% conv2d: looks at the images and goes on with what came in
+        _images(x, self, self.in_channels)
+        inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
+        return apply(Conv2dOp(self.stride, self.padding), *inputs)
+# %% edges: the first image of the batch only
+    slopes = Conv2d(1, 2, 3, bias=False)
+    slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
+    return (slopes(image)[:1] ** 2).sum(1, keepdims=True).sqrt()
+# %% edges: leaves the tensors, and gives an array
+    slopes = Conv2d(1, 2, 3, bias=False)
+    slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
+    return np.sqrt((slopes(image).data ** 2).sum(1, keepdims=True))
 # %% edges: adds the slopes, so that some directions cancel
     slopes = Conv2d(1, 2, 3, bias=False)
     slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]

@@ -87,6 +87,11 @@
     if len(empty) > 0:
         raise ValueError(f"row {empty[-1].tolist()} of the mask allows nothing")
     return np.where(mask, np.float32(0), np.float32(-np.inf))
+# %% mask_bias: names all empty rows
+    empty = np.argwhere(~mask.any(axis=-1))
+    if len(empty) > 0:
+        raise ValueError(f"row {empty.tolist()} of the mask allows nothing")
+    return np.where(mask, np.float32(0), np.float32(-np.inf))
 # %% attention_weights_op: the mask after the softmax
         w = attention_scores(q, k)
         w -= w.max(axis=-1, keepdims=True)
@@ -131,6 +136,24 @@
         w /= w.sum(axis=-1, keepdims=True)
         self.saved = (q, k, w)
         return w
+# %% attention_weights_op: takes a maximum off that may be forbidden
+        w = attention_scores(q, k)
+        w -= w.max(axis=-1, keepdims=True)
+        if mask is not None:
+            w += mask_bias(mask)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: one maximum for all rows
+        w = attention_scores(q, k)
+        if mask is not None:
+            w += mask_bias(mask)
+        w -= w.max()
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
 # %% attention_weights_op: a new array at each step
         w = attention_scores(q, k)
         if mask is not None:
@@ -166,6 +189,10 @@
     return attention_weights(k, q, mask) @ v
 # %% sdpa: takes the keys for the values
     return attention_weights(q, k, mask) @ k
+# %% sdpa: divides by the root twice
+    return attention_weights(q / math.sqrt(q.shape[-1]), k, mask) @ v
+# %% sdpa: calls the op by itself, and nothing remembers the queries
+    return Tensor(AttentionWeightsOp(mask).forward(q.data, k.data)) @ v
 # %% sdpa: computes with the array and loses the memory of the values
     return attention_weights(q, k, mask) @ v.data
 # %% sinusoids: sines in front, cosines behind
@@ -208,6 +235,9 @@
 # %% query_weights: previous and next mixed up
     weights = {"copy": turn(dim, 0), "previous": turn(dim, 1), "reverse": mirror @ turn(dim, n - 1)}
     return weights[task]
+# %% query_weights: an identity of NumPy's, which is a float64
+    weights = {"copy": np.eye(dim), "previous": turn(dim, -1), "reverse": mirror @ turn(dim, n - 1)}
+    return weights[task]
 # %% query_weights: reverses by a turn alone
     weights = {"copy": turn(dim, 0), "previous": turn(dim, -1), "reverse": turn(dim, n - 1)}
     return weights[task]
@@ -234,6 +264,10 @@
 # %% mha: counts the batch for the tokens
         q, k, v = self.project(x)
         heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[0], mask))
+        return self.out_proj(merge_heads(heads))
+# %% mha: takes the second axis for the tokens, which needs a batch
+        q, k, v = self.project(x)
+        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[1], mask))
         return self.out_proj(merge_heads(heads))
 # %% mha: keys and values exchanged
         q, k, v = self.project(x)

@@ -37,6 +37,9 @@
     return images.swapaxes(1, 3)
 # %% pictures: lays the image on its side
     return images.transpose(0, 3, 2, 1)
+# %% batch_indices: split leaves one empty batch where there is no example
+    pieces = np.split(order, range(batch_size, len(order), batch_size))
+    return pieces[:-1] if drop_last and len(pieces[-1]) < batch_size else pieces
 # %% batch_indices: pieces of nearly equal size
     return np.array_split(order, max(len(order) // batch_size, 1))
 # %% batch_indices: loses the remainder always
@@ -82,6 +85,15 @@
         total += x.data.sum(axis=(0, 2, 3), dtype=np.float64)
         squares += np.square(x.data, dtype=np.float64).sum(axis=(0, 2, 3))
     return total / count, squares / count - (total / count) ** 2
+# %% channel_statistics: the root of what rounding left below zero
+    count, total, squares = 0, 0.0, 0.0
+    for batch, *_ in loader:
+        x = batch.data.astype(np.float64)
+        count += x.size // x.shape[1]
+        total = total + x.sum(axis=(0, 2, 3))
+        squares = squares + (x**2).sum(axis=(0, 2, 3))
+    mean = total / count
+    return mean, np.sqrt(squares / count - mean**2)
 # %% channel_statistics: float32 sums, which cancel
     count, total, squares = 0, np.float32(0), np.float32(0)
     for x, *_ in loader:
@@ -116,6 +128,10 @@
         return where(flipped[:, None, None, None], x[::-1], x)
 # %% flip: a coin for each line, since the condition meets the wrong axis
         return where(np.resize(flipped, x.shape[2])[:, None], x[..., ::-1], x)
+# %% crop: a border of float32 zeros, so that bytes become floats
+        padded = np.zeros((n, x.shape[1], height + 2 * p, width + 2 * p), np.float32)
+        padded[:, :, p : p + height, p : p + width] = x.data
+        return Tensor(sliding_window_view(padded, (height, width), axis=(2, 3))[np.arange(n), :, top, left])
 # %% crop: one corner for the whole batch
         padded = np.pad(x.data, ((0, 0), (0, 0), (p, p), (p, p)))
         return Tensor(padded[:, :, top[0] : top[0] + height, left[0] : left[0] + width])
