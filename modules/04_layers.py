@@ -202,8 +202,7 @@ found = fans((8, 5))
 assert tuple(found) == (5, 8), f"weights (8, 5) make 8 outputs from 5 inputs: fans (5, 8), not {found}"
 found = fans((16, 3, 5, 7))
 assert tuple(found) == (105, 560), f"3 · 5 · 7 numbers in, 16 · 5 · 7 out: (105, 560), not {found}"
-found = fans((8, 5, 3))
-assert tuple(found) == (15, 24), f"a window may have one axis: (8, 5, 3) gives (15, 24), not {found}"
+assert tuple(fans((8, 5, 3))) == (15, 24), f"a window may have one axis: (8, 5, 3) gives (15, 24), not {fans((8, 5, 3))}"
 
 # %% nbgrader={"grade": true, "grade_id": "fans_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on windows of one and of three dimensions."""

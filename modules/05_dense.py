@@ -152,8 +152,7 @@ answer(_layer(randn(3, 4)).requires_grad, about="does the result remember?")
 #| export
 class Sequential(Layer):
     """Layers in a row: each gets what the one before it gives."""
-    def __init__(self, *layers):
-        self.layers = list(layers)
+    def __init__(self, *layers): self.layers = list(layers)
 
     def members(self) -> list[tuple]:
         """As for every layer, but a member of the row is called by its number alone."""

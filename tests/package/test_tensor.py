@@ -551,3 +551,8 @@ def test_stack_makes_a_third_axis_at_either_end(torch):
     a = numbers((2, 3))
     for dim in (2, -3):
         same(stack([Tensor(a)] * 4, dim), torch.stack([torch.from_numpy(a)] * 4, dim))
+
+
+def test_nothing_is_no_number():
+    with pytest.raises(TypeError, match="cannot hold object"):
+        Tensor([1.0]) + None

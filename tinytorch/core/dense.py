@@ -35,8 +35,7 @@ class Dense(Linear):
 # %% modules/05_dense.py #sequential
 class Sequential(Layer):
     """Layers in a row: each gets what the one before it gives."""
-    def __init__(self, *layers):
-        self.layers = list(layers)
+    def __init__(self, *layers): self.layers = list(layers)
 
     def members(self) -> list[tuple]:
         """As for every layer, but a member of the row is called by its number alone."""

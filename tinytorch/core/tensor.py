@@ -103,7 +103,7 @@ def _operand(x, like: Tensor) -> Tensor:
     """x as a tensor that can meet `like`, in like's dtype where that can hold it."""
     if isinstance(x, Tensor):
         return x
-    fits = like.data.dtype.kind in ("iuf" if isinstance(x, int) else "f")
+    fits = x is not None and like.data.dtype.kind in ("iuf" if isinstance(x, int) else "f")
     return _wrap(np.asarray(x, like.data.dtype)) if fits else Tensor(x)
 
 def _operands(a, b) -> tuple[Tensor, Tensor]:
