@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # importing nbformat costs a second, which `tito status` need
 DIRECTIVES = {"default_exp", "export"}
 AUTOMATIC_POINTS, MANUAL_POINTS = 80, 20
 
+UNSOLVED = "not solved yet, or built on what is not"  # the reason that a check gives for a NotImplementedError
 FENCE = re.compile(r"^\s*### (?P<edge>BEGIN|END) (?P<what>SOLUTION|HIDDEN TESTS|MARK SCHEME)\s*$", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^\s*#\|\s*(\w+)", re.MULTILINE)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from lab import DOUBLE, HALF, SECRET
 
+from tito import source
 from tito.grading import judge as judging
 
 DEF = DOUBLE.removeprefix("#| export\n")
@@ -32,7 +33,7 @@ def test_the_solved_notebook_earns_everything_and_the_blank_nothing(lab):
     stub = "def {0}(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
     blank = lab.grade(double=stub.format("double"), half=stub.format("half"))
     assert (blank.verdict.status, blank.verdict.points) == ("graded", 0)
-    assert set(blank.reasons.values()) == {judging.UNSOLVED}
+    assert set(blank.reasons.values()) == {source.UNSOLVED}
 
 
 def test_points_of_a_hidden_check_are_earned_answer_by_answer(lab):

@@ -11,7 +11,6 @@ from tito import source
 from tito.grading.answers import Answer, BadAnswer, mismatch
 from tito.grading.execute import Execution, Ran
 
-UNSOLVED = "not solved yet"
 CHAINED = re.compile("During handling of the above|The above exception was the direct cause")
 # What np.testing says before the check's own message, where there is one.
 NUMPYS_HEADING = re.compile(r"^\s*(Not equal to tolerance.*|Arrays are not .*)\n(?!\s*\n)")
@@ -133,7 +132,7 @@ def describe(name: str, message: str) -> str:
     if name == "AssertionError":
         return _shortened(said or "an assertion without a message failed")
     if name == "NotImplementedError" and not said:
-        return UNSOLVED
+        return source.UNSOLVED
     return _shortened(f"{name}: {said}" if said else name)
 
 
@@ -166,7 +165,7 @@ def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, 
         what = f"answer {place + 1} of {len(expected)}" + (f" ({wanted.about})" if wanted.about else "")
         if place >= len(ran.answers):
             why = _why_none(ran)
-            reasons.append(why if why == UNSOLVED else f"{what} was not given: {why}")
+            reasons.append(why if why == source.UNSOLVED else f"{what} was not given: {why}")
             break
         try:
             wrong = mismatch(Answer.read(ran.answers[place]), wanted)
@@ -185,6 +184,6 @@ def _why_none(ran: Ran) -> str:
         return TIMED_OUT
     name = ran.error[0] if ran.error else ""
     if name == "NotImplementedError":
-        return UNSOLVED
+        return source.UNSOLVED
     known = isinstance(getattr(builtins, name, None), type)
     return f"{name} was raised" if known else "an exception was raised"

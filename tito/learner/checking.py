@@ -13,8 +13,6 @@ from tito.learner import notebooks, progress
 from tito.learner.layout import Workspace, now
 from tito.syllabus import Module
 
-UNSOLVED = "not solved yet"  # the judge's word for NotImplementedError
-
 
 @dataclass
 class Check:
@@ -54,11 +52,11 @@ class Report:
     @property
     def unsolved(self) -> list[str]:
         """Checks that met an exercise in which nothing is written yet."""
-        return [check.id for check in self.checks if check.reason == UNSOLVED]
+        return [check.id for check in self.checks if check.reason == source.UNSOLVED]
 
     @property
     def failed(self) -> list[Check]:
-        return [check for check in self.checks if check.reason not in ("", UNSOLVED)]
+        return [check for check in self.checks if check.reason not in ("", source.UNSOLVED)]
 
 
 @dataclass
