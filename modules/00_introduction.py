@@ -1069,7 +1069,7 @@ COURSE = {
     "spatial": ["tensor", "layers"],
     "attention": ["tensor", "activations", "layers"],
     "dataloader": ["tensor"],
-    "autograd": ["introduction", "tensor", "activations", "spatial"],
+    "autograd": ["activations", "attention", "introduction", "spatial", "tensor"],
     "optimizers": ["tensor", "layers", "autograd"],
     "training": ["tensor", "activations", "layers", "dataloader", "autograd", "optimizers"],
     "compression": ["tensor", "layers", "dense", "training"],
