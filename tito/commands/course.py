@@ -124,6 +124,23 @@ def export(
 
 
 @app.command()
+def audit(
+    modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules; all without any.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only so many mutants a module, always the same ones.")] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Also list what only the hidden checks notice.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try the checks: mistakes made by rule in each solution must lose a point. It runs the author's code, unprotected."""
+    from tito.audit import auditing
+
+    with show.steps("auditing", quiet=as_json) as say:
+        found = auditing.audits(places.repository(), _modules(modules), sample, say)
+    problems = auditing.shortfalls(found)
+    show.audits(found, problems, unseen, as_json)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
 def formgrader(folder: Folder = None) -> None:
     """Open JupyterLab at nbgrader's formgrader, to read and grade what people wrote."""
     course = _course(folder)
