@@ -9,7 +9,7 @@ import typer
 
 from tito import places, source, syllabus
 from tito.commands import kit, show
-from tito.errors import TitoError
+from tito.errors import TitoError, write_atomic
 
 app = typer.Typer(help="Generate, release, collect, grade, give feedback, export marks.", no_args_is_help=True)
 app.command()(kit.kit)
@@ -138,6 +138,25 @@ def audit(
     problems = auditing.shortfalls(found)
     show.audits(found, problems, unseen, as_json)
     raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def similarity(
+    module: ModuleName,
+    most: Annotated[int, typer.Option(min=1, help="How many pairs to show.")] = 20,
+    to: Annotated[Path | None, typer.Option(help="The page to write, instead of course/similarity/NN_name.html.")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the submissions that are alike beyond what the task explains, side by side on a page. No verdict."""
+    from tito.similarity import comparing, page
+
+    course, chosen = _course(folder), syllabus.module(module)
+    with show.steps(f"comparing {chosen}", quiet=as_json) as say:
+        found = comparing.compare(course.folder, chosen, most, course.limits["submission_mb"], say)
+    target = to or course.folder / "similarity" / f"{chosen.slug}.html"
+    write_atomic(target, page.page(found))
+    show.similarity(found, target, as_json)
 
 
 @app.command()

@@ -185,3 +185,18 @@ def _share(part: int, whole: int) -> str:
 def _mutant(one: Any, mutant: Any, what: str) -> None:
     out.print(f"\n{one.module}/{mutant.cell}, line {mutant.line}, {mutant.kind}: {what}", style="bold")
     out.print(f"  - {mutant.was}\n  + {mutant.now}")
+
+
+def similarity(found: Any, page: Any, as_json: bool) -> None:
+    """Pairs, the most alike first, and where the page lies that shows them side by side."""
+    if as_json:
+        json_of({**found.as_dict(), "page": str(page)})
+        return
+    rows = [
+        [p.first.student, p.second.student, f"{p.likeness:.0%}", ", ".join(f"{c} {s:.0%}" for c, s in list(p.cells.items())[:4])]
+        for p in found.pairs
+    ]
+    table(["student", "and", "likeness", "where"], rows)
+    for student, why in found.left_out.items():
+        warn(f"{student} was not compared: {why}")
+    line(f"{found.note}\n{page}")
