@@ -732,6 +732,12 @@ found = gradients((w * w + w * v).sum(), np.array(1.0))
 assert list(found) == [v], "leaves that require a gradient, and nothing else: k is a constant, w is no leaf"
 np.testing.assert_allclose(found[v], 2 * k.data * (k.data + 1) * v.data, err_msg="(k² v² + k v²)' = 2 k (k + 1) v")
 
+class Gate(Op):
+    def forward(self, a, b): return a * (b > 0)
+
+gradient(Gate)(lambda op, grad: (grad, None))
+assert list(gradients(apply(Gate(), v * k, v), np.ones(2))) == [v], "an entry may be None: nothing arrives along that way"
+
 t = v
 for _ in range(30):
     t = t + t
@@ -961,7 +967,7 @@ def _(op, grad):
         def work(first, last):
             blocks = in_windows(x[first:last], (kh, kw), stride, padding)
             parts[first] = sum(rows.T @ grad[first:last][place].reshape(-1, out) for place, rows in blocks)
-        in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
+        in_blocks(work, n, max(1, -(-n // 8)))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))
         return np.ascontiguousarray(np.reshape(total, (kh, kw, c, out)).transpose(3, 2, 0, 1))
     def for_bias():

@@ -334,7 +334,7 @@ def _(op, grad):
         def work(first, last):
             blocks = in_windows(x[first:last], (kh, kw), stride, padding)
             parts[first] = sum(rows.T @ grad[first:last][place].reshape(-1, out) for place, rows in blocks)
-        in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
+        in_blocks(work, n, max(1, -(-n // 8)))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))
         return np.ascontiguousarray(np.reshape(total, (kh, kw, c, out)).transpose(3, 2, 0, 1))
     def for_bias():
