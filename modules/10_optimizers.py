@@ -77,7 +77,7 @@ from numbers import Real
 import numpy as np
 
 from tinytorch.core.autograd import zero_grad
-from tinytorch.core.tensor import Op, Tensor
+from tinytorch.core.tensor import Tensor, _note_write
 
 # %% [markdown]
 # ## 1. One step
@@ -400,14 +400,13 @@ class Optimizer:
 
     def step(self) -> None:
         """One update of each parameter that has a gradient, noted as a write in place; the others stay as they are."""
-        Op.writes += 1
         for group in self.param_groups:
             options = {name: group[name] for name in self.defaults}
             names = self.kept(**options)
             for p in group["params"]:
                 if p.grad is not None:
                     self._walk(p, names, options)
-                    p.written = Op.writes
+                    _note_write(p)
 
 # %% [markdown]
 # `update` never sees a whole parameter, only **pieces** of it, one-dimensional, of at most 32,768 numbers. So two rows of scratch memory of one piece's size serve
@@ -964,14 +963,14 @@ class Adam(Optimizer):
         g, (m, v), (beta1, beta2) = decayed(g, p, weight_decay, out=scratch[0]), state, betas
         work = scratch[1]
         ### BEGIN SOLUTION
+        root = math.sqrt(1 - beta2**t)
         blend(m, g, beta1, work)
         np.multiply(g, g, out=work)
         blend(v, work, beta2, work)
         np.sqrt(v, out=work)
-        work /= math.sqrt(1 - beta2**t)
-        work += eps
+        work += eps * root  # sqrt(v) / root + eps, all times root: a pass less
         np.divide(m, work, out=work)
-        descend(p, work, lr / (1 - beta1**t), work)
+        descend(p, work, lr * root / (1 - beta1**t), work)
         ### END SOLUTION
 
 # %% [markdown]
