@@ -142,7 +142,7 @@ ORDERED = ast.Sub | ast.Div | ast.FloorDiv | ast.Mod | ast.Pow | ast.MatMult
 OPPOSITES = {"min": "max", "minimum": "maximum", "any": "all", "sin": "cos", "argmin": "argmax", "append": "appendleft"}
 OPPOSITES |= {new: old for old, new in OPPOSITES.items() if old != "append"}
 CONVERSIONS = {"int", "float", "bool", "str", "list", "tuple", "set", "dict", "abs"}
-SYMMETRIC = {"min", "max", "minimum", "maximum", "swapaxes", "isclose"}
+SYMMETRIC = {"min", "max", "minimum", "maximum", "add", "multiply", "swapaxes", "isclose"}
 AXIS = {"axis", "dim"}
 
 
