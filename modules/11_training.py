@@ -51,8 +51,8 @@ from tinytorch.core.tensor import manual_seed
 # %%
 manual_seed(0)
 x, y = two_moons(200)
-model = MLP([2, 32, 32, 2], relu)
-optimizer = SGD(model.parameters(), lr=20.0)
+model = MLP([2, 64, 2], relu)
+optimizer = SGD(model.parameters(), lr=6.0)
 
 # %%
 for step in range(8):
@@ -65,7 +65,7 @@ for step in range(8):
 
 # %% [markdown]
 # One step too far, and a probability was rounded to 0. Its logarithm is $-\infty$, the gradients are nan, so all weights are nan, for ever. What the loop
-# had learned until then is lost, since nobody had saved it. No error was raised. In this module the loss gets mended first, and then the loop, until it keeps what it learns.
+# had learned until then is lost, since nobody had saved it. NumPy warned; no error was raised. In this module the loss is mended first, and then the loop, until it keeps what it learns.
 
 # %%
 #| default_exp core.training
@@ -78,7 +78,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
@@ -90,6 +90,26 @@ from tinytorch.core.dataloader import DataLoader
 from tinytorch.core.layers import Layer
 from tinytorch.core.optimizers import Optimizer, clip_grad_norm
 from tinytorch.core.tensor import Op, Tensor, apply, default_generator
+
+# %% [markdown]
+# What the cells below use from the modules before, and will not be part of the package's file:
+
+# %% nbgrader={"grade": false, "grade_id": "pieces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from itertools import pairwise
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from tinytorch.core.activations import relu, softmax, tanh
+from tinytorch.core.autograd import RULES, grad_enabled, gradcheck
+from tinytorch.core.dataloader import (
+    CIFAR10, Compose, Digits, ImageDataset, Normalize, RandomCrop, RandomHorizontalFlip, TensorDataset, channel_statistics, random_split,
+)
+from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Sequential, two_moons
+from tinytorch.core.layers import Linear
+from tinytorch.core.optimizers import SGD, Adam, OneCycleLR
+from tinytorch.core.setup import peak_memory, readable
+from tinytorch.core.spatial import Conv2d, MaxPool2d
+from tinytorch.core.tensor import manual_seed
 
 # %% [markdown]
 # ## 1. Losses
@@ -272,8 +292,6 @@ logits.grad
 
 # %% nbgrader={"grade": true, "grade_id": "cross_entropy_rule_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """The rule agrees with small steps, with smoothing and without, sums to 0 in each row, and leaves what was saved alone."""
-from tinytorch.core.autograd import RULES, gradcheck
-
 x, t = 3 * np.random.default_rng(2).standard_normal((4, 3)), np.array([2, 0, 1, 1])
 for e in [0.0, 0.3]:
     gradcheck(lambda x, e=e: apply(CrossEntropyOp(t, e), x), x)
@@ -403,24 +421,22 @@ for _x, _t in [([4e3, -4e3, 0.0], [0.0, 0.0, 0.5]), ([[1.0, -2.0], [0.0, 30.0]],
 class MSELoss(Layer):
     """mse_loss as a layer."""
     def forward(self, prediction: Tensor, target) -> Tensor: return mse_loss(prediction, target)
-
 class CrossEntropyLoss(Layer):
     """cross_entropy as a layer, which keeps the smoothing."""
     def __init__(self, label_smoothing: float = 0.0): self.label_smoothing = label_smoothing
     def forward(self, logits: Tensor, targets) -> Tensor: return cross_entropy(logits, targets, self.label_smoothing)
     def extra_repr(self) -> str: return f"label_smoothing={self.label_smoothing}"
-
 class BCEWithLogitsLoss(Layer):
     """binary_cross_entropy_with_logits as a layer."""
     def forward(self, logits: Tensor, targets) -> Tensor: return binary_cross_entropy_with_logits(logits, targets)
 
 # %% [markdown]
-# The loop from the beginning, with the same seed and the same learning rate that was too high. Does it survive?
+# The loop from the beginning, with the same seed and the same learning rate, which is still too high. Does it survive?
 
 # %%
 manual_seed(0)
-model, (x, y) = MLP([2, 32, 32, 2], relu), two_moons(200)
-optimizer = SGD(model.parameters(), lr=20.0)
+(x, y), model = two_moons(200), MLP([2, 64, 2], relu)
+optimizer = SGD(model.parameters(), lr=6.0)
 for step in range(8):
     loss = cross_entropy(model(x), y)
     optimizer.zero_grad()
@@ -429,7 +445,7 @@ for step in range(8):
     print(f"step {step}  loss {loss.item():.4g}")
 
 # %% [markdown]
-# It does: the loss jumps to a large, finite number, and the gradients lead back.
+# It does: the loss jumps, to a finite number, and its gradients lead back.
 #
 # ## 2. Metrics
 #
@@ -500,8 +516,6 @@ answer([raised(confusion_matrix, np.zeros((2, 3)), np.array(t)) for t in ([0, 3]
 # Now the loop, in the open. Digits, in three parts: to train, to choose, and to test once. A network with a dropout, since there are few examples.
 
 # %%
-from tinytorch.core.dataloader import DataLoader, Digits, random_split
-
 digits = Digits()
 train, choose, test = random_split(digits, [1097, 200, 500], np.random.default_rng(0))
 train_loader = DataLoader(train, batch_size=64, shuffle=True, seed=0)
@@ -509,7 +523,7 @@ train_loader = DataLoader(train, batch_size=64, shuffle=True, seed=0)
 # %%
 def new_model(seed=0):
     manual_seed(seed)
-    return Sequential(Flatten(), MLP([64, 128, 10], relu), Dropout(0.1))
+    return Sequential(Flatten(), Dense(64, 128, relu), Dropout(0.2), Dense(128, 10))
 
 # %%
 model = new_model()
@@ -590,8 +604,6 @@ assert np.isclose(found, b, rtol=1e-5), f"after two steps by hand the first weig
 """Graded again with momentum on three different batches."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
-from tinytorch.core.dense import MLP, two_moons
-from tinytorch.core.tensor import manual_seed
 
 manual_seed(4)
 _net = MLP([2, 5, 2], None)
@@ -679,14 +691,12 @@ x, y = choose[:]
 #
 # `layers_of(model)` gives them all. Module 09's `no_grad()` is a context manager itself: `with no_grad():` round the `yield`. About seven lines.
 
-# %% nbgrader={"grade": false, "grade_id": "layers_of", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "evaluating", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def layers_of(model: Layer) -> list[Layer]:
     """The model and all layers below it."""
     return [model, *(member for _, member in model.named_members() if isinstance(member, Layer))]
 
-# %% nbgrader={"grade": false, "grade_id": "evaluating", "locked": false, "schema_version": 3, "solution": true, "task": false}
-#| export
 @contextmanager
 def evaluating(model: Layer):
     """`with evaluating(model):` the model is at work and nothing is recorded; afterwards each layer's mode is as it was."""
@@ -710,9 +720,6 @@ shares, model.training
 
 # %% nbgrader={"grade": true, "grade_id": "evaluating_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Inside, no layer is in training and nothing is recorded; afterwards, also after an error, each mode is what it was."""
-from tinytorch.core.autograd import grad_enabled
-from tinytorch.core.dense import Dropout, MLP, Sequential
-
 net = Sequential(MLP([3, 4], None), Dropout(0.5), Sequential(Dropout(0.5)))
 net.layers[1].eval()
 before = [layer.training for layer in layers_of(net)]
@@ -735,8 +742,6 @@ else:
 """Graded again on a model that is at work already, on one within the other, and within `no_grad()`."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
-from tinytorch.core.autograd import grad_enabled, no_grad
-from tinytorch.core.dense import Dropout, Sequential
 
 _net = Sequential(Dropout(0.1), Sequential(Dropout(0.1)))
 _net.layers[1].eval()
@@ -752,6 +757,76 @@ with no_grad():
     with evaluating(_net):
         pass
     answer([grad_enabled(), _net.training], about="within no_grad, at work already")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### When to stop
+#
+# One more thing that hurts: how many epochs? The loss on the training images falls and falls; the loss on others falls, and then rises, when the network learns its examples by heart. So we watch a validation set, and stop when its loss has not
+# improved for `patience` epochs. By then the weights are worse than they were: the best ones must have been kept.
+#
+# Write `update`. A loss *below* the best becomes the best: keep a copy of the weights (`model.state_dict()` makes one), and `waited` is 0 again. Any other loss, nan included, makes `waited` one more. About four lines.
+
+# %% nbgrader={"grade": false, "grade_id": "early_stopping", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+class EarlyStopping:
+    """Watches a validation loss, keeps the weights of its best epoch, and says when to stop; patience None: never."""
+
+    def __init__(self, patience: int | None = None):
+        self.patience, self.best, self.weights, self.waited = patience, math.inf, None, 0
+
+    @property
+    def stopped(self) -> bool:
+        return self.patience is not None and self.waited >= self.patience
+
+    def update(self, loss: float, model: Layer) -> None:
+        """Note the loss of an epoch, and the weights if it is the best."""
+        ### BEGIN SOLUTION
+        if loss < self.best:
+            self.best, self.weights, self.waited = loss, model.state_dict(), 0
+        else:
+            self.waited += 1
+        ### END SOLUTION
+
+# %% [markdown]
+# Patience 2. After which of these losses is it enough?
+
+# %%
+stopping, said = EarlyStopping(2), []
+for loss in [0.9, 0.5, 0.6, 0.4, 0.5, 0.4]:
+    stopping.update(loss, model)
+    said.append(stopping.stopped)
+said
+
+# %% nbgrader={"grade": true, "grade_id": "early_stopping_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+"""It stops after `patience` epochs without a better loss, counts anew after a better one, and keeps the best weights."""
+def watch(patience, losses):
+    net, stopping, said = Linear(1, 1), EarlyStopping(patience), []
+    for number, loss in enumerate(losses):
+        net.weight.assign(number)
+        stopping.update(loss, net)
+        said.append(stopping.stopped)
+    net.weight.assign(-1)
+    return said, stopping
+
+losses = [3.0, 2.0, 2.5, 1.0, 1.0, 1.5, 1.25]
+for patience, wanted in [(1, [2, 4, 5, 6]), (2, [5, 6]), (3, [6]), (4, []), (None, [])]:
+    said, stopping = watch(patience, losses)
+    got = [number for number, stop in enumerate(said) if stop]
+    assert got == wanted, f"patience {patience}: stopped at {wanted} of the losses {losses}, not at {got}"
+kept = stopping.weights["weight"].item()
+assert kept == 3, f"the weights of number 3, the first with loss 1.0, must be kept, as a copy; these are of {kept}"
+assert stopping.best == 1.0 and stopping.waited == 3, f"best 1.0, waited 3; not {stopping.best}, {stopping.waited}"
+
+# %% nbgrader={"grade": true, "grade_id": "early_stopping_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+"""Graded again on losses that are nan, and on other curves."""
+### BEGIN HIDDEN TESTS
+from tito.grading import answer
+
+for _patience, _losses in [(2, [np.nan, np.nan, 1.0]), (2, [1.0, np.nan, 0.5, np.nan, np.nan]), (3, [5, 4, 4, 4, 3, 3, 3, 3])]:
+    _said, _stopping = watch(_patience, _losses)
+    answer([_said, _stopping.waited, float(_stopping.best)], about=f"{_losses}")
+    answer(None if _stopping.weights is None else _stopping.weights["weight"], about=f"the weights kept of {_losses}")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -814,11 +889,6 @@ class _Step:
 
 # %% nbgrader={"grade": true, "grade_id": "step_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Three batches of different lengths give the step, and the loss, of the one batch that they are together."""
-from tinytorch.core.activations import tanh
-from tinytorch.core.dense import MLP, two_moons
-from tinytorch.core.optimizers import SGD
-from tinytorch.core.tensor import manual_seed
-
 def after_a_step(cuts, clip=None):
     manual_seed(0)
     net, (x, y) = MLP([2, 8, 2], tanh), two_moons(60)
@@ -835,9 +905,6 @@ for clip in [None, 0.01]:
 """Graded again on a model of two inputs with another loss, and on how often each batch goes through the model."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
-from tinytorch.core.layers import Linear
-from tinytorch.core.optimizers import SGD
-from tinytorch.core.tensor import manual_seed
 
 class _Both(Layer):
     def __init__(self):
@@ -890,76 +957,6 @@ Trainer(model, optimizer).evaluate(choose_loader)
 # %% [markdown]
 # ## 5. Epochs
 #
-# How many epochs? The loss on the training images falls and falls; the loss on others falls, and then rises, when the network learns its examples by heart. So we watch a validation set, and stop when its loss has not
-# improved for `patience` epochs. By then the weights are worse than they were: the best ones must have been kept.
-#
-# Write `update`. A loss *below* the best becomes the best: keep a copy of the weights (`model.state_dict()` makes one), and `waited` is 0 again. Any other loss, nan included, makes `waited` one more. About four lines.
-
-# %% nbgrader={"grade": false, "grade_id": "early_stopping", "locked": false, "schema_version": 3, "solution": true, "task": false}
-#| export
-class EarlyStopping:
-    """Watches a validation loss, keeps the weights of its best epoch, and says when to stop; patience None: never."""
-
-    def __init__(self, patience: int | None = None):
-        self.patience, self.best, self.weights, self.waited = patience, math.inf, None, 0
-
-    @property
-    def stopped(self) -> bool:
-        return self.patience is not None and self.waited >= self.patience
-
-    def update(self, loss: float, model: Layer) -> None:
-        """Note the loss of an epoch, and the weights if it is the best."""
-        ### BEGIN SOLUTION
-        if loss < self.best:
-            self.best, self.weights, self.waited = loss, model.state_dict(), 0
-        else:
-            self.waited += 1
-        ### END SOLUTION
-
-# %% [markdown]
-# Patience 2. After which of these losses is it enough?
-
-# %%
-stopping, said = EarlyStopping(2), []
-for loss in [0.9, 0.5, 0.6, 0.4, 0.5, 0.4]:
-    stopping.update(loss, model)
-    said.append(stopping.stopped)
-said
-
-# %% nbgrader={"grade": true, "grade_id": "early_stopping_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""It stops after `patience` epochs without a better loss, counts anew after a better one, and keeps the best weights."""
-from tinytorch.core.layers import Linear
-
-def watch(patience, losses):
-    net, stopping, said = Linear(1, 1), EarlyStopping(patience), []
-    for number, loss in enumerate(losses):
-        net.weight.assign(number)
-        stopping.update(loss, net)
-        said.append(stopping.stopped)
-    net.weight.assign(-1)
-    return said, stopping
-
-losses = [3.0, 2.0, 2.5, 1.0, 1.0, 1.5, 1.25]
-for patience, wanted in [(1, [2, 4, 5, 6]), (2, [5, 6]), (3, [6]), (4, []), (None, [])]:
-    said, stopping = watch(patience, losses)
-    got = [number for number, stop in enumerate(said) if stop]
-    assert got == wanted, f"patience {patience}: stopped at {wanted} of the losses {losses}, not at {got}"
-kept = stopping.weights["weight"].item()
-assert kept == 3, f"the weights of number 3, the first with loss 1.0, must be kept, as a copy; these are of {kept}"
-assert stopping.best == 1.0 and stopping.waited == 3, f"best 1.0, waited 3; not {stopping.best}, {stopping.waited}"
-
-# %% nbgrader={"grade": true, "grade_id": "early_stopping_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on losses that are nan, and on other curves."""
-### BEGIN HIDDEN TESTS
-from tito.grading import answer
-
-for _patience, _losses in [(2, [np.nan, np.nan, 1.0]), (2, [1.0, np.nan, 0.5, np.nan, np.nan]), (3, [5, 4, 4, 4, 3, 3, 3, 3])]:
-    _said, _stopping = watch(_patience, _losses)
-    answer([_said, _stopping.waited, float(_stopping.best)], about=f"{_losses}")
-    answer(None if _stopping.weights is None else _stopping.weights["weight"], about=f"the weights kept of {_losses}")
-### END HIDDEN TESTS
-
-# %% [markdown]
 # Who waits wants to know for how long. On a terminal and in a notebook `Progress` rewrites one line, with the speed and the time left; elsewhere it prints a line an epoch. It is rewritten ten times a second; in between, a step costs a look at the clock.
 
 # %% nbgrader={"grade": false, "grade_id": "progress", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -971,95 +968,97 @@ def _rewriter() -> Callable | None:
         from IPython.display import display
         handle = display({"text/plain": ""}, raw=True, display_id=True)
         return lambda line: handle.update({"text/plain": line}, raw=True)
-    return (lambda line: print(f"\r{line:<79}\r", end="", flush=True)) if sys.stdout.isatty() else None
+    return (lambda line: print(f"\r{line:<99}", end="\r", flush=True)) if sys.stdout.isatty() else None
 
 class Progress:
-    """Shows how far a run is, how fast, and when it will end."""
-
-    def __init__(self, batches: int, epochs: int):
-        self.batches, self.epochs, self.show = batches, epochs, _rewriter()
+    """Shows how far a trainer is, how fast, and when it will end."""
+    def __init__(self, trainer, batches: int, epochs: int):
+        self.trainer, self.batches, self.epochs, self.show = trainer, batches, epochs, _rewriter()
         self.start, self.next, self.done, self.examples = perf_counter(), 0.0, 0, 0
 
-    def step(self, trainer, batches: int, examples: int) -> None:
+    def step(self, batches: int, examples: int) -> None:
         """A step is done."""
-        self.done, self.examples, now = self.done + batches, self.examples + examples, perf_counter()
-        if self.show and now > self.next:
-            self.next, rate = now + 0.1, self.done / (now - self.start)
-            left = (self.epochs - trainer.epoch) * self.batches - trainer.batches
-            minutes, seconds = divmod(round(left / rate), 60)
-            bar = "━" * round(12 * trainer.batches / self.batches)
-            self.show(f"epoch {trainer.epoch + 1}/{self.epochs} {bar:┈<12} loss {trainer.total / trainer.seen:.4g}  "
-                      f"{self.examples / (now - self.start):,.0f} examples/s  {minutes}:{seconds:02} left")
+        self.done, self.examples, seconds = self.done + batches, self.examples + examples, perf_counter() - self.start
+        if self.show and seconds > self.next:
+            t, self.next = self.trainer, seconds + 0.1
+            left = round(seconds / self.done * ((self.epochs - t.epoch) * self.batches - t.batches))
+            self.show(f"epoch {t.epoch + 1}/{self.epochs} {'━' * (12 * t.batches // self.batches):┈<12} loss {t.total / t.seen:.4g}  "
+                      f"{self.examples / seconds:,.0f} examples/s  {left // 60}:{left % 60:02} left")
 
-    def epoch(self, trainer) -> None:
+    def epoch(self) -> None:
         """An epoch is done."""
         if self.show:
             self.show("")
-        print(f"epoch {trainer.epoch}/{self.epochs}  " + "  ".join(f"{k} {v:.4g}" for k, v in trainer.history[-1].items()), flush=True)
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in self.trainer.history[-1].items())
+        print(f"epoch {self.trainer.epoch}/{self.epochs}  {figures}", flush=True)
 
 # %% [markdown]
-# Now `fit` can be read like a sentence. `epochs` counts from the beginning of the run, not of the call: a run that was interrupted after 3 of 10 goes on with the same `fit(loader, 10)`. The loader gets the run's seed and the epoch's number, so that
-# shuffling and augmentation are those of *this* epoch, and batches that it has had already are skipped.
+# What an epoch needs before its first step. A loader gets the run's seed and the number of the epoch, so that shuffling and augmentation are those of *this* epoch, and the batches that it has had already are skipped. (`resumed` will matter in section 6.)
+
+# %% nbgrader={"grade": false, "grade_id": "rest", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@_in_trainer
+class _Epoch:
+    def _generators(self) -> list[np.random.Generator]:
+        """The default generator, and those that layers of the model hold."""
+        held = [value for layer in layers_of(self.model) for value in vars(layer).values() if isinstance(value, np.random.Generator)]
+        return list(dict.fromkeys([default_generator, *held]))
+
+    def _begin(self, loader) -> None:
+        """The run's own seed for the loader, the generators as they were when it was saved, the model in training."""
+        if not len(loader):
+            raise ValueError("the loader has no batch")
+        if isinstance(loader, DataLoader):
+            self.seed = loader.seed = int(loader.seed if self.seed is None else self.seed)
+        for generator, state in zip(self._generators(), self.resumed or []):
+            generator.bit_generator.state = state
+        self.resumed = None
+        self.model.train()
+
+    def _rest(self, loader) -> Iterator[list]:
+        """The batches that this epoch still lacks, in lists of as many as make one step."""
+        if isinstance(loader, DataLoader):
+            loader.epoch = self.epoch
+        batches = islice(loader, self.batches, None)
+        while group := list(islice(batches, self.accumulate)):
+            yield group
+
+# %% [markdown]
+# Now `fit` can be read like a sentence. `epochs` counts from the beginning of the run, not of the call: a run that was interrupted after 3 of 10 goes on with the same `fit(loader, 10)`.
 
 # %% nbgrader={"grade": false, "grade_id": "fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _groups(batches: Iterator, size: int) -> Iterator[list]:
-    """The batches in lists of `size`; the last may be shorter."""
-    while group := list(islice(batches, size)):
-        yield group
-
 @_in_trainer
 class _Fit:
     def fit(self, loader, epochs: int, validation=None, save=None, progress: bool = True) -> list[dict]:
-        """Train until `epochs` epochs are done, those before a load included; returns the history, a dict an epoch.
+        """Train until `epochs` epochs are done, those before a load included; returns the history, a dict for each epoch.
 
-        After each epoch `validation` is evaluated and the run saved to the path `save`; with patience, at the end the best weights are put back.
+        After each epoch `validation` is evaluated, and the run saved to the path `save`. With patience, at the end the best weights are put back.
         """
-        if validation is None and self.stopping.patience is not None:
+        if self.stopping.patience is not None and validation is None:
             raise ValueError("early stopping watches a validation loss: fit(loader, epochs, validation=another loader)")
         self._begin(loader)
-        bar = Progress(len(loader), epochs) if progress else None
+        bar = Progress(self, len(loader), epochs) if progress else None
         while self.epoch < epochs and not self.stopping.stopped:
-            self._train(loader, bar)
+            for group in self._rest(loader):
+                loss, n = self.step(group), sum(len(batch[-1]) for batch in group)
+                self.batches, self.seen, self.total = self.batches + len(group), self.seen + n, self.total + n * loss
+                if bar:
+                    bar.step(len(group), n)
             row = {"loss": self.total / self.seen}
             if validation is not None:
                 row |= {f"validation_{name}": value for name, value in self.evaluate(validation).items()}
-            self._finish(row)
+            self.history.append(row)
+            self.epoch, self.batches, self.seen, self.total = self.epoch + 1, 0, 0, 0.0
+            if self.stopping.patience is not None:
+                self.stopping.update(row["validation_loss"], self.model)
             if save is not None:
                 self.save(save)
-            if bar is not None:
-                bar.epoch(self)
+            if bar:
+                bar.epoch()
         if self.stopping.weights is not None:
             self.model.load_state_dict(self.stopping.weights)
         return self.history
-
-    def _begin(self, loader) -> None:
-        """The run's own seed, the generators as they were when the run was saved, and the model in training."""
-        if isinstance(loader, DataLoader):
-            self.seed = loader.seed = int(loader.seed if self.seed is None else self.seed)
-        if self.resumed is not None:
-            self._set_generators(self.resumed)
-            self.resumed = None
-        self.model.train()
-
-    def _train(self, loader, bar: Progress | None) -> None:
-        """What this epoch still lacks of its batches."""
-        if isinstance(loader, DataLoader):
-            loader.epoch = self.epoch
-        for group in _groups(islice(loader, self.batches, None), self.accumulate):
-            loss, n = self.step(group), sum(len(batch[-1]) for batch in group)
-            self.batches, self.seen, self.total = self.batches + len(group), self.seen + n, self.total + n * loss
-            if bar is not None:
-                bar.step(self, len(group), n)
-        if not self.seen:
-            raise ValueError("the loader has no batch")
-
-    def _finish(self, row: dict) -> None:
-        """An epoch more."""
-        self.epoch, self.batches, self.seen, self.total = self.epoch + 1, 0, 0, 0.0
-        self.history.append(row)
-        if self.stopping.patience is not None:
-            self.stopping.update(row["validation_loss"], self.model)
 
 # %%
 model = new_model()
@@ -1072,17 +1071,15 @@ history = trainer.fit(train_loader, 40, validation=choose_loader)
 # %% nbgrader={"grade": false, "grade_id": "plot_history", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def plot_history(history: list[dict]):
-    """Curves of all figures over the epochs, losses on the left, metrics on the right; matplotlib's Axes."""
+    """Curves over the epochs, the losses on the left, the metrics on the right; matplotlib's Axes."""
     import matplotlib.pyplot as plt
-    names = list(dict.fromkeys(name for row in history for name in row))
-    metrics = [name for name in names if not name.endswith("loss")]
-    _, axes = plt.subplots(1, 1 + bool(metrics), figsize=(5 + 4 * bool(metrics), 3), layout="constrained", squeeze=False)
-    for name in names:
-        axes[0, int(name in metrics)].plot(range(1, len(history) + 1), [row.get(name) for row in history], ".-", label=name)
-    for ax in axes[0]:
+    _, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
+    for name in history[-1]:
+        ax = axes[0 if name.endswith("loss") else 1]
+        ax.plot(range(1, len(history) + 1), [row.get(name) for row in history], ".-", label=name.replace("_", " "))
         ax.set(xlabel="epoch")
         ax.legend()
-    return axes[0]
+    return axes
 
 # %%
 plot_history(history);
@@ -1116,8 +1113,6 @@ def write_atomic(path, write: Callable) -> None:
 # A writer that dies half-way. What will the file hold?
 
 # %%
-from tempfile import TemporaryDirectory
-
 def dies(file):
     file.write(b"half of the n")
     raise OSError("the disk is full")
@@ -1134,9 +1129,6 @@ with TemporaryDirectory() as folder:
 
 # %% nbgrader={"grade": true, "grade_id": "write_atomic_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """A whole new file or the whole old one, an error that is heard, and the bytes on the disk before the names change."""
-from tempfile import TemporaryDirectory
-from unittest.mock import patch
-
 def half(file):
     file.write(b"half")
     seen.append(path.read_bytes())
@@ -1174,97 +1166,95 @@ with TemporaryDirectory() as _folder:
 # %% [markdown]
 # ### A file that is no program
 #
-# Third question: in which format? A pickle would be the shortest, and it is a program (module 08): who loads a model from the net would run it. So: arrays as NumPy's `.npz`, which holds nothing but numbers if one says `allow_pickle=False`, and everything else as JSON.
+# Third question: in which format? A pickle would be the shortest, and it is a program (module 08): who loads a run from somebody else would execute it. So: arrays as NumPy's `.npz`, which holds nothing but numbers if one says so, and everything else as JSON.
 #
-# JSON knows no arrays, and its dicts have no keys but texts. `_pack` replaces an array by `{"array": i}`, its place in a list, and a dict by `{"dict": [[key, value], ...]}`.
+# JSON knows no arrays. `json.dumps` asks its `default` what to write for something that it does not know: `place` puts an array into a list, and writes where it is. A file is an archive of the header and the arrays.
 
-# %% nbgrader={"grade": false, "grade_id": "pack", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-def _pack(tree, arrays: list):
-    """The tree as JSON can hold it; its arrays are appended to `arrays`."""
-    if isinstance(tree, np.ndarray):
-        arrays.append(tree)
-        return {"array": len(arrays) - 1}
-    if isinstance(tree, dict):
-        return {"dict": [[key, _pack(value, arrays)] for key, value in tree.items()]}
-    if isinstance(tree, (list, tuple)):
-        return [_pack(item, arrays) for item in tree]
-    return tree
-
-# %%
-arrays = []
-node = _pack({"epoch": 3, "rates": [0.1, None], 7: {"w": np.zeros(2)}}, arrays)
-node, arrays
-
-# %% [markdown]
-# Write the way back. A node is a list, a dict with one of the two keys, or something else, which stays as it is. About seven lines.
-
-# %% nbgrader={"grade": false, "grade_id": "unpack", "locked": false, "schema_version": 3, "solution": true, "task": false}
-#| export
-def _unpack(node, arrays: list):
-    """The tree that _pack made `node` and `arrays` of; tuples come back as lists."""
-    ### BEGIN SOLUTION
-    if isinstance(node, list):
-        return [_unpack(item, arrays) for item in node]
-    if isinstance(node, dict) and "array" in node:
-        return arrays[node["array"]]
-    if isinstance(node, dict):
-        return {key: _unpack(value, arrays) for key, value in node["dict"]}
-    return node
-    ### END SOLUTION
-
-# %%
-_unpack(node, arrays)
-
-# %% nbgrader={"grade": true, "grade_id": "unpack_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""What was packed, written as JSON and read again, is unpacked to what it was, at any depth."""
-tree = {"a": [1, 2.5, None, True, "text", [], {}], 3: {"b": np.arange(4), "c": [np.eye(2), {"array": 0, "dict": []}]}, "d": [[[np.ones(1)]]]}
-arrays = []
-back = _unpack(json.loads(json.dumps(_pack(tree, arrays))), arrays)
-assert isinstance(back, dict) and list(back) == ["a", 3, "d"], f"a dict with the keys 'a', 3 and 'd', not {back!r}"
-assert back["a"] == tree["a"], f"lists, numbers, texts and empty things come back as {tree['a']}, not as {back['a']}"
-assert back[3]["c"][1] == {"array": 0, "dict": []}, f"a dict with our own words for keys is still a dict, not {back[3]['c'][1]}"
-for mine, wanted in [(back[3]["b"], np.arange(4)), (back[3]["c"][0], np.eye(2)), (back["d"][0][0][0], np.ones(1))]:
-    np.testing.assert_array_equal(mine, wanted, err_msg="an array came back as another")
-
-# %% nbgrader={"grade": true, "grade_id": "unpack_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on lone values, and on the state of an optimizer."""
-### BEGIN HIDDEN TESTS
-from tito.grading import answer
-
-answer([_unpack(node, []) for node in [3, "x", None, [], {"dict": []}, [False]]], about="lone values")
-_arrays = []
-_node = _pack({"state": [{"step": 2, "m": np.array([1.5, 2.5])}, {}], "betas": (0.9, 0.999)}, _arrays)
-answer(_unpack(_node, _arrays), about="an optimizer")
-### END HIDDEN TESTS
-
-# %% [markdown]
-# `load` believes nothing: no pickles, and no member of the archive that is compressed, or larger than the file (a few kilobytes can unpack to all of the memory). Whatever else goes wrong, the file is said to be bad.
-
-# %% nbgrader={"grade": false, "grade_id": "files", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "save", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def save(state, path) -> None:
-    """Write a tree of dicts, lists, numbers, texts, None and arrays to a file, whole or not at all."""
+    """Write dicts (keys: texts), lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
     arrays = []
-    header = json.dumps(_pack(state, arrays)).encode()
-    if any(a.dtype.hasobject for a in arrays):
-        raise TypeError("an array of objects cannot be saved")
-    members = {str(i): a for i, a in enumerate(arrays)}
-    write_atomic(path, lambda file: np.savez(file, header=np.frombuffer(header, np.uint8), **members))
+    def place(array) -> dict:
+        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+            raise TypeError(f"a {type(array).__name__} cannot be saved: {array!r:.60}")
+        arrays.append(array)
+        return {"array": len(arrays) - 1}
+    header = np.frombuffer(json.dumps(state, default=place).encode(), np.uint8)
+    write_atomic(path, lambda file: np.savez(file, header=header, **{str(i): a for i, a in enumerate(arrays)}))
 
+# %%
+with TemporaryDirectory() as folder:
+    save({"epoch": 3, "rates": [0.1, None], "weights": {"w": np.zeros(2)}}, f"{folder}/a.npz")
+    with np.load(f"{folder}/a.npz") as members:
+        print(members["header"].tobytes(), members["0"])
+
+# %% [markdown]
+# `load` believes nothing: no pickles, no member that is compressed, or larger than the file itself (kilobytes can unpack to all of the memory). Whatever goes wrong inside, the file is said to be bad.
+#
+# `json.loads` gives each dict that it has read, the inner ones first, to `object_hook`, and goes on with what that returns. Write `revive`: for a dict whose only key is `"array"` return that array, `members[name]` where the name is a text; else the dict as it is. About three lines.
+
+# %% nbgrader={"grade": false, "grade_id": "load", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
 def load(path):
-    """What `save` wrote. Nothing in the file is run; a ValueError if it is not such a file, or damaged."""
+    """What `save` wrote. Nothing in the file is run; a ValueError if it is no such file, or damaged."""
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as members:
+                def revive(node: dict):
+                    ### BEGIN SOLUTION
+                    return members[str(node["array"])] if node.keys() == {"array"} else node
+                    ### END SOLUTION
+                entries = members.zip.infolist()
+                if any(e.compress_type for e in entries) or sum(e.file_size for e in entries) > os.fstat(file.fileno()).st_size:
+                    raise ValueError("its members are compressed, or overlap")
+                return json.loads(members["header"].tobytes(), object_hook=revive)
+        except Exception as error:  # a damaged or hostile file can raise anything
+            raise ValueError(f"{path} is no file of `save`, or damaged: {error}") from None
+
+# %%
+with TemporaryDirectory() as folder:
+    save({"epoch": 3, "rates": [0.1, None], "weights": {"w": np.zeros(2)}}, f"{folder}/a.npz")
+    found = load(f"{folder}/a.npz")
+found
+
+# %% nbgrader={"grade": true, "grade_id": "load_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+"""What was saved is loaded as it was, at any depth; an array keeps shape and dtype; a broken file is a ValueError."""
+tree = {"a": [1, 2.5, None, True, "text", [], {}], "array": 3, "b": {"array": [np.arange(4)], "c": [np.eye(2, 3, dtype=np.float32)]}}
+with TemporaryDirectory() as folder:
+    path = Path(folder, "tree.npz")
+    save(tree, path)
+    back, whole = load(path), path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as members:
-            size, kinds = sum(m.file_size for m in members.zip.infolist()), {m.compress_type for m in members.zip.infolist()}
-            if kinds != {0} or size > os.fstat(file.fileno()).st_size:
-                raise ValueError("its members are compressed, or overlap")
-            arrays = [members[str(i)] for i in range(len(members) - 1)]
-            return _unpack(json.loads(members["header"].tobytes()), arrays)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # damaged or hostile, it can be anything
-        raise ValueError(f"{path} is no file of `save`, or damaged: {error}") from None
+        load(path)
+    except ValueError as error:
+        assert str(path) in str(error), f"the error names the file; it says: {error}"
+    else:
+        raise AssertionError("half a file must be a ValueError")
+assert isinstance(back, dict) and list(back) == ["a", "array", "b"], f"the keys 'a', 'array' and 'b', not {back!r}"
+assert back["a"] == tree["a"] and back["array"] == 3, f"{tree['a']} and 3, not {back['a']} and {back['array']}"
+for mine, wanted in [(back["b"]["array"][0], np.arange(4)), (back["b"]["c"][0], np.eye(2, 3, dtype=np.float32))]:
+    assert isinstance(mine, np.ndarray), f"an array is loaded as an array, not as {mine!r}"
+    assert mine.dtype == wanted.dtype, f"{wanted.dtype} is loaded as {mine.dtype}"
+    np.testing.assert_array_equal(mine, wanted, err_msg="an array came back as another")
+
+# %% nbgrader={"grade": true, "grade_id": "load_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+"""Graded again on lone values, on twelve arrays, and on what is no file of `save`."""
+### BEGIN HIDDEN TESTS
+from tito.grading import answer, raised
+
+with TemporaryDirectory() as _folder:
+    _path = f"{_folder}/x"
+    for _tree in [3, [], {}, np.arange(3), {"a": {"b": [np.full(2, i) for i in range(12)]}}]:
+        save(_tree, _path)
+        answer(load(_path), about="a tree")
+    _raised = []
+    for _bytes in [b"", b"PK", b"cbuiltins\nprint\n(Vx\ntR."]:
+        Path(_path).write_bytes(_bytes)
+        _raised.append(raised(load, _path))
+    answer([_raised, raised(load, f"{_folder}/none")], about="no files of save")
+### END HIDDEN TESTS
 
 # %% tags=["raises-exception"]
 with TemporaryDirectory() as folder:
@@ -1282,115 +1272,328 @@ with TemporaryDirectory() as folder:
 def _check(new, old, name: str) -> None:
     """A ValueError unless `new` has the kinds, keys, shapes and dtypes of `old`."""
     if type(new) is not type(old):
-        raise ValueError(f"{name} is of kind {type(new).__name__}, not {type(old).__name__}")
+        raise ValueError(f"{name} is a {type(new).__name__}, not a {type(old).__name__}")
     if isinstance(old, np.ndarray) and (new.shape, new.dtype) != (old.shape, old.dtype):
-        raise ValueError(f"{name} is {new.dtype} of shape {new.shape}, not {old.dtype} of {old.shape}")
+        raise ValueError(f"{name} is {new.dtype} {new.shape}, not {old.dtype} {old.shape}")
     if isinstance(old, (dict, list)):
         new, old = (x if isinstance(x, dict) else dict(enumerate(x)) for x in (new, old))
         wrong = [f"{key} is missing" for key in old if key not in new] + [f"{key} is unexpected" for key in new if key not in old]
         if wrong:
-            raise ValueError(f"in {name}, " + ", ".join(wrong))
+            raise ValueError(f"{name}: {', '.join(wrong)}")
         for key in old:
-            _check(new[key], old[key], f"{name} {key}")
+            _check(new[key], old[key], f"{name}.{key}")
 
+# %% nbgrader={"grade": false, "grade_id": "run_state", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 @_in_trainer
 class _State:
-    def _generators(self) -> list:
-        """The default generator, and those that layers of the model hold."""
-        held = [value for layer in layers_of(self.model) for value in vars(layer).values() if isinstance(value, np.random.Generator)]
-        return list(dict.fromkeys([default_generator, *held]))
-
-    def _set_generators(self, states: list) -> None:
-        for generator, state in zip(self._generators(), states, strict=True):
-            generator.bit_generator.state = state
-
     def state_dict(self) -> dict:
-        """All that the run needs to go on: weights, the optimizer's memory, schedule, position, generators, the best weights."""
-        stopping = {name: getattr(self.stopping, name) for name in ("best", "waited", "weights")}
+        """All that the next step depends on."""
         return {
             "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "position": {name: getattr(self, name) for name in ("epoch", "batches", "seen", "total")}, "seed": self.seed,
-            "generators": [g.bit_generator.state for g in self._generators()],
-            "history": [dict(row) for row in self.history], "stopping": stopping,
+            "position": {name: getattr(self, name) for name in ("epoch", "batches", "seen", "total")},
+            "seed": self.seed, "generators": [generator.bit_generator.state for generator in self._generators()],
+            "stopping": {name: getattr(self.stopping, name) for name in ("best", "waited", "weights")}, "history": list(self.history),
         }
 
+# %% nbgrader={"grade": false, "grade_id": "run_loading", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 @_in_trainer
 class _Loading:
     def load_state_dict(self, state: dict) -> None:
         """Go on where that run was; a ValueError if the state does not fit, and then nothing is changed."""
-        before, resumed = self.state_dict(), self.resumed
+        mine, resumed = self.state_dict(), self.resumed
         try:
-            self._restore(state, before)
+            self._restore(state, mine)
         except Exception as error:  # a damaged or hostile state can raise anything
-            self._restore(before, before)
+            self._restore(mine, mine)
             self.resumed = resumed
-            raise ValueError(f"nothing was loaded: {error}") from None
+            raise ValueError(f"this run does not fit, and nothing was loaded: {error}") from None
 
     def _restore(self, state: dict, mine: dict) -> None:
-        free = {"seed": state["seed"], "history": state["history"], "optimizer": mine["optimizer"]}  # of these the kind may differ
-        weights = {"weights": mine["model"] if state["stopping"]["weights"] is not None else None}
-        _check({**state, "optimizer": mine["optimizer"]}, {**mine, **free, "stopping": {**mine["stopping"], **weights}}, "the run")
+        weights = None if state["stopping"]["weights"] is None else mine["model"]
+        like = {**mine, "stopping": {**mine["stopping"], "weights": weights}}
+        _check({**state, **{k: mine[k] for k in ("optimizer", "seed", "history")}}, like, "run")
         self.optimizer.load_state_dict(state["optimizer"])
         self.model.load_state_dict(state["model"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        self.resumed = state["generators"]
-        self._set_generators(self.resumed)
-        self.history, self.seed = [dict(row) for row in state["history"]], state["seed"]
+        for generator, then in zip(self._generators(), state["generators"], strict=True):
+            generator.bit_generator.state = then
+        self.seed, self.resumed, self.history = state["seed"], state["generators"], list(state["history"])
         vars(self).update(state["position"])
         vars(self.stopping).update(state["stopping"])
 
-    def save(self, path) -> None:
-        """Write the run to a file, whole or not at all."""
-        save(self.state_dict(), path)
+    def save(self, path) -> None: save(self.state_dict(), path)
+    def load(self, path) -> None: self.load_state_dict(load(path))
 
-    def load(self, path) -> None:
-        """Go on where the run in that file was; a ValueError if it does not fit, and then nothing is changed."""
-        state = load(path)
-        try:
-            self.load_state_dict(state)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+# %% [markdown]
+# Now the promise. One run of six epochs, undisturbed; and one that ends after three, in a file. The second half is done by a trainer that began with other weights, another seed and other random numbers. How far apart will the weights be?
+
+# %%
+def run(seed):
+    model = new_model(seed)
+    return Trainer(model, SGD(model.parameters(), lr=0.1, momentum=0.9)), DataLoader(train, batch_size=64, shuffle=True)
+
+# %%
+undisturbed, loader = run(seed=0)
+undisturbed.fit(loader, 6, progress=False)
+with TemporaryDirectory() as folder:
+    first, loader = run(seed=0)
+    first.fit(loader, 3, save=f"{folder}/run.npz", progress=False)
+    second, loader = run(seed=99)
+    second.load(f"{folder}/run.npz")
+second.fit(loader, 6, progress=False)
+
+# %%
+pairs = zip(undisturbed.model.parameters(), second.model.parameters())
+assert all(np.array_equal(a.data, b.data) for a, b in pairs) and undisturbed.history == second.history
+[row["loss"] for row in second.history]
+
+# %% [markdown]
+# Not one bit. And a run of another model?
+
+# %% tags=["raises-exception"]
+with TemporaryDirectory() as folder:
+    second.save(f"{folder}/run.npz")
+    other = MLP([64, 32, 10], relu)
+    Trainer(other, SGD(other.parameters(), lr=0.1)).load(f"{folder}/run.npz")
+
+# %% [markdown]
+# ## Use: moons, then digits
+#
+# Which half circle is a point on? One logit, and the loss for yes or no. The moons are synthetic: a task on which one can look at everything that the network thinks.
+
+# %%
+manual_seed(0)
+(x, label), net = two_moons(400, noise=0.15), MLP([2, 16, 16, 1], relu)
+moons = DataLoader(TensorDataset(x, label.data[:, None].astype(np.float32)), batch_size=50, shuffle=True, seed=0)
+moon_trainer = Trainer(net, Adam(net.parameters(), lr=0.01), binary_cross_entropy_with_logits)
+moon_trainer.fit(moons, 40, progress=False)
+moon_trainer.evaluate(moons)
+
+# %%
+corners = np.linspace(-2, 3, 100)
+grid = np.stack(np.meshgrid(corners, corners), axis=-1).reshape(-1, 2)
+with evaluating(net):
+    logit = net(Tensor(grid)).data.reshape(100, 100)
+plt.figure(figsize=(4, 3.2))
+plt.contourf(corners, corners, logit, levels=[-1e3, -4, -2, 0, 2, 4, 1e3], cmap="RdBu", alpha=0.6)
+plt.scatter(*x.data.T, c=label.data, cmap="bwr_r", s=6);
+
+# %% [markdown]
+# The real thing: 1,097 digits to learn from, 200 to choose the epoch by, and 500 that are looked at once. With what is in this notebook, an MLP reaches 97 % in a few seconds. Adam, a schedule of one cycle, a dropout, patience.
+
+# %%
+manual_seed(0)
+model = Sequential(Flatten(), Dense(64, 256, relu), Dropout(0.3), Dense(256, 10))
+optimizer = Adam(model.parameters(), lr=0.01)
+schedule = OneCycleLR(optimizer, max_lr=0.01, total_steps=25 * len(train_loader))
+trainer = Trainer(model, optimizer, scheduler=schedule, patience=8)
+history = trainer.fit(train_loader, 25, validation=choose_loader)
+
+# %%
+result = trainer.evaluate(test_loader)
+assert result["accuracy"] >= 0.97
+result
+
+# %%
+plot_history(history);
+
+# %% [markdown]
+# Two more pictures say where the mistakes are, and what they look like.
 
 # %% nbgrader={"grade": false, "grade_id": "plot_confusion", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def plot_confusion_matrix(matrix: np.ndarray, classes=None):
-    """The counts as a picture: a row for each true class, the shares of a row as shades; matplotlib's Axes."""
+    """The counts, a row for each true class, shaded by their share of the row; matplotlib's Axes."""
     import matplotlib.pyplot as plt
-    n, names = len(matrix), list(classes or range(len(matrix)))
-    _, ax = plt.subplots(figsize=(1.5 + 0.45 * n,) * 2, layout="constrained")
-    ax.imshow(matrix / matrix.sum(1, keepdims=True).clip(1), cmap="Blues", vmin=0, vmax=1)
-    for i, j in np.ndindex(n, n):
-        ax.text(j, i, matrix[i, j], ha="center", va="center", fontsize=8, color="white" if 2 * matrix[i, j] > matrix[i].sum() else "black")
-    ax.set(xlabel="predicted", ylabel="true", yticks=range(n), yticklabels=names)
-    ax.set_xticks(range(n), names, rotation=45 if max(map(len, map(str, names))) > 2 else 0)
+    names, shares = classes or range(len(matrix)), matrix / matrix.sum(1, keepdims=True).clip(1)
+    _, ax = plt.subplots(figsize=(1.5 + 0.45 * len(matrix),) * 2, layout="constrained")
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), count in np.ndenumerate(matrix):
+        ax.text(j, i, count, ha="center", va="center", fontsize=8, color="white" if shares[i, j] > 0.5 else "black")
+    ax.set(xlabel="predicted", ylabel="true", xticks=range(len(matrix)), yticks=range(len(matrix)), yticklabels=names)
+    ax.set_xticklabels(names, rotation=90)
     return ax
 
 def plot_mistakes(images, logits, targets, classes=None, n: int = 10):
-    """The images (n, channels, height, width) of the mistakes of which the network was surest; a list of matplotlib's Axes."""
+    """The images (n, channels, height, width) of the worst mistakes: those which the network held for least likely to be right."""
     import matplotlib.pyplot as plt
-    x, guess, t = np.asarray(logits), predicted(logits), np.asarray(targets)
-    margin = x[np.arange(len(x)), guess] - x[np.arange(len(x)), t]
-    worst = margin.argsort()[::-1][: min(n, int((guess != t).sum()))]
-    names = list(classes or range(x.shape[1]))
-    _, axes = plt.subplots(1, max(1, len(worst)), figsize=(1.2 * max(1, len(worst)), 1.7), layout="constrained", squeeze=False)
-    for ax, i in zip(axes[0], worst):
-        picture = np.asarray(images[i]).transpose(1, 2, 0)
-        ax.imshow(picture.clip(0, 1), cmap="gray_r")
+    x, guess, t = np.asarray(logits), predicted(logits), class_numbers(logits, targets)
+    order = (x[np.arange(len(x)), t] - x[np.arange(len(x)), guess]).argsort(kind="stable")
+    names, (_, axes) = classes or range(x.shape[1]), plt.subplots(1, n, figsize=(1.2 * n, 1.8), layout="constrained", squeeze=False)
+    for ax, i in zip(axes[0], order[: (guess != t).sum()]):
+        ax.imshow(np.asarray(images[i]).transpose(1, 2, 0).clip(0, 1), cmap="gray_r")
         ax.set_title(f"{names[t[i]]}\ntaken for\n{names[guess[i]]}", fontsize=8)
     for ax in axes[0]:
         ax.axis("off")
-    return list(axes[0])
+    return axes[0]
+
+# %%
+logits, targets = trainer.predict(test_loader)
+plot_confusion_matrix(confusion_matrix(logits, targets), digits.classes);
+
+# %%
+plot_mistakes(test[:][0], logits, targets, digits.classes);
+
+# %% [markdown]
+# ## Systems: where a step's time goes
+#
+# A step has four parts: the data, forward, backward, the update. A network for images of CIFAR-10's size, 3072-512-256-10, with a batch of 128. Count first:
+#
+# - forward: $2 \cdot 128$ floating-point operations for each of the 1.7 million weights;
+# - backward: twice as much, a product for the weights and one for the inputs of each layer; but nobody asks for the gradient of the images, so the largest layer needs only one;
+# - update, SGD with momentum: reads weight, gradient and momentum, writes weight and momentum: 20 bytes a weight.
+#
+# Which ratio of backward to forward do you predict?
+
+# %%
+weights = [3072 * 512, 512 * 256, 256 * 10]
+forward, inputs = 2 * 128 * sum(weights), 2 * 128 * weights[0]
+print(f"forward {readable(forward, 'FLOP')}  backward {readable(2 * forward - inputs, 'FLOP')}  update {readable(20 * sum(weights), 'B')}")
+
+# %% [markdown]
+# Times do not depend on what an image shows, so we measure on noise, wherever you are. Beside it, a convolutional network, whose two convolutions have few weights, each used at every place of the image.
+
+# %%
+def parts(model, optimizer, loader):
+    """Seconds for data, forward, backward and update: medians over the steps of an epoch."""
+    times, batches = [], iter(loader)
+    for _ in range(len(loader)):
+        marks = [perf_counter()]
+        x, y = next(batches)
+        marks.append(perf_counter())
+        loss = cross_entropy(model(x), y)
+        marks.append(perf_counter())
+        optimizer.zero_grad()
+        loss.backward()
+        marks.append(perf_counter())
+        optimizer.step()
+        times.append(np.diff([*marks, perf_counter()]))
+    return np.median(times, axis=0)
+
+# %%
+def convolutional():
+    return Sequential(Conv2d(3, 32, 3, padding=1), relu, MaxPool2d(2), Conv2d(32, 64, 3, padding=1), relu, MaxPool2d(2),
+                      Flatten(), Dense(4096, 128, relu), Dense(128, 10))
+
+rng = np.random.default_rng(0)
+noise = ImageDataset(rng.integers(0, 256, (3840, 3, 32, 32), dtype=np.uint8), rng.integers(0, 10, 3840))
+augment = Compose([RandomCrop(4), RandomHorizontalFlip(), Normalize([0.5] * 3, [0.25] * 3)])
+noise_loader = DataLoader(noise, batch_size=128, shuffle=True, transform=augment, seed=0)
+
+# %%
+for name, net in [("MLP", Sequential(Flatten(), MLP([3072, 512, 256, 10], relu))), ("CNN", convolutional())]:
+    seconds = parts(net, SGD(net.parameters(), lr=0.01, momentum=0.9), noise_loader)
+    columns = zip(["data", "forward", "backward", "update"], seconds, strict=True)
+    print(f"{name}  " + "  ".join(f"{part} {1e3 * t:6.2f} ms {t / sum(seconds):4.0%}" for part, t in columns))
+
+# %% [markdown]
+# ### Accumulation against batch size
+#
+# 512 examples for one step, in one piece, in 4 and in 16. What a graph keeps grows with the piece; the gradients of the weights are there in any case. Predict the factor between the first and the last peak.
+
+# %%
+net = Sequential(Flatten(), MLP([64, 256, 256, 256, 10], relu))
+trainer = Trainer(net, SGD(net.parameters(), lr=0.01))
+x, y = Tensor(np.ones((512, 64))), Tensor(np.arange(512) % 10)
+gradients = 4 * sum(p.size for p in net.parameters())
+for size in [512, 128, 32]:
+    pieces = [(x[i : i + size], y[i : i + size]) for i in range(0, 512, size)]
+    graph = 4 * size * (3 * 3 * 256 + 2 * 10)
+    print(f"pieces of {size:3}  graph {readable(graph, 'B'):>8} + gradients {readable(gradients, 'B')}, "
+          f"measured {readable(peak_memory(trainer.step, pieces), 'B'):>8}")
+
+# %% [markdown]
+# And the accuracy? Three runs over the same digits in the same order: batches of 256; of 64, four to a step; of 64, each a step. Which two will agree?
+
+# %%
+for size, accumulate in [(256, 1), (64, 4), (64, 1)]:
+    manual_seed(0)
+    net = Sequential(Flatten(), MLP([64, 128, 10], relu))
+    trainer = Trainer(net, SGD(net.parameters(), lr=0.1, momentum=0.9), accumulate=accumulate)
+    trainer.fit(DataLoader(train, batch_size=size, shuffle=True, seed=0), 5, progress=False)
+    print(f"{accumulate} x {size:3}  {trainer.evaluate(choose_loader)}")
+
+# %% [markdown]
+# ## CIFAR-10
+#
+# 60,000 photographs. Where they are missing, the next cell says how to get them, and the cells below it have nothing to work on. Of the 50,000 to train with, 5,000 are held back for choices; the 10,000 to test with are used once, at the end.
+
+# %% tags=["raises-exception"]
+photos, photos_test = CIFAR10(train=True), CIFAR10(train=False)
+learn, hold = random_split(photos, [45_000, 5_000], np.random.default_rng(0))
+scale = Normalize(*channel_statistics(DataLoader(learn, batch_size=1000)))
+hold_loader, final_loader = (DataLoader(part, batch_size=500, transform=scale) for part in (hold, photos_test))
+
+# %% [markdown]
+# First the MLP, to which a photograph is a list of numbers. (About a minute and a half on two cores.)
+
+# %% tags=["raises-exception"]
+manual_seed(0)
+mlp = Sequential(Flatten(), MLP([3072, 512, 256, 10], relu))
+loader = DataLoader(learn, batch_size=128, shuffle=True, transform=scale, seed=0, prefetch=2)
+optimizer = Adam(mlp.parameters(), lr=1e-3)
+mlp_trainer = Trainer(mlp, optimizer, scheduler=OneCycleLR(optimizer, 1e-3, 6 * len(loader)))
+plot_history(mlp_trainer.fit(loader, 6, validation=hold_loader));
+
+# %% [markdown]
+# It learns the training images by heart while the others gain little. Now the convolutional network from above, to which neighbours are neighbours, with crops and mirror images.
+
+# %% tags=["raises-exception"]
+manual_seed(0)
+cnn = convolutional()
+augment = Compose([RandomCrop(4), RandomHorizontalFlip(), scale])
+loader = DataLoader(learn, batch_size=128, shuffle=True, transform=augment, seed=0, prefetch=2)
+optimizer = SGD(cnn.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+cnn_trainer = Trainer(cnn, optimizer, scheduler=OneCycleLR(optimizer, 0.05, 6 * len(loader)))
+plot_history(cnn_trainer.fit(loader, 6, validation=hold_loader));
+
+# %% [markdown]
+# The test images, for the first and only time. Which classes will be confused most?
+
+# %% tags=["raises-exception"]
+logits, targets = cnn_trainer.predict(final_loader)
+print(f"MLP {mlp_trainer.evaluate(final_loader)['accuracy']:.1%}, CNN {accuracy(logits, targets):.1%} of 10,000 photographs")
+plot_confusion_matrix(confusion_matrix(logits, targets), photos.classes);
+
+# %% tags=["raises-exception"]
+plot_mistakes(photos_test.images, logits, targets, photos.classes);
+
+# %% [markdown]
+# ## Reflect
+#
+# Your table of a step's parts: state the ratio of backward to forward that the counts predict for the MLP, and the measured one, and name one reason for the difference that is not in the counts. Then: by how many percent would a step of each of the two networks get shorter at most, if updates cost nothing? At most five
+# sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "step_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# Rubric
+# Predicted: (2 · 437 - 403) / 437 = 1.08. Measured 1.3: backward also walks the graph, and writes gradients of 6.8 MB into fresh memory, which no product's count contains (ReLU's mask and the sums for the biases as well).
+# Without updates a step gets shorter by the update's share: at most 20 % for my MLP (5.2 of 26 ms), 3 % for the CNN, which has a third of the weights and computes much more with each.
+#
+# Rubric: 2 points for 1.08 from the counts, 1 for the own measured ratio, 1 for a valid reason; 3 for both shares from the own table, as an upper bound (2 without the two networks compared).
+
+# %% [markdown]
+# From the table of peaks: by which factor does the *graph* shrink from 512 to 32, by which factor the measured peak, and why are the two not equal? Name a layer or a loss, in this course or elsewhere, with which accumulation is *not* the large batch, and say why. At most five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "accumulation_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# Rubric
+# The graph shrinks by 16, from 4.8 MB to 0.3 MB, and the peak only from 6.0 to 1.3 MB, by 4.6: the gradients of the weights, 0.6 MB, are there whatever the size of the pieces, and while a piece is added to them its own gradients are there a second time.
+# A normalisation by the statistics of the batch (batch norm) is not the same: each piece is normalised by its own mean. Or a loss that is a sum or takes a maximum over the batch, or compares examples with each other (contrastive losses).
+#
+# Rubric: 2 points for the factor 16, 1 for the measured factor, 2 for the gradients as the part that stays; 2 for a valid case with its reason (dropout counts as well: other numbers are dropped).
+
+# %% [markdown]
+# Somebody saves the model's weights only. After resuming, four things differ from the undisturbed run: the optimizer's memory, the position of the schedule, the order of the images, and dropout's random numbers. Say for each whether you would *see* it in the curve of the training loss, and how. Then try one of them: take away from `state_dict` what belongs to it, and look. At most
+# six sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "resume_reflect", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
-# Rubric
+# The schedule is seen at once: one cycle begins again with its warm-up, and the loss stays flat or jumps when the rate is large again. Momentum or Adam's means begin at 0, and the loss has a bump for the first steps after resuming (Adam's first steps are as large as any, whatever the gradient). Another order and other dropout
+# are not seen: the curve is another sample of the same noise. I resumed with an empty state of SGD: the loss of the next epoch was 0.09 in place of 0.07, and two epochs later there was no difference.
+#
+# Rubric: 1 point for each of the four with what is seen; 2 for an own trial with its figures.
 
 # %% [markdown]
 # ## Summary
+#
+# Losses come from likelihoods, from logits, and do not overflow. A `Trainer` accumulates, clips, follows a schedule, validates, stops, and survives, to the last bit. Your framework learns photographs. What it learned is large and in float32: module 12 makes it small, module 13 fast.

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['mse_loss', 'CrossEntropyOp', 'class_numbers', 'cross_entropy', 'BinaryCrossEntropyOp',
            'binary_cross_entropy_with_logits', 'MSELoss', 'CrossEntropyLoss', 'BCEWithLogitsLoss', 'predicted',
-           'accuracy', 'confusion_matrix', 'layers_of', 'evaluating', 'Trainer', 'EarlyStopping', 'Progress',
+           'accuracy', 'confusion_matrix', 'layers_of', 'evaluating', 'EarlyStopping', 'Trainer', 'Progress',
            'plot_history', 'write_atomic', 'save', 'load', 'plot_confusion_matrix', 'plot_mistakes']
 
 # %% modules/11_training.py #imports
@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
@@ -108,13 +108,11 @@ def binary_cross_entropy_with_logits(logits: Tensor, targets) -> Tensor:
 class MSELoss(Layer):
     """mse_loss as a layer."""
     def forward(self, prediction: Tensor, target) -> Tensor: return mse_loss(prediction, target)
-
 class CrossEntropyLoss(Layer):
     """cross_entropy as a layer, which keeps the smoothing."""
     def __init__(self, label_smoothing: float = 0.0): self.label_smoothing = label_smoothing
     def forward(self, logits: Tensor, targets) -> Tensor: return cross_entropy(logits, targets, self.label_smoothing)
     def extra_repr(self) -> str: return f"label_smoothing={self.label_smoothing}"
-
 class BCEWithLogitsLoss(Layer):
     """binary_cross_entropy_with_logits as a layer."""
     def forward(self, logits: Tensor, targets) -> Tensor: return binary_cross_entropy_with_logits(logits, targets)
@@ -139,12 +137,11 @@ def confusion_matrix(logits, targets) -> np.ndarray:
     pairs = t * classes + predicted(logits)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
-# %% modules/11_training.py #layers_of
+# %% modules/11_training.py #evaluating
 def layers_of(model: Layer) -> list[Layer]:
     """The model and all layers below it."""
     return [model, *(member for _, member in model.named_members() if isinstance(member, Layer))]
 
-# %% modules/11_training.py #evaluating
 @contextmanager
 def evaluating(model: Layer):
     """`with evaluating(model):` the model is at work and nothing is recorded; afterwards each layer's mode is as it was."""
@@ -157,6 +154,24 @@ def evaluating(model: Layer):
     finally:
         for layer, mode in zip(layers, modes, strict=True):
             layer.training = mode
+
+# %% modules/11_training.py #early_stopping
+class EarlyStopping:
+    """Watches a validation loss, keeps the weights of its best epoch, and says when to stop; patience None: never."""
+
+    def __init__(self, patience: int | None = None):
+        self.patience, self.best, self.weights, self.waited = patience, math.inf, None, 0
+
+    @property
+    def stopped(self) -> bool:
+        return self.patience is not None and self.waited >= self.patience
+
+    def update(self, loss: float, model: Layer) -> None:
+        """Note the loss of an epoch, and the weights if it is the best."""
+        if loss < self.best:
+            self.best, self.weights, self.waited = loss, model.state_dict(), 0
+        else:
+            self.waited += 1
 
 # %% modules/11_training.py #trainer
 class Trainer:
@@ -217,24 +232,6 @@ class _Evaluation:
         outputs, targets = self.predict(loader)
         return {"loss": self.loss(outputs, targets).item()} | {f.__name__: f(outputs, targets) for f in self.metrics}
 
-# %% modules/11_training.py #early_stopping
-class EarlyStopping:
-    """Watches a validation loss, keeps the weights of its best epoch, and says when to stop; patience None: never."""
-
-    def __init__(self, patience: int | None = None):
-        self.patience, self.best, self.weights, self.waited = patience, math.inf, None, 0
-
-    @property
-    def stopped(self) -> bool:
-        return self.patience is not None and self.waited >= self.patience
-
-    def update(self, loss: float, model: Layer) -> None:
-        """Note the loss of an epoch, and the weights if it is the best."""
-        if loss < self.best:
-            self.best, self.weights, self.waited = loss, model.state_dict(), 0
-        else:
-            self.waited += 1
-
 # %% modules/11_training.py #progress
 def _rewriter() -> Callable | None:
     """A function that shows a line in place of the one before, in a notebook or on a terminal; None elsewhere."""
@@ -243,104 +240,101 @@ def _rewriter() -> Callable | None:
         from IPython.display import display
         handle = display({"text/plain": ""}, raw=True, display_id=True)
         return lambda line: handle.update({"text/plain": line}, raw=True)
-    return (lambda line: print(f"\r{line:<79}\r", end="", flush=True)) if sys.stdout.isatty() else None
+    return (lambda line: print(f"\r{line:<99}", end="\r", flush=True)) if sys.stdout.isatty() else None
 
 class Progress:
-    """Shows how far a run is, how fast, and when it will end."""
-
-    def __init__(self, batches: int, epochs: int):
-        self.batches, self.epochs, self.show = batches, epochs, _rewriter()
+    """Shows how far a trainer is, how fast, and when it will end."""
+    def __init__(self, trainer, batches: int, epochs: int):
+        self.trainer, self.batches, self.epochs, self.show = trainer, batches, epochs, _rewriter()
         self.start, self.next, self.done, self.examples = perf_counter(), 0.0, 0, 0
 
-    def step(self, trainer, batches: int, examples: int) -> None:
+    def step(self, batches: int, examples: int) -> None:
         """A step is done."""
-        self.done, self.examples, now = self.done + batches, self.examples + examples, perf_counter()
-        if self.show and now > self.next:
-            self.next, rate = now + 0.1, self.done / (now - self.start)
-            left = (self.epochs - trainer.epoch) * self.batches - trainer.batches
-            minutes, seconds = divmod(round(left / rate), 60)
-            bar = "━" * round(12 * trainer.batches / self.batches)
-            self.show(f"epoch {trainer.epoch + 1}/{self.epochs} {bar:┈<12} loss {trainer.total / trainer.seen:.4g}  "
-                      f"{self.examples / (now - self.start):,.0f} examples/s  {minutes}:{seconds:02} left")
+        self.done, self.examples, seconds = self.done + batches, self.examples + examples, perf_counter() - self.start
+        if self.show and seconds > self.next:
+            t, self.next = self.trainer, seconds + 0.1
+            left = round(seconds / self.done * ((self.epochs - t.epoch) * self.batches - t.batches))
+            self.show(f"epoch {t.epoch + 1}/{self.epochs} {'━' * (12 * t.batches // self.batches):┈<12} loss {t.total / t.seen:.4g}  "
+                      f"{self.examples / seconds:,.0f} examples/s  {left // 60}:{left % 60:02} left")
 
-    def epoch(self, trainer) -> None:
+    def epoch(self) -> None:
         """An epoch is done."""
         if self.show:
             self.show("")
-        print(f"epoch {trainer.epoch}/{self.epochs}  " + "  ".join(f"{k} {v:.4g}" for k, v in trainer.history[-1].items()), flush=True)
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in self.trainer.history[-1].items())
+        print(f"epoch {self.trainer.epoch}/{self.epochs}  {figures}", flush=True)
+
+# %% modules/11_training.py #rest
+@_in_trainer
+class _Epoch:
+    def _generators(self) -> list[np.random.Generator]:
+        """The default generator, and those that layers of the model hold."""
+        held = [value for layer in layers_of(self.model) for value in vars(layer).values() if isinstance(value, np.random.Generator)]
+        return list(dict.fromkeys([default_generator, *held]))
+
+    def _begin(self, loader) -> None:
+        """The run's own seed for the loader, the generators as they were when it was saved, the model in training."""
+        if not len(loader):
+            raise ValueError("the loader has no batch")
+        if isinstance(loader, DataLoader):
+            self.seed = loader.seed = int(loader.seed if self.seed is None else self.seed)
+        for generator, state in zip(self._generators(), self.resumed or []):
+            generator.bit_generator.state = state
+        self.resumed = None
+        self.model.train()
+
+    def _rest(self, loader) -> Iterator[list]:
+        """The batches that this epoch still lacks, in lists of as many as make one step."""
+        if isinstance(loader, DataLoader):
+            loader.epoch = self.epoch
+        batches = islice(loader, self.batches, None)
+        while group := list(islice(batches, self.accumulate)):
+            yield group
 
 # %% modules/11_training.py #fit
-def _groups(batches: Iterator, size: int) -> Iterator[list]:
-    """The batches in lists of `size`; the last may be shorter."""
-    while group := list(islice(batches, size)):
-        yield group
-
 @_in_trainer
 class _Fit:
     def fit(self, loader, epochs: int, validation=None, save=None, progress: bool = True) -> list[dict]:
-        """Train until `epochs` epochs are done, those before a load included; returns the history, a dict an epoch.
+        """Train until `epochs` epochs are done, those before a load included; returns the history, a dict for each epoch.
 
-        After each epoch `validation` is evaluated and the run saved to the path `save`; with patience, at the end the best weights are put back.
+        After each epoch `validation` is evaluated, and the run saved to the path `save`. With patience, at the end the best weights are put back.
         """
-        if validation is None and self.stopping.patience is not None:
+        if self.stopping.patience is not None and validation is None:
             raise ValueError("early stopping watches a validation loss: fit(loader, epochs, validation=another loader)")
         self._begin(loader)
-        bar = Progress(len(loader), epochs) if progress else None
+        bar = Progress(self, len(loader), epochs) if progress else None
         while self.epoch < epochs and not self.stopping.stopped:
-            self._train(loader, bar)
+            for group in self._rest(loader):
+                loss, n = self.step(group), sum(len(batch[-1]) for batch in group)
+                self.batches, self.seen, self.total = self.batches + len(group), self.seen + n, self.total + n * loss
+                if bar:
+                    bar.step(len(group), n)
             row = {"loss": self.total / self.seen}
             if validation is not None:
                 row |= {f"validation_{name}": value for name, value in self.evaluate(validation).items()}
-            self._finish(row)
+            self.history.append(row)
+            self.epoch, self.batches, self.seen, self.total = self.epoch + 1, 0, 0, 0.0
+            if self.stopping.patience is not None:
+                self.stopping.update(row["validation_loss"], self.model)
             if save is not None:
                 self.save(save)
-            if bar is not None:
-                bar.epoch(self)
+            if bar:
+                bar.epoch()
         if self.stopping.weights is not None:
             self.model.load_state_dict(self.stopping.weights)
         return self.history
 
-    def _begin(self, loader) -> None:
-        """The run's own seed, the generators as they were when the run was saved, and the model in training."""
-        if isinstance(loader, DataLoader):
-            self.seed = loader.seed = int(loader.seed if self.seed is None else self.seed)
-        if self.resumed is not None:
-            self._set_generators(self.resumed)
-            self.resumed = None
-        self.model.train()
-
-    def _train(self, loader, bar: Progress | None) -> None:
-        """What this epoch still lacks of its batches."""
-        if isinstance(loader, DataLoader):
-            loader.epoch = self.epoch
-        for group in _groups(islice(loader, self.batches, None), self.accumulate):
-            loss, n = self.step(group), sum(len(batch[-1]) for batch in group)
-            self.batches, self.seen, self.total = self.batches + len(group), self.seen + n, self.total + n * loss
-            if bar is not None:
-                bar.step(self, len(group), n)
-        if not self.seen:
-            raise ValueError("the loader has no batch")
-
-    def _finish(self, row: dict) -> None:
-        """An epoch more."""
-        self.epoch, self.batches, self.seen, self.total = self.epoch + 1, 0, 0, 0.0
-        self.history.append(row)
-        if self.stopping.patience is not None:
-            self.stopping.update(row["validation_loss"], self.model)
-
 # %% modules/11_training.py #plot_history
 def plot_history(history: list[dict]):
-    """Curves of all figures over the epochs, losses on the left, metrics on the right; matplotlib's Axes."""
+    """Curves over the epochs, the losses on the left, the metrics on the right; matplotlib's Axes."""
     import matplotlib.pyplot as plt
-    names = list(dict.fromkeys(name for row in history for name in row))
-    metrics = [name for name in names if not name.endswith("loss")]
-    _, axes = plt.subplots(1, 1 + bool(metrics), figsize=(5 + 4 * bool(metrics), 3), layout="constrained", squeeze=False)
-    for name in names:
-        axes[0, int(name in metrics)].plot(range(1, len(history) + 1), [row.get(name) for row in history], ".-", label=name)
-    for ax in axes[0]:
+    _, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
+    for name in history[-1]:
+        ax = axes[0 if name.endswith("loss") else 1]
+        ax.plot(range(1, len(history) + 1), [row.get(name) for row in history], ".-", label=name.replace("_", " "))
         ax.set(xlabel="epoch")
         ax.legend()
-    return axes[0]
+    return axes
 
 # %% modules/11_training.py #write_atomic
 def write_atomic(path, write: Callable) -> None:
@@ -352,153 +346,113 @@ def write_atomic(path, write: Callable) -> None:
         os.fsync(file.fileno())
     os.replace(part, path)
 
-# %% modules/11_training.py #pack
-def _pack(tree, arrays: list):
-    """The tree as JSON can hold it; its arrays are appended to `arrays`."""
-    if isinstance(tree, np.ndarray):
-        arrays.append(tree)
-        return {"array": len(arrays) - 1}
-    if isinstance(tree, dict):
-        return {"dict": [[key, _pack(value, arrays)] for key, value in tree.items()]}
-    if isinstance(tree, (list, tuple)):
-        return [_pack(item, arrays) for item in tree]
-    return tree
-
-# %% modules/11_training.py #unpack
-def _unpack(node, arrays: list):
-    """The tree that _pack made `node` and `arrays` of; tuples come back as lists."""
-    if isinstance(node, list):
-        return [_unpack(item, arrays) for item in node]
-    if isinstance(node, dict) and "array" in node:
-        return arrays[node["array"]]
-    if isinstance(node, dict):
-        return {key: _unpack(value, arrays) for key, value in node["dict"]}
-    return node
-
-# %% modules/11_training.py #files
+# %% modules/11_training.py #save
 def save(state, path) -> None:
-    """Write a tree of dicts, lists, numbers, texts, None and arrays to a file, whole or not at all."""
+    """Write dicts (keys: texts), lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
     arrays = []
-    header = json.dumps(_pack(state, arrays)).encode()
-    if any(a.dtype.hasobject for a in arrays):
-        raise TypeError("an array of objects cannot be saved")
-    members = {str(i): a for i, a in enumerate(arrays)}
-    write_atomic(path, lambda file: np.savez(file, header=np.frombuffer(header, np.uint8), **members))
+    def place(array) -> dict:
+        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+            raise TypeError(f"a {type(array).__name__} cannot be saved: {array!r:.60}")
+        arrays.append(array)
+        return {"array": len(arrays) - 1}
+    header = np.frombuffer(json.dumps(state, default=place).encode(), np.uint8)
+    write_atomic(path, lambda file: np.savez(file, header=header, **{str(i): a for i, a in enumerate(arrays)}))
 
+# %% modules/11_training.py #load
 def load(path):
-    """What `save` wrote. Nothing in the file is run; a ValueError if it is not such a file, or damaged."""
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as members:
-            size, kinds = sum(m.file_size for m in members.zip.infolist()), {m.compress_type for m in members.zip.infolist()}
-            if kinds != {0} or size > os.fstat(file.fileno()).st_size:
-                raise ValueError("its members are compressed, or overlap")
-            arrays = [members[str(i)] for i in range(len(members) - 1)]
-            return _unpack(json.loads(members["header"].tobytes()), arrays)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # damaged or hostile, it can be anything
-        raise ValueError(f"{path} is no file of `save`, or damaged: {error}") from None
+    """What `save` wrote. Nothing in the file is run; a ValueError if it is no such file, or damaged."""
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as members:
+                def revive(node: dict):
+                    return members[str(node["array"])] if node.keys() == {"array"} else node
+                entries = members.zip.infolist()
+                if any(e.compress_type for e in entries) or sum(e.file_size for e in entries) > os.fstat(file.fileno()).st_size:
+                    raise ValueError("its members are compressed, or overlap")
+                return json.loads(members["header"].tobytes(), object_hook=revive)
+        except Exception as error:  # a damaged or hostile file can raise anything
+            raise ValueError(f"{path} is no file of `save`, or damaged: {error}") from None
 
 # %% modules/11_training.py #state
 def _check(new, old, name: str) -> None:
     """A ValueError unless `new` has the kinds, keys, shapes and dtypes of `old`."""
     if type(new) is not type(old):
-        raise ValueError(f"{name} is of kind {type(new).__name__}, not {type(old).__name__}")
+        raise ValueError(f"{name} is a {type(new).__name__}, not a {type(old).__name__}")
     if isinstance(old, np.ndarray) and (new.shape, new.dtype) != (old.shape, old.dtype):
-        raise ValueError(f"{name} is {new.dtype} of shape {new.shape}, not {old.dtype} of {old.shape}")
+        raise ValueError(f"{name} is {new.dtype} {new.shape}, not {old.dtype} {old.shape}")
     if isinstance(old, (dict, list)):
         new, old = (x if isinstance(x, dict) else dict(enumerate(x)) for x in (new, old))
         wrong = [f"{key} is missing" for key in old if key not in new] + [f"{key} is unexpected" for key in new if key not in old]
         if wrong:
-            raise ValueError(f"in {name}, " + ", ".join(wrong))
+            raise ValueError(f"{name}: {', '.join(wrong)}")
         for key in old:
-            _check(new[key], old[key], f"{name} {key}")
+            _check(new[key], old[key], f"{name}.{key}")
 
+# %% modules/11_training.py #run_state
 @_in_trainer
 class _State:
-    def _generators(self) -> list:
-        """The default generator, and those that layers of the model hold."""
-        held = [value for layer in layers_of(self.model) for value in vars(layer).values() if isinstance(value, np.random.Generator)]
-        return list(dict.fromkeys([default_generator, *held]))
-
-    def _set_generators(self, states: list) -> None:
-        for generator, state in zip(self._generators(), states, strict=True):
-            generator.bit_generator.state = state
-
     def state_dict(self) -> dict:
-        """All that the run needs to go on: weights, the optimizer's memory, schedule, position, generators, the best weights."""
-        stopping = {name: getattr(self.stopping, name) for name in ("best", "waited", "weights")}
+        """All that the next step depends on."""
         return {
             "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "position": {name: getattr(self, name) for name in ("epoch", "batches", "seen", "total")}, "seed": self.seed,
-            "generators": [g.bit_generator.state for g in self._generators()],
-            "history": [dict(row) for row in self.history], "stopping": stopping,
+            "position": {name: getattr(self, name) for name in ("epoch", "batches", "seen", "total")},
+            "seed": self.seed, "generators": [generator.bit_generator.state for generator in self._generators()],
+            "stopping": {name: getattr(self.stopping, name) for name in ("best", "waited", "weights")}, "history": list(self.history),
         }
 
+# %% modules/11_training.py #run_loading
 @_in_trainer
 class _Loading:
     def load_state_dict(self, state: dict) -> None:
         """Go on where that run was; a ValueError if the state does not fit, and then nothing is changed."""
-        before, resumed = self.state_dict(), self.resumed
+        mine, resumed = self.state_dict(), self.resumed
         try:
-            self._restore(state, before)
+            self._restore(state, mine)
         except Exception as error:  # a damaged or hostile state can raise anything
-            self._restore(before, before)
+            self._restore(mine, mine)
             self.resumed = resumed
-            raise ValueError(f"nothing was loaded: {error}") from None
+            raise ValueError(f"this run does not fit, and nothing was loaded: {error}") from None
 
     def _restore(self, state: dict, mine: dict) -> None:
-        free = {"seed": state["seed"], "history": state["history"], "optimizer": mine["optimizer"]}  # of these the kind may differ
-        weights = {"weights": mine["model"] if state["stopping"]["weights"] is not None else None}
-        _check({**state, "optimizer": mine["optimizer"]}, {**mine, **free, "stopping": {**mine["stopping"], **weights}}, "the run")
+        weights = None if state["stopping"]["weights"] is None else mine["model"]
+        like = {**mine, "stopping": {**mine["stopping"], "weights": weights}}
+        _check({**state, **{k: mine[k] for k in ("optimizer", "seed", "history")}}, like, "run")
         self.optimizer.load_state_dict(state["optimizer"])
         self.model.load_state_dict(state["model"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        self.resumed = state["generators"]
-        self._set_generators(self.resumed)
-        self.history, self.seed = [dict(row) for row in state["history"]], state["seed"]
+        for generator, then in zip(self._generators(), state["generators"], strict=True):
+            generator.bit_generator.state = then
+        self.seed, self.resumed, self.history = state["seed"], state["generators"], list(state["history"])
         vars(self).update(state["position"])
         vars(self.stopping).update(state["stopping"])
 
-    def save(self, path) -> None:
-        """Write the run to a file, whole or not at all."""
-        save(self.state_dict(), path)
-
-    def load(self, path) -> None:
-        """Go on where the run in that file was; a ValueError if it does not fit, and then nothing is changed."""
-        state = load(path)
-        try:
-            self.load_state_dict(state)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+    def save(self, path) -> None: save(self.state_dict(), path)
+    def load(self, path) -> None: self.load_state_dict(load(path))
 
 # %% modules/11_training.py #plot_confusion
 def plot_confusion_matrix(matrix: np.ndarray, classes=None):
-    """The counts as a picture: a row for each true class, the shares of a row as shades; matplotlib's Axes."""
+    """The counts, a row for each true class, shaded by their share of the row; matplotlib's Axes."""
     import matplotlib.pyplot as plt
-    n, names = len(matrix), list(classes or range(len(matrix)))
-    _, ax = plt.subplots(figsize=(1.5 + 0.45 * n,) * 2, layout="constrained")
-    ax.imshow(matrix / matrix.sum(1, keepdims=True).clip(1), cmap="Blues", vmin=0, vmax=1)
-    for i, j in np.ndindex(n, n):
-        ax.text(j, i, matrix[i, j], ha="center", va="center", fontsize=8, color="white" if 2 * matrix[i, j] > matrix[i].sum() else "black")
-    ax.set(xlabel="predicted", ylabel="true", yticks=range(n), yticklabels=names)
-    ax.set_xticks(range(n), names, rotation=45 if max(map(len, map(str, names))) > 2 else 0)
+    names, shares = classes or range(len(matrix)), matrix / matrix.sum(1, keepdims=True).clip(1)
+    _, ax = plt.subplots(figsize=(1.5 + 0.45 * len(matrix),) * 2, layout="constrained")
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), count in np.ndenumerate(matrix):
+        ax.text(j, i, count, ha="center", va="center", fontsize=8, color="white" if shares[i, j] > 0.5 else "black")
+    ax.set(xlabel="predicted", ylabel="true", xticks=range(len(matrix)), yticks=range(len(matrix)), yticklabels=names)
+    ax.set_xticklabels(names, rotation=90)
     return ax
 
 def plot_mistakes(images, logits, targets, classes=None, n: int = 10):
-    """The images (n, channels, height, width) of the mistakes of which the network was surest; a list of matplotlib's Axes."""
+    """The images (n, channels, height, width) of the worst mistakes: those which the network held for least likely to be right."""
     import matplotlib.pyplot as plt
-    x, guess, t = np.asarray(logits), predicted(logits), np.asarray(targets)
-    margin = x[np.arange(len(x)), guess] - x[np.arange(len(x)), t]
-    worst = margin.argsort()[::-1][: min(n, int((guess != t).sum()))]
-    names = list(classes or range(x.shape[1]))
-    _, axes = plt.subplots(1, max(1, len(worst)), figsize=(1.2 * max(1, len(worst)), 1.7), layout="constrained", squeeze=False)
-    for ax, i in zip(axes[0], worst):
-        picture = np.asarray(images[i]).transpose(1, 2, 0)
-        ax.imshow(picture.clip(0, 1), cmap="gray_r")
+    x, guess, t = np.asarray(logits), predicted(logits), class_numbers(logits, targets)
+    order = (x[np.arange(len(x)), t] - x[np.arange(len(x)), guess]).argsort(kind="stable")
+    names, (_, axes) = classes or range(x.shape[1]), plt.subplots(1, n, figsize=(1.2 * n, 1.8), layout="constrained", squeeze=False)
+    for ax, i in zip(axes[0], order[: (guess != t).sum()]):
+        ax.imshow(np.asarray(images[i]).transpose(1, 2, 0).clip(0, 1), cmap="gray_r")
         ax.set_title(f"{names[t[i]]}\ntaken for\n{names[guess[i]]}", fontsize=8)
     for ax in axes[0]:
         ax.axis("off")
-    return list(axes[0])
+    return axes[0]
