@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tito import checkpoint as capabilities
 from tito import places, syllabus
 from tito.commands import show
 from tito.learner import checking, handing_in, making, progress
@@ -19,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def add_to(parent: typer.Typer) -> None:
-    for command in (init, lab, start, check, complete, status, submit, feedback, reset, doctor):
+    for command in (init, lab, start, check, complete, status, checkpoint, submit, feedback, reset, doctor):
         parent.command()(command)
 
 
@@ -95,6 +96,18 @@ def status(as_json: AsJson = False) -> None:
     rows = [[s.module, s.state, f"{s.points:g} of {s.of:g}" if s.of else "", s.note] for s in found.modules]
     show.table(["module", "state", "points", ""], rows)
     show.line(f"next: {found.next}")
+
+
+def checkpoint(
+    module: Annotated[str | None, typer.Argument(metavar="[NN]", help="One module, as 03 or activations.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Can your framework … ? Sixteen capabilities, each tried on real data and shown with its evidence."""
+    wanted = capabilities.wanted(syllabus.module(module) if module else None)
+    looking = capabilities.look(places.package_root(), wanted)
+    found = list(show.each(looking, "can your framework", len(wanted), lambda finding: finding.can))
+    show.checkpoint(found, as_json)
+    raise typer.Exit(0 if capabilities.as_it_should_be(found) else 1)
 
 
 def reset(module: ModuleName) -> None:

@@ -134,6 +134,14 @@ def report(found: Any, as_json: bool = False) -> None:
         out.print(f"Not answered yet, and graded by a person: {', '.join(found.unanswered)}.")
 
 
+def checkpoint(findings: list, as_json: bool) -> None:
+    """What the framework can do, and how that was seen."""
+    if as_json:
+        json_of([dataclasses.asdict(finding) for finding in findings])
+        return
+    table(["module", "can your framework …", "", "evidence"], [[f.module, f.can, f.state, f.evidence] for f in findings])
+
+
 def benchmark(results: list, as_json: bool) -> None:
     """Times beside PyTorch's: below 1 is faster than it."""
     if as_json:
