@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tito import checkpoint as capabilities
-from tito import places, syllabus
+from tito import places, syllabus, training
 from tito.commands import show
 from tito.learner import checking, handing_in, making, progress
 from tito.learner import doctor as examination
@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def add_to(parent: typer.Typer) -> None:
-    for command in (init, lab, start, check, complete, status, checkpoint, submit, feedback, reset, doctor):
+    for command in (init, lab, start, check, complete, status, checkpoint, train, submit, feedback, reset, doctor):
         parent.command()(command)
 
 
@@ -108,6 +108,21 @@ def checkpoint(
     found = list(show.each(looking, "can your framework", len(wanted), lambda finding: finding.can))
     show.checkpoint(found, as_json)
     raise typer.Exit(0 if capabilities.as_it_should_be(found) else 1)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=", ".join(training.NAMES))],
+    seeds: Annotated[str, typer.Option("--seed", "--seeds", help="One number, or several as 0,1,2: a run each.")] = "0",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of as many as the recipe says.")] = None,
+    validate: Annotated[bool, typer.Option("--validate", help="Hold a tenth back; leave the test images alone.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the pictures go; by default runs/RECIPE.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network with your framework: digits in seconds, CIFAR-10 in minutes."""
+    orders = [training.Order(training.recipe(recipe), seed, epochs, validate) for seed in training.seeds(seeds)]
+    root = places.package_root()
+    found = list(training.run(root, orders, out or training.home(root, recipe), quiet=as_json))
+    show.training(found, training.median(found), as_json)
 
 
 def reset(module: ModuleName) -> None:
