@@ -127,6 +127,10 @@ def _difference(found, wanted) -> float:
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
 
+def _to(difference: float) -> str:
+    return f"to {difference:.0e}" if difference else "in every bit"
+
+
 def _agrees(what: str, found, wanted, within: float) -> float:
     difference = _difference(found, wanted)
     assert difference <= within, f"{what}: off by {difference:.1e} of the largest number, {within:.0e} is allowed"
@@ -180,7 +184,7 @@ def _compute() -> str:
     worst = max(worst, _agrees("their similarities", y @ y.T, wanted @ wanted.T, 1e-5))
     assert y.dtype == np.float32, f"float32 became {y.dtype}"
     assert np.array_equal(x.data, pixels), "an operation changed its input"
-    return f"the 1,797 digits standardised and compared with each other as NumPy does, to {worst:.0e}, in float32"
+    return f"the 1,797 digits standardised and compared with each other as NumPy does, {_to(worst)}, in float32"
 
 
 def _bend() -> str:
@@ -199,7 +203,7 @@ def _bend() -> str:
     worst = _agrees("softmax", p, wanted / wanted.sum(1, keepdims=True), 1e-5)
     assert np.isfinite(logs.data).all(), "log_softmax gives what is not finite for numbers up to 1000"
     assert _difference(relu(x), np.maximum(x.data, 0)) == 0, "relu is not max(0, x)"
-    return f"numbers from -1000 to 1000 through four bends and softmax without an overflow; softmax exact to {worst:.0e}"
+    return f"numbers from -1000 to 1000 through four bends and softmax without an overflow; softmax is the formula's {_to(worst)}"
 
 
 def _hold() -> str:
@@ -217,7 +221,7 @@ def _hold() -> str:
         other.load_state_dict(dict(state))
     assert np.array_equal(one(x).data, other(x).data), "a layer loaded from a file computes something else"
     worst = _agrees("a linear layer", one(x), pixels @ one.weight.data.T + one.bias.data, 1e-5)
-    return f"650 parameters saved, loaded, and 17,970 results the same in every bit; x @ W.T + b to {worst:.0e}"
+    return f"650 parameters saved, loaded, and 17,970 results the same in every bit; x @ W.T + b {_to(worst)}"
 
 
 def _network() -> str:
@@ -235,7 +239,7 @@ def _network() -> str:
     worst = _agrees("a network of two layers", softmax(model(Tensor(pixels)), 1), wanted, 1e-5)
     costs = summary(model, (1, 64))
     assert costs.parameters == 2410, f"64-32-10 has 2,410 parameters, not {costs.parameters}"
-    return f"1,797 digits through 64-32-10, {costs.parameters:,} parameters: the probabilities are NumPy's to {worst:.0e}"
+    return f"1,797 digits through 64-32-10, {costs.parameters:,} parameters: the probabilities are NumPy's {_to(worst)}"
 
 
 def _see() -> str:
@@ -253,7 +257,7 @@ def _see() -> str:
     worst = _agrees("a convolution", seen, wanted, 1e-5)
     pooled = wanted.reshape(len(images), 8, 4, 2, 4, 2).max((3, 5))
     worst = max(worst, _agrees("its pooling", MaxPool2d(2)(seen), pooled, 1e-5))
-    return f"1,797 digits through 8 kernels and pooling: as one sum over all windows gives, to {worst:.0e}"
+    return f"1,797 digits through 8 kernels and pooling: as one sum over all windows gives, {_to(worst)}"
 
 
 def _attend() -> str:
@@ -272,7 +276,7 @@ def _attend() -> str:
     weights = np.exp(np.where(np.tri(8, dtype=bool), np.einsum("nqhd,nkhd->nhqk", q, k) / 2, -np.inf))
     heads = np.einsum("nhqk,nkhd->nqhd", weights / weights.sum(-1, keepdims=True), v).reshape(-1, 8, 8)
     worst = _agrees("attention", before, heads @ layer.out_proj.weight.data.T + layer.out_proj.bias.data, 1e-5)
-    return f"1,797 digits read row by row: the future changes nothing, two heads are the formula's to {worst:.0e}"
+    return f"1,797 digits read row by row: the future changes nothing, two heads are the formula's {_to(worst)}"
 
 
 def _feed() -> str:
@@ -364,6 +368,61 @@ def _slopes_agree(name: str, f: Callable, leaves: list, rng) -> float:
     return worst
 
 
+def _descend() -> str:
+    import numpy as np
+
+    from tinytorch.core.layers import Parameter
+    from tinytorch.core.optimizers import SGD, Adam, AdamW, RMSprop
+    from tinytorch.core.tensor import Tensor
+
+    pixels, labels = _digits()
+    n, ridge = len(pixels), 0.01
+    x, y = np.column_stack([pixels, np.ones(n, np.float32)]), np.eye(10, dtype=np.float32)[labels]
+    best = np.linalg.solve(x.T @ x / n + ridge * np.eye(65), x.T @ y / n)  # least squares have a lowest point in closed form
+
+    def height(w) -> float:
+        return float(((x @ w - y) ** 2).sum() / n + ridge * (w**2).sum())
+
+    kinds = {  # how much of the way down 100 steps have to go
+        "SGD": (lambda p: SGD(p, lr=0.04), 0.85),
+        "momentum": (lambda p: SGD(p, lr=0.04, momentum=0.9), 0.99),
+        "RMSprop": (lambda p: RMSprop(p, lr=0.002), 0.94),
+        "Adam": (lambda p: Adam(p, lr=0.01), 0.99),
+        "AdamW": (lambda p: AdamW(p, lr=0.01), 0.99),
+    }
+    said = []
+    for name, (make, least) in kinds.items():
+        w = Parameter(np.zeros((65, 10), np.float32))
+        optimizer, top, bottom = make([w]), height(w.data), height(best)
+        for _ in range(100):
+            optimizer.zero_grad()
+            d = Tensor(x) @ w - Tensor(y)
+            ((d * d).sum() * (1 / n) + (w * w).sum() * ridge).backward()
+            optimizer.step()
+        way = (top - height(w.data)) / (top - bottom)
+        assert least <= way <= 1.0001, f"{name}: 100 steps go {way:.1%} of the way down, not {least:.0%}"
+        said.append(f"{name} {way:.1%}")
+    return f"least squares on 1,797 digits, the way down to the solution in closed form after 100 steps: {', '.join(said)}"
+
+
+def _learn() -> str:
+    import numpy as np
+
+    from tinytorch.core.tensor import manual_seed
+    from tito.recipes import RECIPES
+
+    manual_seed(0)
+    recipe = RECIPES["digits-mlp"]
+    loader, unseen = recipe.loader(recipe.data(True), training=True), recipe.data(False)
+    trainer, start = recipe.trainer(recipe.epochs * len(loader)), time.perf_counter()
+    history = trainer.fit(loader, recipe.epochs, progress=False)
+    seconds = time.perf_counter() - start
+    right = (trainer.predict(recipe.loader(unseen))[0].data.argmax(1) == unseen[:][1].data).mean()
+    assert right >= 0.95, f"a network reads {right:.1%} of the digits it has not seen, 95% is the least"
+    assert np.isfinite([row["loss"] for row in history]).all(), "the losses it notes are not numbers"
+    return f"64-256-10 reads {right:.1%} of {len(unseen)} digits it has not seen, after {recipe.epochs} epochs, {seconds:.1f} s"
+
+
 CAPABILITIES = tuple(
     Capability(MODULES[number], can, show)
     for number, (can, show) in enumerate(
@@ -378,8 +437,8 @@ CAPABILITIES = tuple(
             ("attend to what came before", _attend),
             ("feed an epoch", _feed),
             ("differentiate anything it can compute", _differentiate),
-            ("go downhill", None),
-            ("learn", None),
+            ("go downhill", _descend),
+            ("learn", _learn),
             ("shrink a model", None),
             ("run faster kernels", None),
             ("tell a difference from noise", None),

@@ -32,6 +32,14 @@ BROKEN = {
         "def batch_indices(order, n, drop_last=False): return [order[i : i + n] for i in range(0, len(order) - n, n)]",
         "an epoch has 1,792 digits, not 1,797",
     ),
+    "optimizers": (
+        "SGD.update = lambda self, p, g, *rest, **options: p.__iadd__(0.001 * g)",
+        "SGD: 100 steps go -.* of the way down",
+    ),
+    "training": (
+        "Trainer.step = lambda self, batches: 0.0",
+        "a network reads .* of the digits it has not seen, 95% is the least",
+    ),
     "autograd": ("@gradient(SigmoidOp)\ndef _(op, grad): return (grad,)", "bends: the gradient is off from small steps by"),
 }
 
