@@ -1070,7 +1070,7 @@ COURSE = {
     "attention": ["tensor", "activations", "layers"],
     "dataloader": ["tensor"],
     "autograd": ["activations", "attention", "introduction", "spatial", "tensor"],
-    "optimizers": ["tensor", "layers", "autograd"],
+    "optimizers": ["autograd", "tensor"],
     "training": ["tensor", "activations", "layers", "dataloader", "autograd", "optimizers"],
     "compression": ["tensor", "layers", "dense", "training"],
     "kernels": ["setup", "tensor", "spatial", "compression"],

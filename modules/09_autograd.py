@@ -81,15 +81,14 @@ from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from tinytorch.core.activations import LogSoftmaxOp, SigmoidOp, SoftmaxOp
 from tinytorch.core.attention import AttentionWeightsOp
-from tinytorch.core.introduction import draw_dependencies, topological_order
-from tinytorch.core.spatial import BLOCK_BYTES, AvgPool2dOp, Conv2dOp, MaxPool2dOp, in_blocks
+from tinytorch.core.introduction import draw_dependencies
+from tinytorch.core.spatial import BLOCK_BYTES, AvgPool2dOp, Conv2dOp, MaxPool2dOp, conv2d_blocked, in_blocks, in_windows
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum, Min, Minimum, Mul, Neg, Op, Permute,
-    Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor, Where, _wrap, apply, default_generator, recipe,
+    Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor, Where, _Write, _wrap, apply, default_generator, recipe,
 )
 
 # %% [markdown]
@@ -153,7 +152,12 @@ answer(neuron_gradient(-2.0, 3.0, -4.0, 0.5), about="negative numbers")
 
 # %% nbgrader={"grade": false, "grade_id": "gradient", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-RULES: dict[type[Op], Callable] = {}
+class _Rules(dict):
+    """Kind of op -> its rule."""
+    def __missing__(self, kind: type[Op]):
+        raise NotImplementedError(f"{kind.__name__} has no rule: write one with @gradient({kind.__name__})")
+
+RULES: dict[type[Op], Callable] = _Rules()
 
 def gradient(kind: type[Op]) -> Callable:
     """Decorator for the rule of an op: (op, grad) -> for each input its gradient, a function that computes it, or None.
@@ -164,13 +168,6 @@ def gradient(kind: type[Op]) -> Callable:
         RULES[kind] = rule
         return rule
     return enter
-
-def _rule(op: Op) -> Callable:
-    try:
-        return RULES[type(op)]
-    except KeyError:
-        name = type(op).__name__
-        raise NotImplementedError(f"{name} has no rule: write one with @gradient({name})") from None
 
 # %%
 RULES
@@ -619,8 +616,9 @@ draw_dependencies([total], lambda t: t.origin[1] if t.origin else (), lambda t: 
 
 # %% [markdown]
 # So no rule may be called before *all* the gradient of its output has arrived: all users of a tensor come before the tensor
-# itself. That is your `topological_order` from module 00, read from its end. It walks along `_sources`:
-# the inputs that require a gradient.
+# itself. That is a topological order, read from its end. Your function from module 00 would find one; but `apply` noted a date on
+# each op, and an op is younger than everything it was made from. So `by_date` collects the tensors and sorts them: the same
+# promise, for less.
 #
 # A graph that was walked is let go: `take_apart` hands out a tensor's op and inputs and puts a mark in their place, so that
 # all they kept is freed as we go. Who comes a second time finds the mark, and is told.
@@ -632,8 +630,21 @@ class Freed(Op):
 
 _FREED = (Freed(), ())
 
-def _sources(t: Tensor) -> list[Tensor]:
-    return [x for x in t.origin[1] if x.requires_grad] if t.origin else []
+def _date(t: Tensor) -> int:
+    return t.origin[0].date if t.origin else 0
+
+def by_date(result: Tensor) -> list[Tensor]:
+    """The result and all that it came from and that requires a gradient, each after everything it was made from."""
+    found, order = {result}, [result]
+    for t in order:  # which grows meanwhile
+        if t.origin is _FREED:
+            raise RuntimeError("this graph is freed: backward went through it already. Compute the result again, or add up the losses first")
+        for x in t.origin[1] if t.origin else ():
+            if x.requires_grad and x not in found:
+                found.add(x)
+                order.append(x)
+    order.sort(key=_date)
+    return order
 
 def take_apart(t: Tensor) -> tuple[Op, tuple]:
     """The op and the inputs of t, which forgets them: what they kept can be freed."""
@@ -641,50 +652,44 @@ def take_apart(t: Tensor) -> tuple[Op, tuple]:
     return op, inputs
 
 def _refuse(order: list[Tensor]) -> None:
-    """A RuntimeError if part of the graph is freed, or if an array that a rule needs was written into since."""
+    """A RuntimeError if an array that a rule needs was written into since the op saved it."""
     ops = [t.origin[0] for t in order if t.origin]
-    if _FREED[0] in ops:
-        raise RuntimeError("this graph is freed: backward went through it already. Compute the result again, or add up the losses first")
-    if all(op.written == Op.writes for op in ops):
+    if not ops or ops[0].date > _Write.last:
         return
     tensors = dict.fromkeys(x for t in order if t.origin for x in (t, *t.origin[1]) if x.written)
     for op in ops:
         for x in tensors:
-            if x.written > op.written and any(isinstance(a, np.ndarray) and np.shares_memory(a, x.data) for a in op.saved):
+            if x.written > op.date and any(isinstance(a, np.ndarray) and np.shares_memory(a, x.data) for a in op.saved):
                 raise RuntimeError(f"{x if x.size < 7 else f'a tensor of shape {x.shape}'} was written in place after "
                                    f"{type(op).__name__} had saved it for its derivative: write before the op, or into a copy")
 
 # %% [markdown]
-# When an op is done, `_entries` pairs its inputs with their gradients: it asks the rule, skips the inputs which
-# require nothing, calls the functions, and undoes broadcasting.
+# A rule gives an entry for each input. `_fitted` makes of an entry the gradient of that input: it calls a function, and undoes
+# broadcasting.
 
-# %% nbgrader={"grade": false, "grade_id": "entries", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "fitted", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _entries(op: Op, inputs: tuple, grad: np.ndarray) -> list[tuple[Tensor, np.ndarray]]:
-    """(input, its gradient) for each input that requires one, in the input's shape and dtype."""
-    entries = []
-    for x, g in zip(inputs, _rule(op)(op, grad), strict=True):
-        if x.requires_grad and g is not None:
-            if callable(g):
-                g = g()
-            if g.shape != x.data.shape:
-                g = unbroadcast(g, x.data.shape)
-            entries.append((x, g if g.dtype is x.data.dtype else g.astype(x.data.dtype, copy=False)))
-    return entries
+def _fitted(entry, x: Tensor) -> np.ndarray:
+    """A rule's entry as the gradient of x: an array of its shape and dtype."""
+    g, a = entry() if callable(entry) else entry, x.data
+    if g.shape == a.shape and g.dtype is a.dtype:  # nearly always
+        return g
+    return unbroadcast(g, a.shape).astype(a.dtype, copy=False)
 
 # %% [markdown]
 # Now the walk. `pending` holds for each tensor the sum of what has arrived so far. Take tensors from the *end* of `order` with `pop`, so
 # that each can be freed. For each `t`: take its gradient out of `pending`; if none has arrived, go on with the next; if `t` has no origin it
-# is a **leaf**, and its gradient goes into `leaves`; else `take_apart(t)`, and add each of the `_entries` to
-# what is pending for that input. Add with `+`, never with `+=`: the array may belong to somebody else too.
+# is a **leaf**, and its gradient goes into `leaves`. Else `take_apart(t)`, ask `RULES[type(op)](op, grad)`, and go through inputs and
+# entries side by side. Pass over an input that requires no gradient, and over an entry that is `None`; add `_fitted(entry, x)` to what
+# is pending for `x`. Add with `+`, never with `+=`: the array may belong to somebody else too.
 #
-# About ten lines.
+# About twelve lines.
 
 # %% nbgrader={"grade": false, "grade_id": "walk", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def gradients(result: Tensor, grad: np.ndarray) -> dict[Tensor, np.ndarray]:
     """The gradient of each leaf that the result came from, if grad is that of the result; each op once, any depth."""
-    order = topological_order([result], _sources)
+    order = by_date(result)
     _refuse(order)
     pending, leaves = {result: grad}, {}
     ### BEGIN SOLUTION
@@ -696,8 +701,11 @@ def gradients(result: Tensor, grad: np.ndarray) -> dict[Tensor, np.ndarray]:
         if t.origin is None:
             leaves[t] = grad
             continue
-        for x, g in _entries(*take_apart(t), grad):
-            pending[x] = pending[x] + g if x in pending else g
+        op, inputs = take_apart(t)
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and entry is not None:
+                g = _fitted(entry, x)
+                pending[x] = pending[x] + g if x in pending else g
     ### END SOLUTION
     return leaves
 
@@ -912,19 +920,21 @@ scores.grad, scores.grad.sum(1)
 # %% [markdown]
 # A convolution is a matrix product over patches, so its two gradients are products as well: the weights' gradient is patchesᵀ
 # times `grad`, and a patch's is `grad` times weightsᵀ, after which each number of each patch goes back to where it was
-# taken from, *added* where patches overlap. `_put_back` does that, and serves pooling too. Both work
-# a few images at a time, on two threads, channels last, as module 06 found. Sums over images are made in a fixed order: the same
-# bits each time.
+# taken from, *added* where patches overlap. `_put_back` does that, and serves pooling too. With stride 1 there is a shorter way: what
+# an input pixel gets comes from a window of outputs, so its gradient is a convolution of `grad` with the kernel turned by
+# 180°. All work a few images at a time, on all threads, channels last, as module 06 found. Sums over images are made in
+# a fixed order: the same bits each time.
 
 # %% nbgrader={"grade": false, "grade_id": "rules_spatial", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def _put_back(taps: Callable, shape: tuple, kernel, stride, padding, dtype, size: int) -> np.ndarray:
     """What lay under each place of the kernel, added up where it was: taps(first, last) yields (b, oh, ow, c); -> shape."""
     (n, c, h, w), (kh, kw), (sh, sw), (ph, pw) = shape, kernel, stride, padding
-    x = np.zeros((n, h + 2 * ph, w + 2 * pw, c), dtype)
+    x, apart = np.zeros((n, h + 2 * ph, w + 2 * pw, c), dtype), sh >= kh and sw >= kw
     def work(first: int, last: int) -> None:
         for (i, j), tap in zip(np.ndindex(kh, kw), taps(first, last), strict=True):
-            x[first:last, i : i + sh * tap.shape[1] : sh, j : j + sw * tap.shape[2] : sw] += tap
+            there = x[first:last, i : i + sh * tap.shape[1] : sh, j : j + sw * tap.shape[2] : sw]
+            np.copyto(there, tap if apart else there + tap)
     in_blocks(work, n, max(1, size))
     return x.transpose(0, 3, 1, 2)[:, :, ph : ph + h, pw : pw + w]
 def _channels_last(grad):
@@ -934,10 +944,13 @@ def _channels_last(grad):
 @gradient(Conv2dOp)
 def _(op, grad):
     (x, weight, _), (stride, padding), grad = op.saved, op.parameters, _channels_last(grad)
-    (n, c, h, w), (out, _, kh, kw), (_, oh, ow, _) = x.shape, weight.shape, grad.shape
-    (sh, sw), (ph, pw), k = stride, padding, kh * kw * c
-    size = max(1, 2 * BLOCK_BYTES // (oh * ow * k * grad.itemsize))  # images in a block
+    (n, c, _, _), (out, _, kh, kw), (_, oh, ow, _) = x.shape, weight.shape, grad.shape
+    k = kh * kw * c
     def for_x():
+        if stride == (1, 1) and padding[0] < kh and padding[1] < kw:
+            turned, frame = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), (kh - 1 - padding[0], kw - 1 - padding[1])
+            return conv2d_blocked(grad.transpose(0, 3, 1, 2), turned, padding=frame)
+        size = 2 * BLOCK_BYTES // (oh * ow * k * grad.itemsize)  # images in a block
         matrix = weight.transpose(0, 2, 3, 1).reshape(out, k)
         def taps(first, last):
             patches = (grad[first:last].reshape(-1, out) @ matrix).reshape(last - first, oh, ow, kh, kw, c)
@@ -946,15 +959,9 @@ def _(op, grad):
     def for_weight():
         parts = {}
         def work(first, last):
-            total = 0
-            for start in range(first, last, size):
-                end = min(start + size, last)
-                padded = np.zeros((end - start, h + 2 * ph, w + 2 * pw, c), x.dtype)
-                padded[:, ph : ph + h, pw : pw + w] = x[start:end].transpose(0, 2, 3, 1)
-                view = sliding_window_view(padded, (kh, kw), axis=(1, 2))[:, ::sh, ::sw].transpose(0, 1, 2, 4, 5, 3)
-                total = total + view.reshape(-1, k).T @ grad[start:end].reshape(-1, out)
-            parts[first] = total
-        in_blocks(work, n, max(size, -(-n // 8)))  # eight parts, whatever the number of threads
+            blocks = in_windows(x[first:last], (kh, kw), stride, padding)
+            parts[first] = sum(rows.T @ grad[first:last][place].reshape(-1, out) for place, rows in blocks)
+        in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))
         return np.ascontiguousarray(np.reshape(total, (kh, kw, c, out)).transpose(3, 2, 0, 1))
     def for_bias():

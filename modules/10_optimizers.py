@@ -77,7 +77,7 @@ from numbers import Real
 import numpy as np
 
 from tinytorch.core.autograd import zero_grad
-from tinytorch.core.tensor import Op, Tensor
+from tinytorch.core.tensor import Tensor, _note_write
 
 # %% [markdown]
 # ## 1. One step
@@ -169,11 +169,13 @@ def draw(**paths):
 # Forty steps at 0.01, and forty at 0.045. Sketch both before you look: which one crawls, and what does the other do?
 
 # %%
-paths, work = {}, np.zeros(2, np.float32)
-for lr in (0.01, 0.045):
-    w = start()
-    paths[f"lr {lr}"] = walk(w, lambda: descend(w.data, w.grad.data, lr, work))
-draw(**paths)
+def plainly(w, lr):
+    work = np.zeros_like(w.data)
+    return lambda: descend(w.data, w.grad.data, lr, work)
+
+# %%
+w, u = start(), start()
+draw(**{"0.01": walk(w, plainly(w, 0.01)), "0.045": walk(u, plainly(u, 0.045))})
 
 # %% [markdown]
 # ## 2. Ravines
@@ -243,10 +245,9 @@ def with_momentum(w, lr=0.02, momentum=0.9):
     return step
 
 # %%
-w = start()
-plain = walk(w, lambda: descend(w.data, w.grad.data, 0.02, work))
-w = start()
-draw(plain=plain, momentum=walk(w, with_momentum(w)))
+w, u = start(), start()
+plain = walk(w, plainly(w, 0.02))
+draw(plain=plain, momentum=walk(u, with_momentum(u)))
 
 # %% [markdown]
 # ### Look ahead
@@ -352,16 +353,19 @@ assert decayed(g, p, 0.0, out) is g, "without decay: g itself"
 for _ in range(10):
     descend(p, decayed(np.zeros(3, np.float32), p, 0.5, out), 0.1, out)
 np.testing.assert_allclose(p, np.array([8, -8, 4]) * 0.95**10, rtol=1e-5, err_msg="without gradient, each step leaves (1 - lr λ) of p")
+a, b, c = np.ones((3, 100_000), np.float32)
+needed = peak_memory(decayed, a, b, 0.1, c)
+assert needed < 100_000, f"{needed:,} bytes were allocated: the product goes into out, and g is added there"
 
 # %% nbgrader={"grade": true, "grade_id": "decayed_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a matrix, and on what it allocates: nothing."""
+"""Graded again on matrices, and on a decay of 0."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 _g, _p = np.random.default_rng(2).standard_normal((2, 4, 3)).astype(np.float32)
-answer([decayed(_g, _p, 0.1, np.empty((4, 3), np.float32)), _g, _p], about="a matrix")
-_a, _b, _c = np.ones((3, 100_000), np.float32)
-answer(peak_memory(decayed, _a, _b, 0.1, _c) < 100_000, about="is nothing allocated?")
+answer([decayed(_g, _p, 0.1, np.empty((4, 3), np.float32)), _g, _p], about="matrices")
+_out = np.full((4, 3), 7, np.float32)
+answer([decayed(_g, _p, 0, _out) is _g, _out], about="a decay of 0")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -396,14 +400,13 @@ class Optimizer:
 
     def step(self) -> None:
         """One update of each parameter that has a gradient, noted as a write in place; the others stay as they are."""
-        Op.writes += 1
         for group in self.param_groups:
             options = {name: group[name] for name in self.defaults}
             names = self.kept(**options)
             for p in group["params"]:
                 if p.grad is not None:
                     self._walk(p, names, options)
-                    p.written = Op.writes
+                    _note_write(p)
 
 # %% [markdown]
 # `update` never sees a whole parameter, only **pieces** of it, one-dimensional, of at most 32,768 numbers. So two rows of scratch memory of one piece's size serve
@@ -703,7 +706,7 @@ for _beta in (0.5, 0.999, 0.0):
 # %%
 def height(lr, steps=3000):
     """The mean loss of the last third of many noisy steps."""
-    w, rng = start(), np.random.default_rng(0)
+    w, rng, work = start(), np.random.default_rng(0), np.zeros(2, np.float32)
     path = walk(w, lambda: descend(w.data, w.grad.data + 4 * rng.standard_normal(2, np.float32), lr, work), steps)
     return (path[-steps // 3 :] ** 2 @ [0.5, 20]).mean()
 
@@ -841,12 +844,12 @@ plt.imshow(np.log10(np.where(size, size, np.nan)), cmap="viridis")
 plt.colorbar(label="log10 of the size");
 
 # %% [markdown]
-# A rate that suits the middle moves the border by nothing. And yet the border may matter, in the few images where it has ink. So give each weight a step of its own: divide its gradient by its
+# A rate that suits the middle does not move the border. And yet the border may matter, in the few images where it has ink. So divide each weight's gradient by its
 # own usual size, the root of a running mean of squares. That is **RMSprop** (Hinton 2012):
 #
 # $$s \leftarrow \alpha\, s + (1 - \alpha)\, g^2, \qquad p \leftarrow p - \eta\, \frac{g}{\sqrt{s} + \epsilon}$$
 #
-# $\epsilon$ keeps a weight that never had a gradient from 0/0. The first line has fetched what you need: `g` with its decay, the state `s`, and one scratch array, `work`. `blend` and `descend` are
+# $\epsilon$ keeps a weight that never had a gradient from 0/0. The first line fetches `g` with its decay, the state `s`, and one scratch array, `work`. `blend` and `descend` are
 # yours; both may use `work` as value and scratch at once. `g` may be the gradient itself: it must not change. About six lines.
 
 # %% nbgrader={"grade": false, "grade_id": "rmsprop", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -890,6 +893,8 @@ follow(RMSprop, [[1.0, 1e-6]] * 4, lr=0.01, eps=1e-12)
 
 # %% nbgrader={"grade": true, "grade_id": "rmsprop_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """RMSprop follows its formula step by step, does not care how large gradients are, and allocates nothing."""
+step = follow(RMSprop, [[4.0]], lr=0.5, alpha=0.75, eps=2.0).item()
+assert np.isclose(step, -0.5), f"g = 4, alpha = 0.75, eps = 2: s = 4, and p moves by -0.5 · 4 / (2 + 2) = -0.5, not by {step}"
 g = np.random.default_rng(0).standard_normal((20, 3))
 s, p = np.zeros(3), np.ones(3)
 for one in g:
@@ -930,13 +935,19 @@ draw(Nesterov=walk(w, with_nesterov(w)), RMSprop=walk(u, RMSprop([u], lr=0.3, al
 #
 # ### Adam
 #
-# Why? After one step $s = 0.01\,g^2$, because a running mean begins at 0: after $t$ steps it has seen only $1 - \beta^t$ of a constant. You proved that in `blend`'s check, and the blue line above
-# showed it. So divide by it. **Adam** (Kingma & Ba 2015) is that, and averages the gradient, too:
+# Why ten? After one step $s = 0.01\,g^2$. A running mean begins at 0, and after $t$ steps has reached only $1 - \beta^t$ of a constant: `blend`'s check said so, and the blue line showed it. So
+# after $t$ steps with the same gradient, a step is too long by
+
+# %%
+{t: round(float(1 / np.sqrt(1 - 0.99**t)), 2) for t in (1, 2, 10, 100, 400)}
+
+# %% [markdown]
+# The remedy is to divide by $1 - \beta^t$. **Adam** (Kingma & Ba 2015) does, and averages the gradient, too:
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \quad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2, \quad
 # \hat m = \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t}, \quad p \leftarrow p - \eta\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 #
-# $m$ and $v$ in memory stay as they are, uncorrected. There is one scratch array: build the denominator in `work`, then the quotient; what belongs to $\hat m$ can go into the rate. `t` is 1 at the first
+# $m$ and $v$ stay in memory as they are, uncorrected. There is one scratch array: build the denominator in `work`, then the quotient; what makes $\hat m$ of $m$ can go into the rate. `t` is 1 at the first
 # step. About eight lines.
 
 # %% nbgrader={"grade": false, "grade_id": "adam", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -952,14 +963,14 @@ class Adam(Optimizer):
         g, (m, v), (beta1, beta2) = decayed(g, p, weight_decay, out=scratch[0]), state, betas
         work = scratch[1]
         ### BEGIN SOLUTION
+        root = math.sqrt(1 - beta2**t)
         blend(m, g, beta1, work)
         np.multiply(g, g, out=work)
         blend(v, work, beta2, work)
         np.sqrt(v, out=work)
-        work /= math.sqrt(1 - beta2**t)
-        work += eps
+        work += eps * root  # sqrt(v) / root + eps, all times root: a pass less
         np.divide(m, work, out=work)
-        descend(p, work, lr / (1 - beta1**t), work)
+        descend(p, work, lr * root / (1 - beta1**t), work)
         ### END SOLUTION
 
 # %% [markdown]
@@ -973,6 +984,8 @@ follow(Adam, [[1.0, 1e-6]] * 4, lr=0.01, eps=1e-12)
 found = follow(Adam, [[5.0, -0.02]] * 10, lr=0.1)
 np.testing.assert_allclose(found[0], [-0.1, 0.1], rtol=1e-4, err_msg="the first step: -lr times the sign of the gradient, whatever its size")
 np.testing.assert_allclose(found[-1], [-1, 1], rtol=1e-4, err_msg="ten steps with a constant gradient: ten times the rate")
+step = follow(Adam, [[4.0]], lr=1.0, betas=(0.5, 0.75), eps=4.0).item()
+assert np.isclose(step, -0.5), f"g = 4, eps = 4, t = 1: m̂ = 4, v̂ = 16, and p moves by -4 / (4 + 4) = -0.5, not by {step}"
 g = np.random.default_rng(0).standard_normal((20, 3))
 m, v, p = np.zeros(3), np.zeros(3), np.ones(3)
 for t, one in enumerate(g, start=1):
@@ -1232,8 +1245,8 @@ with np.errstate(all="ignore"):
 places
 
 # %% [markdown]
-# One gradient of ten thousand, one step off the cliff, and everything learned is lost. The *direction* was right; the length was absurd. So cut the length: if the norm of *all* gradients together is above `max_norm`, scale all of them by the same factor
-# (Pascanu et al. 2013). The direction stays.
+# One gradient of ten thousand, one step off the cliff, and all is lost. The *direction* was right. So cut the length: if the norm $n$ of *all* gradients together is above `max_norm`, scale all of them by the same factor
+# (Pascanu et al. 2013).
 #
 # $$n = \sqrt{\textstyle\sum_p \lVert g_p \rVert^2}, \qquad g_p \leftarrow g_p \cdot \frac{\mathrm{max\_norm}}{n + 10^{-6}} \quad \text{if } n > \mathrm{max\_norm}$$
 #
@@ -1383,9 +1396,14 @@ for p in params:
     p.grad = Tensor(np.full_like(p.data, 1e-3))
 
 # %%
+def twenty_steps(optimizer):
+    for _ in range(20):
+        optimizer.step()
+
+# %%
 kinds = {"SGD": SGD(params), "momentum": SGD(params, momentum=0.9), "RMSprop": RMSprop(params), "Adam": Adam(params)}
 for (name, optimizer), predicted in zip(kinds.items(), [0, 4, 4, 8]):
-    first, then = peak_memory(optimizer.step), peak_memory(lambda: [optimizer.step() for _ in range(20)])
+    first, then = peak_memory(optimizer.step), peak_memory(twenty_steps, optimizer)
     held = sum(a.nbytes for entry in optimizer.state.values() for a in entry.values() if isinstance(a, np.ndarray))
     print(f"{name:9} {held / weights:.0f} bytes a weight   first step allocates {readable(first, 'B'):>8}, 20 more {readable(then, 'B'):>8}")
     assert held == predicted * weights and then < 100_000

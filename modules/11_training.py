@@ -75,6 +75,7 @@ for step in range(8):
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -558,11 +559,11 @@ def train_a(model, optimizer, batches):
 manual_seed(0)
 net, batch = MLP([2, 16, 16, 2], relu), two_moons(200)
 plt.figure(figsize=(6, 2.4))
-plt.plot(train_a(net, SGD(net.parameters(), lr=0.1), [batch] * 300), lw=0.7)
+plt.plot(train_a(net, SGD(net.parameters(), lr=0.5), [batch] * 300), lw=0.7)
 plt.gca().set(xlabel="step", ylabel="loss");
 
 # %% [markdown]
-# It falls, and then it swings, ever wider: the steps seem to remember every gradient there ever was. Write it again, mended. About seven lines.
+# It falls at first, and then it swings, ever wider, like a ball without friction: each step seems to follow every gradient there ever was. Write it again, mended. About seven lines.
 
 # %% nbgrader={"grade": false, "grade_id": "bug_a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def mended_a(model, optimizer, batches) -> list[float]:
@@ -581,7 +582,7 @@ def mended_a(model, optimizer, batches) -> list[float]:
 # %%
 manual_seed(0)
 net = MLP([2, 16, 16, 2], relu)
-losses = mended_a(net, SGD(net.parameters(), lr=0.1), [batch] * 300)
+losses = mended_a(net, SGD(net.parameters(), lr=0.5), [batch] * 300)
 losses[0], losses[-1], max(losses)
 
 # %% nbgrader={"grade": true, "grade_id": "bug_a_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -651,10 +652,10 @@ class Table:
     def __init__(self, rows): self.rows = Tensor(rows, requires_grad=True)
     def __call__(self, x): return self.rows
 
-right = mended_b(Table([[40.0, 0.0, 0.0]]), None, Tensor([0])).item()
+right = mended_b(Table([[200.0, 0.0, 0.0]]), None, Tensor([0])).item()
 assert abs(right) < 1e-6, f"sure and right: a loss of 0, not {right:.4g}"
-wrong = mended_b(Table([[40.0, 0.0, 0.0]]), None, Tensor([1])).item()
-assert np.isclose(wrong, 40), f"sure of the wrong class by 40: a loss of 40, not {wrong:.4g}"
+wrong = mended_b(Table([[200.0, 0.0, 0.0]]), None, Tensor([1])).item()
+assert np.isclose(wrong, 200), f"sure of the wrong class by 200: a loss of 200, not {wrong:.4g}"
 table = Table([[1.0, 2.0]])
 mended_b(table, None, Tensor([0])).backward()
 slope = 1 / (1 + np.exp(-1.0))
@@ -939,7 +940,7 @@ class _Evaluation:
     def predict(self, loader) -> tuple[Tensor, Tensor]:
         """What the model at work gives for all batches of the loader, and their targets."""
         with evaluating(self.model):
-            pairs = [(self.model(*inputs).data, targets.data) for *inputs, targets in loader]
+            pairs = [(self.model(*inputs).data, np.asarray(targets)) for *inputs, targets in loader]
         if not pairs:
             raise ValueError("the loader has no batch")
         outputs, targets = (Tensor(np.concatenate(column)) for column in zip(*pairs, strict=True))
@@ -968,7 +969,8 @@ def _rewriter() -> Callable | None:
         from IPython.display import display
         handle = display({"text/plain": ""}, raw=True, display_id=True)
         return lambda line: handle.update({"text/plain": line}, raw=True)
-    return (lambda line: print(f"\r{line:<99}", end="\r", flush=True)) if sys.stdout.isatty() else None
+    width = shutil.get_terminal_size().columns - 1
+    return (lambda line: print(f"\r{line[:width]:<{width}}", end="\r", flush=True)) if sys.stdout.isatty() else None
 
 class Progress:
     """Shows how far a trainer is, how fast, and when it will end."""
@@ -982,7 +984,7 @@ class Progress:
         if self.show and seconds > self.next:
             t, self.next = self.trainer, seconds + 0.1
             left = round(seconds / self.done * ((self.epochs - t.epoch) * self.batches - t.batches))
-            self.show(f"epoch {t.epoch + 1}/{self.epochs} {'━' * (12 * t.batches // self.batches):┈<12} loss {t.total / t.seen:.4g}  "
+            self.show(f"epoch {t.epoch + 1}/{self.epochs} [{'=' * (12 * t.batches // self.batches):<12}] loss {t.total / t.seen:.4g}  "
                       f"{self.examples / seconds:,.0f} examples/s  {left // 60}:{left % 60:02} left")
 
     def epoch(self) -> None:
@@ -1210,7 +1212,7 @@ def load(path):
                     raise ValueError("its members are compressed, or overlap")
                 return json.loads(members["header"].tobytes(), object_hook=revive)
         except Exception as error:  # a damaged or hostile file can raise anything
-            raise ValueError(f"{path} is no file of `save`, or damaged: {error}") from None
+            raise ValueError(f"{path}: no file of save(), or damaged: {error}") from None
 
 # %%
 with TemporaryDirectory() as folder:
@@ -1229,7 +1231,7 @@ with TemporaryDirectory() as folder:
     try:
         load(path)
     except ValueError as error:
-        assert str(path) in str(error), f"the error names the file; it says: {error}"
+        assert str(path) in str(error), f"the error must name the file; it says: {error}"
     else:
         raise AssertionError("half a file must be a ValueError")
 assert isinstance(back, dict) and list(back) == ["a", "array", "b"], f"the keys 'a', 'array' and 'b', not {back!r}"
@@ -1281,7 +1283,7 @@ def _check(new, old, name: str) -> None:
         if wrong:
             raise ValueError(f"{name}: {', '.join(wrong)}")
         for key in old:
-            _check(new[key], old[key], f"{name}.{key}")
+            _check(new[key], old[key], f"{name} {key}")
 
 # %% nbgrader={"grade": false, "grade_id": "run_state", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1309,24 +1311,34 @@ class _Loading:
         except Exception as error:  # a damaged or hostile state can raise anything
             self._restore(mine, mine)
             self.resumed = resumed
-            raise ValueError(f"this run does not fit, and nothing was loaded: {error}") from None
+            raise ValueError(f"nothing was loaded: {error}") from None
 
     def _restore(self, state: dict, mine: dict) -> None:
-        weights = None if state["stopping"]["weights"] is None else mine["model"]
-        like = {**mine, "stopping": {**mine["stopping"], "weights": weights}}
-        _check({**state, **{k: mine[k] for k in ("optimizer", "seed", "history")}}, like, "run")
+        _check(dict.fromkeys(state), dict.fromkeys(mine), "the run")
+        seed, rows, weights = state["seed"], state["history"], state["stopping"]["weights"]
+        like = {**mine, "optimizer": state["optimizer"], "seed": None if seed is None else 0}
+        like["history"] = [dict.fromkeys(row, 0.0) for row in rows]
+        like["stopping"] = {**mine["stopping"], "weights": None if weights is None else mine["model"]}
+        _check(state, like, "the run's")
         self.optimizer.load_state_dict(state["optimizer"])
+        _check(state["optimizer"], self.optimizer.state_dict(), "the run's optimizer")
         self.model.load_state_dict(state["model"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         for generator, then in zip(self._generators(), state["generators"], strict=True):
             generator.bit_generator.state = then
-        self.seed, self.resumed, self.history = state["seed"], state["generators"], list(state["history"])
+        self.seed, self.history, self.resumed = seed, list(rows), state["generators"]
         vars(self).update(state["position"])
         vars(self.stopping).update(state["stopping"])
 
     def save(self, path) -> None: save(self.state_dict(), path)
-    def load(self, path) -> None: self.load_state_dict(load(path))
+    def load(self, path) -> None:
+        """Go on where the run in that file was; a ValueError if it does not fit, and then nothing is changed."""
+        state = load(path)
+        try:
+            self.load_state_dict(state)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
 # %% [markdown]
 # Now the promise. One run of six epochs, undisturbed; and one that ends after three, in a file. The second half is done by a trainer that began with other weights, another seed and other random numbers. How far apart will the weights be?
@@ -1410,7 +1422,7 @@ def plot_confusion_matrix(matrix: np.ndarray, classes=None):
     """The counts, a row for each true class, shaded by their share of the row; matplotlib's Axes."""
     import matplotlib.pyplot as plt
     names, shares = classes or range(len(matrix)), matrix / matrix.sum(1, keepdims=True).clip(1)
-    _, ax = plt.subplots(figsize=(1.5 + 0.45 * len(matrix),) * 2, layout="constrained")
+    _, ax = plt.subplots(figsize=(1.2 + 0.4 * len(matrix),) * 2, layout="constrained")
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(matrix):
         ax.text(j, i, count, ha="center", va="center", fontsize=8, color="white" if shares[i, j] > 0.5 else "black")

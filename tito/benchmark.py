@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from tito.errors import TitoError
@@ -244,6 +245,26 @@ def _loader() -> Rivals:
     return _against_torch(lambda: sum(1 for _ in ours), theirs)
 
 
+def _step(kind: str, **options) -> Rivals:
+    """A step of an optimizer, in ours and in PyTorch, on the parameters of a network for CIFAR-10."""
+    from tinytorch.core import optimizers
+    from tinytorch.core.dense import MLP
+    from tinytorch.core.tensor import Tensor
+
+    params = MLP([3072, 512, 256, 10], None).parameters()
+    gradients = [1e-3 * _normal(*p.shape) for p in params]
+    for p, gradient in zip(params, gradients, strict=True):
+        p.grad = Tensor(gradient)
+
+    def theirs(torch):
+        rivals = [torch.nn.Parameter(torch.from_numpy(p.data.copy())) for p in params]
+        for rival, gradient in zip(rivals, gradients, strict=True):
+            rival.grad = torch.from_numpy(gradient.copy())
+        return getattr(torch.optim, kind)(rivals, **options).step
+
+    return _against_torch(getattr(optimizers, kind)(params, **options).step, theirs)
+
+
 CASES = (
     Case(2, "a + b, 16x16", _add),
     Case(2, "a @ b, 512x512", _matmul),
@@ -254,6 +275,8 @@ CASES = (
     Case(6, "MaxPool2d, 128x32x32x32, 2x2", _max_pool2d),
     Case(7, "MultiHeadAttention, 16x128x128, 4 heads", _attention),
     Case(8, "DataLoader, 10,000 images in shuffled batches of 128", _loader),
+    Case(10, "SGD with momentum, a step of MLP 3072-512-256-10", partial(_step, "SGD", lr=1e-3, momentum=0.9)),
+    Case(10, "Adam, a step of MLP 3072-512-256-10", partial(_step, "Adam", lr=1e-3)),
 )
 
 

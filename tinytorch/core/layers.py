@@ -14,7 +14,7 @@ from types import FunctionType
 import numpy as np
 
 from .activations import Activation
-from .tensor import Op, Tensor, default_generator, rand, randn
+from .tensor import Tensor, _note_write, default_generator, rand, randn
 
 # %% modules/04_layers.py #naive_matmul
 def naive_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -66,8 +66,7 @@ class Parameter(Tensor):
     def assign(self, array) -> None:
         """Overwrite the numbers in place and note the date: a recipe which used the old ones no longer holds."""
         self.data[...] = array
-        Op.writes += 1
-        self.written = Op.writes
+        _note_write(self)
 
 # %% modules/04_layers.py #layer
 class Layer:

@@ -14,7 +14,7 @@ from numbers import Real
 import numpy as np
 
 from .autograd import zero_grad
-from .tensor import Op, Tensor
+from .tensor import Tensor, _note_write
 
 # %% modules/10_optimizers.py #descend
 def descend(p: np.ndarray, direction: np.ndarray, lr: float, scratch: np.ndarray) -> None:
@@ -69,14 +69,13 @@ class Optimizer:
 
     def step(self) -> None:
         """One update of each parameter that has a gradient, noted as a write in place; the others stay as they are."""
-        Op.writes += 1
         for group in self.param_groups:
             options = {name: group[name] for name in self.defaults}
             names = self.kept(**options)
             for p in group["params"]:
                 if p.grad is not None:
                     self._walk(p, names, options)
-                    p.written = Op.writes
+                    _note_write(p)
 
 # %% modules/10_optimizers.py #pieces
 def _in_optimizer(body: type) -> None:
@@ -297,14 +296,14 @@ class Adam(Optimizer):
     def update(self, p, g, state, scratch, t, lr, betas, eps, weight_decay) -> None:
         g, (m, v), (beta1, beta2) = decayed(g, p, weight_decay, out=scratch[0]), state, betas
         work = scratch[1]
+        root = math.sqrt(1 - beta2**t)
         blend(m, g, beta1, work)
         np.multiply(g, g, out=work)
         blend(v, work, beta2, work)
         np.sqrt(v, out=work)
-        work /= math.sqrt(1 - beta2**t)
-        work += eps
+        work += eps * root  # sqrt(v) / root + eps, all times root: a pass less
         np.divide(m, work, out=work)
-        descend(p, work, lr / (1 - beta1**t), work)
+        descend(p, work, lr * root / (1 - beta1**t), work)
 
 # %% modules/10_optimizers.py #adamw
 class AdamW(Adam):

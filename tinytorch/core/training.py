@@ -12,6 +12,7 @@ __all__ = ['mse_loss', 'CrossEntropyOp', 'class_numbers', 'cross_entropy', 'Bina
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -221,7 +222,7 @@ class _Evaluation:
     def predict(self, loader) -> tuple[Tensor, Tensor]:
         """What the model at work gives for all batches of the loader, and their targets."""
         with evaluating(self.model):
-            pairs = [(self.model(*inputs).data, targets.data) for *inputs, targets in loader]
+            pairs = [(self.model(*inputs).data, np.asarray(targets)) for *inputs, targets in loader]
         if not pairs:
             raise ValueError("the loader has no batch")
         outputs, targets = (Tensor(np.concatenate(column)) for column in zip(*pairs, strict=True))
@@ -240,7 +241,8 @@ def _rewriter() -> Callable | None:
         from IPython.display import display
         handle = display({"text/plain": ""}, raw=True, display_id=True)
         return lambda line: handle.update({"text/plain": line}, raw=True)
-    return (lambda line: print(f"\r{line:<99}", end="\r", flush=True)) if sys.stdout.isatty() else None
+    width = shutil.get_terminal_size().columns - 1
+    return (lambda line: print(f"\r{line[:width]:<{width}}", end="\r", flush=True)) if sys.stdout.isatty() else None
 
 class Progress:
     """Shows how far a trainer is, how fast, and when it will end."""
@@ -254,7 +256,7 @@ class Progress:
         if self.show and seconds > self.next:
             t, self.next = self.trainer, seconds + 0.1
             left = round(seconds / self.done * ((self.epochs - t.epoch) * self.batches - t.batches))
-            self.show(f"epoch {t.epoch + 1}/{self.epochs} {'━' * (12 * t.batches // self.batches):┈<12} loss {t.total / t.seen:.4g}  "
+            self.show(f"epoch {t.epoch + 1}/{self.epochs} [{'=' * (12 * t.batches // self.batches):<12}] loss {t.total / t.seen:.4g}  "
                       f"{self.examples / seconds:,.0f} examples/s  {left // 60}:{left % 60:02} left")
 
     def epoch(self) -> None:
@@ -371,7 +373,7 @@ def load(path):
                     raise ValueError("its members are compressed, or overlap")
                 return json.loads(members["header"].tobytes(), object_hook=revive)
         except Exception as error:  # a damaged or hostile file can raise anything
-            raise ValueError(f"{path} is no file of `save`, or damaged: {error}") from None
+            raise ValueError(f"{path}: no file of save(), or damaged: {error}") from None
 
 # %% modules/11_training.py #state
 def _check(new, old, name: str) -> None:
@@ -386,7 +388,7 @@ def _check(new, old, name: str) -> None:
         if wrong:
             raise ValueError(f"{name}: {', '.join(wrong)}")
         for key in old:
-            _check(new[key], old[key], f"{name}.{key}")
+            _check(new[key], old[key], f"{name} {key}")
 
 # %% modules/11_training.py #run_state
 @_in_trainer
@@ -412,31 +414,41 @@ class _Loading:
         except Exception as error:  # a damaged or hostile state can raise anything
             self._restore(mine, mine)
             self.resumed = resumed
-            raise ValueError(f"this run does not fit, and nothing was loaded: {error}") from None
+            raise ValueError(f"nothing was loaded: {error}") from None
 
     def _restore(self, state: dict, mine: dict) -> None:
-        weights = None if state["stopping"]["weights"] is None else mine["model"]
-        like = {**mine, "stopping": {**mine["stopping"], "weights": weights}}
-        _check({**state, **{k: mine[k] for k in ("optimizer", "seed", "history")}}, like, "run")
+        _check(dict.fromkeys(state), dict.fromkeys(mine), "the run")
+        seed, rows, weights = state["seed"], state["history"], state["stopping"]["weights"]
+        like = {**mine, "optimizer": state["optimizer"], "seed": None if seed is None else 0}
+        like["history"] = [dict.fromkeys(row, 0.0) for row in rows]
+        like["stopping"] = {**mine["stopping"], "weights": None if weights is None else mine["model"]}
+        _check(state, like, "the run's")
         self.optimizer.load_state_dict(state["optimizer"])
+        _check(state["optimizer"], self.optimizer.state_dict(), "the run's optimizer")
         self.model.load_state_dict(state["model"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         for generator, then in zip(self._generators(), state["generators"], strict=True):
             generator.bit_generator.state = then
-        self.seed, self.resumed, self.history = state["seed"], state["generators"], list(state["history"])
+        self.seed, self.history, self.resumed = seed, list(rows), state["generators"]
         vars(self).update(state["position"])
         vars(self.stopping).update(state["stopping"])
 
     def save(self, path) -> None: save(self.state_dict(), path)
-    def load(self, path) -> None: self.load_state_dict(load(path))
+    def load(self, path) -> None:
+        """Go on where the run in that file was; a ValueError if it does not fit, and then nothing is changed."""
+        state = load(path)
+        try:
+            self.load_state_dict(state)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
 # %% modules/11_training.py #plot_confusion
 def plot_confusion_matrix(matrix: np.ndarray, classes=None):
     """The counts, a row for each true class, shaded by their share of the row; matplotlib's Axes."""
     import matplotlib.pyplot as plt
     names, shares = classes or range(len(matrix)), matrix / matrix.sum(1, keepdims=True).clip(1)
-    _, ax = plt.subplots(figsize=(1.5 + 0.45 * len(matrix),) * 2, layout="constrained")
+    _, ax = plt.subplots(figsize=(1.2 + 0.4 * len(matrix),) * 2, layout="constrained")
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (i, j), count in np.ndenumerate(matrix):
         ax.text(j, i, count, ha="center", va="center", fontsize=8, color="white" if shares[i, j] > 0.5 else "black")
