@@ -5,7 +5,6 @@ and what is reported is the median of each and the ratio of each turn, with its 
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -47,8 +46,7 @@ class Result:
 def run(root: Path, modules: list[Module], rounds: int) -> list[Result]:
     """Time every case of the given modules in a Python of its own, so that it imports the package of `root`."""
     command = [sys.executable, "-m", "tito.benchmark", str(rounds), *[str(module.number) for module in modules]]
-    environment = {**os.environ, "OPENBLAS_THREAD_TIMEOUT": "4"}  # its idle threads would spin on the cores of others
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
         raise TitoError(f"the benchmark ended with an error: {said[-1]}", code=1)

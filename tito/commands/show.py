@@ -134,6 +134,30 @@ def report(found: Any, as_json: bool = False) -> None:
         out.print(f"Not answered yet, and graded by a person: {', '.join(found.unanswered)}.")
 
 
+def checkpoint(findings: list, as_json: bool) -> None:
+    """What the framework can do, and how that was seen."""
+    if as_json:
+        json_of([dataclasses.asdict(finding) for finding in findings])
+        return
+    table(["module", "can your framework …", "", "evidence"], [[f.module, f.can, f.state, f.evidence] for f in findings])
+
+
+def training(results: list, median: Any, as_json: bool) -> None:
+    """What each run reached; the medians where there are several."""
+    if as_json:
+        json_of({"runs": [dataclasses.asdict(result) for result in results], "median": dataclasses.asdict(median)})
+        return
+    for r in results:
+        line(f"{r.recipe}, seed {r.seed}: {_reached(r, f'{r.examples:,} {r.seen} images')}")
+        line(f"its curve, its confusion matrix and its mistakes are in {r.folder}")
+    if len(results) > 1:
+        line(f"median of {len(results)} seeds: {_reached(median, f'the {results[0].seen} images')}")
+
+
+def _reached(run: Any, images: str) -> str:
+    return f"{run.accuracy:.2%} of {images} right after {run.seconds:.3g} s of training, {run.peak_bytes / 1e6:.0f} MB at most"
+
+
 def benchmark(results: list, as_json: bool) -> None:
     """Times beside PyTorch's: below 1 is faster than it."""
     if as_json:
