@@ -12,13 +12,15 @@ from nbconvert.exporters import NotebookExporter
 from nbconvert.filters import markdown2html_mistune
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_output
+from nbgrader.converters import Autograde
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool, Unicode
 
 from tito import source, syllabus
 from tito.collect import backup_of, stated_time
-from tito.grading import reference, sandbox
-from tito.grading.execute import Execution, execute
+from tito.errors import write_atomic
+from tito.grading import kept, reference
+from tito.grading.execute import Execution
 from tito.grading.judge import Verdict, judge, nothing
 from tito.grading.limits import Limits
 from tito.grading.rebuild import Rebuilt, rebuild_file
@@ -78,25 +80,20 @@ class Grade(NbGraderPreprocessor):
     sandbox = Bool(True, help="False runs submitted code without protection.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources):
-        root, limits = Path(self.repository), Limits(parent=self).as_dict()
-        module, facts = syllabus.module(resources["nbgrader"]["assignment"]), nb.metadata["tito"]
+        root, course = Path(self.repository), Path(self.parent.parent.coursedir.root)
+        limits, module = Limits(parent=self).as_dict(), syllabus.module(resources["nbgrader"]["assignment"])
+        facts = nb.metadata["tito"]
         rebuilt = Rebuilt(nb, dict(facts["problems"]), facts["unreadable"])
-        key = reference.grading_key(root, module, rebuilt, limits, self.sandbox)
-        verdict = self.grade(rebuilt, module, root, limits)
-        nb.metadata["tito"] = {"key": key, "sandboxed": self.sandbox, "verdict": verdict.as_dict()}
-        return nb, resources
-
-    def grade(self, rebuilt: Rebuilt, module: syllabus.Module, root: Path, limits: dict[str, int]) -> Verdict:
+        key = reference.grading_key(root, course, module, rebuilt, limits, self.sandbox)
         if rebuilt.unreadable:
-            return nothing(rebuilt.notebook, rebuilt.unreadable)
-        if self.sandbox:
-            sandbox.require()
-        course = Path(self.parent.parent.coursedir.root)
-        expected = reference.answers(root, course, module, limits, self.sandbox)
-        execution = execute(rebuilt.notebook, module, root / "tinytorch", limits, self.sandbox)
-        verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
-        show(rebuilt.notebook, execution, verdict)
-        return verdict
+            verdict, unsure = nothing(nb, rebuilt.unreadable), False
+        else:
+            expected = reference.answers(root, course, module, limits, self.sandbox)
+            execution = kept.executed(root, reference.task(root, nb, module, limits, self.sandbox))
+            verdict, unsure = judge(nb, rebuilt.problems, execution, expected), execution.unsure
+            show(nb, execution, verdict)
+        nb.metadata["tito"] = {"key": key, "sandboxed": self.sandbox, "unsure": unsure, "verdict": verdict.as_dict()}
+        return nb, resources
 
 
 def show(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
@@ -111,6 +108,16 @@ def show(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
             line = f"{check.points:g} of {check.of:g} points: {check.reason}"
             shown.append(new_output("error", ename="LostPoints", evalue=check.reason, traceback=[line]))
         cell.outputs, cell.execution_count = shown, None
+
+
+class Grading(Autograde):
+    """nbgrader's converter, except that a kill in the middle of it leaves no file half written."""
+
+    def write_single_notebook(self, output: str, resources) -> None:
+        names = resources["nbgrader"]
+        folder = Path(self._format_dest(names["assignment"], names["student"]))
+        self.writer.build_directory = str(folder)
+        write_atomic(folder / (resources["unique_key"] + resources["output_extension"]), output)
 
 
 class SaveGrades(SaveAutoGrades):
