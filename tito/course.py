@@ -51,7 +51,8 @@ class Outcome:
 
     student: str
     verdict: Verdict
-    changed: bool
+    changed: bool  # by this grading
+    graded: bool = True  # False where something of ours failed
 
 
 class Course:
@@ -193,7 +194,7 @@ class Course:
         verdict = self.verdict(module, ready.student) if problem is None else None
         if verdict is None:
             pristine = reference.pristine_for_grading(self.folder, module.slug)
-            verdict = nothing(pristine, f"not graded: {problem}")
+            return Outcome(ready.student, nothing(pristine, f"not graded: {problem}"), changed=True, graded=False)
         return Outcome(ready.student, verdict, changed=True)
 
     def _recorded(self, module: Module) -> dict[str, dict[str, float]]:

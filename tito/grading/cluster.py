@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tito.errors import TitoError
-from tito.grading.execute import Execution, Task, versions
+from tito.grading.execute import Task, versions
 from tito.grading.workers import Died, Lost, Refused, Workers, refusal, work
 
 SECONDS = 30  # for a scheduler to answer at first, and for a worker to join it
@@ -81,9 +81,9 @@ class Cluster(Workers):
                 return done
             self.news.wait(5)
 
-    def result(self, future) -> Execution:
+    def result(self, future) -> str:
         try:
-            return Execution.from_json(future.result(SECONDS))
+            return future.result(SECONDS)
         except self.distributed.scheduler.KilledWorker:
             raise Died("every worker that ran it died") from None
         except (self.distributed.CancelledError, self.distributed.comm.CommClosedError, TimeoutError):

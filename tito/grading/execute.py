@@ -3,6 +3,8 @@
 Nothing that comes back is trusted to be more than text: outputs are rebuilt field by field, and capped.
 """
 
+from __future__ import annotations
+
 import hashlib
 import importlib.metadata
 import json
@@ -17,19 +19,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec
-from nbformat import NotebookNode, from_dict
-from nbformat.v4 import new_output
 
 from tito import source, workspace
 from tito.errors import TitoError
 from tito.grading import sandbox
 from tito.grading.answers import MAX_BYTES, MIME
 from tito.syllabus import MODULES, Module
+
+if TYPE_CHECKING:  # importing nbformat costs a worker more than a second
+    from nbformat import NotebookNode
 
 START_SECONDS = 60
 GRACE_SECONDS = 3
@@ -41,7 +44,7 @@ KEPT_TYPES = ("text/plain", "text/html", "image/png")
 class Ran:
     """What one cell did: its outputs, the error it ended with (name and message), the answers it handed in."""
 
-    outputs: list[NotebookNode] = field(default_factory=list)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
     error: tuple[str, str] | None = None
     answers: list[str] = field(default_factory=list)
     timed_out: bool = False
@@ -66,7 +69,9 @@ class Execution:
         return json.dumps({**vars(self), "cells": {name: vars(ran) for name, ran in self.cells.items()}})
 
     @classmethod
-    def from_json(cls, text: str) -> "Execution":
+    def from_json(cls, text: str) -> Execution:
+        from nbformat import from_dict
+
         fields = json.loads(text)
         cells = {name: Ran(**from_dict(ran)) for name, ran in fields["cells"].items()}
         for ran in cells.values():
@@ -85,7 +90,7 @@ class Task:
     sandboxed: bool
 
     @classmethod
-    def of(cls, notebook: NotebookNode, module: Module, package: Path, limits: dict[str, int], sandboxed: bool) -> "Task":
+    def of(cls, notebook: NotebookNode, module: Module, package: Path, limits: dict[str, int], sandboxed: bool) -> Task:
         """What a grade depends on of a notebook, against the modules before `module` of `package`, a folder `tinytorch`."""
         cells = tuple((cell.id, cell.source) for cell in source.in_grading_order(notebook))
         return cls(cells, module, prefix(package, module), limits, sandboxed)
@@ -113,11 +118,11 @@ def execute(
     on_cell: Callable[[str], None] = lambda name: None,
 ) -> Execution:
     """Run what a grade depends on, here and now."""
-    return run(Task.of(notebook, module, package, limits, sandboxed), on_cell)
+    return Execution.from_json(run(Task.of(notebook, module, package, limits, sandboxed), on_cell))
 
 
-def run(task: Task, on_cell: Callable[[str], None] = lambda name: None, patient: bool = True) -> Execution:
-    """Run the cells of a task in a new kernel. One that is not patient ends with the first cell that times out."""
+def run(task: Task, on_cell: Callable[[str], None] = lambda name: None, patient: bool = True) -> str:
+    """Run the cells of a task in a new kernel: its Execution as JSON. An impatient run ends when a cell times out."""
     result = Execution()
     deadline = time.monotonic() + task.limits["total_seconds"]
     with _kernel(task) as kernel:
@@ -133,7 +138,7 @@ def run(task: Task, on_cell: Callable[[str], None] = lambda name: None, patient:
                 break
         else:
             result.canaries_failed = _canaries_fail(kernel)
-    return result
+    return result.to_json()
 
 
 def prefix(package: Path, module: Module) -> dict[str, bytes]:
@@ -169,7 +174,7 @@ def lay_out(folder: Path, package: dict[str, bytes]) -> None:
 
 
 @contextmanager
-def _kernel(task: Task) -> Iterator["_Kernel"]:
+def _kernel(task: Task) -> Iterator[_Kernel]:
     with sandbox.scratch() as folder:
         sockets = folder / "k"
         lay_out(folder, task.package)
@@ -311,16 +316,16 @@ def _collect(kind: str, content: dict, ran: Ran, size: int, cap: int) -> int:
         lines = content.get("traceback")
         lines = [_text(line, cap // 100) for line in lines[:100]] if isinstance(lines, list) else []
         ran.error = (name, message)
-        ran.outputs.append(new_output("error", ename=name, evalue=message, traceback=lines))
+        ran.outputs.append({"output_type": "error", "ename": name, "evalue": message, "traceback": lines})
     elif kind == "stream":
         text = _text(content.get("text"), max(0, cap - size))
         size += len(text)
         name = "stderr" if content.get("name") == "stderr" else "stdout"
         last = ran.outputs[-1] if ran.outputs else None
-        if last is not None and last.output_type == "stream" and last.name == name:
-            last.text += text
+        if last is not None and last["output_type"] == "stream" and last["name"] == name:
+            last["text"] += text
         elif text:
-            ran.outputs.append(new_output("stream", name=name, text=text))
+            ran.outputs.append({"output_type": "stream", "name": name, "text": text})
     elif kind in ("display_data", "execute_result") and isinstance(content.get("data"), dict):
         data = content["data"]
         if MIME in data:
@@ -331,7 +336,7 @@ def _collect(kind: str, content: dict, ran: Ran, size: int, cap: int) -> int:
         weight = sum(map(len, kept.values()))
         if kept and size + weight <= 4 * cap:
             size += weight
-            ran.outputs.append(new_output("display_data", data=kept))
+            ran.outputs.append({"output_type": "display_data", "metadata": {}, "data": kept})
     return size
 
 

@@ -22,9 +22,10 @@ def executed(root: Path, task: Task) -> Execution:
     if execution is None:
         if task.sandboxed:
             sandbox.require()
-        execution = run(task)
+        text = run(task)
+        execution = Execution.from_json(text)
         if not execution.unsure:
-            put(root, task.key, execution)
+            put(root, task.key, text)
     return execution
 
 
@@ -32,10 +33,11 @@ def has(root: Path, key: str) -> bool:
     return _path(root, key).is_file()
 
 
-def put(root: Path, key: str, execution: Execution) -> None:
+def put(root: Path, key: str, execution: str) -> None:
+    """Keep an Execution, as JSON."""
     path = _path(root, key)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomic(path, gzip.compress(execution.to_json().encode(), 1))
+    write_atomic(path, gzip.compress(execution.encode(), 1))
 
 
 def take(root: Path, key: str) -> Execution | None:

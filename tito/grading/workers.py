@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -68,7 +69,7 @@ def work(task: Task, expected: dict[str, str], patient: bool) -> str:
     problem = refusal(task.sandboxed, expected)
     if problem:
         raise Refused(problem, code=1)
-    return run(task, patient=patient).to_json()
+    return run(task, patient=patient)
 
 
 def workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: Callable[[str], None]) -> "Workers":
@@ -102,9 +103,9 @@ class Workers:
     def finished(self, flying: Iterable[Future]) -> Iterable[Future]:
         return wait(flying, return_when=FIRST_COMPLETED).done
 
-    def result(self, future: Future) -> Execution:
-        """What came of a task; Lost or Died if a worker was lost with it."""
-        return Execution.from_json(future.result())
+    def result(self, future: Future) -> str:
+        """What came of a task, an Execution as JSON; Lost or Died if a worker was lost with it."""
+        return future.result()
 
     def run(self, items: Iterable[Any]) -> Iterator[Any]:
         """Run the jobs among the items: each becomes a Ready, in any order, when its execution is kept."""
@@ -127,7 +128,7 @@ class Workers:
             for future in self.finished(flying):
                 job = flying.pop(future)
                 try:
-                    execution = self.result(future)
+                    text = self.result(future)
                 except Lost:
                     (alone if job.alone else again).append(job)
                 except Refused:
@@ -139,11 +140,11 @@ class Workers:
                     else:
                         yield Ready(job.student, str(error))
                 else:
-                    if execution.unsure and not job.alone:
+                    if Execution.from_json(text).unsure and not job.alone:
                         job.alone = True
                         alone.append(job)
                     else:
-                        kept.put(self.root, job.task.key, execution)
+                        kept.put(self.root, job.task.key, text)
                         yield Ready(job.student)
 
 
@@ -164,7 +165,8 @@ class Processes(Workers):
         self._start()
 
     def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+        context.set_forkserver_preload([__name__])
         theirs, self.alive = context.Pipe(duplex=False)
         self.pool = ProcessPoolExecutor(self.jobs, context, _begin, (theirs,))
 
@@ -182,7 +184,7 @@ class Processes(Workers):
             self._start()
             return self.submit(task, patient)
 
-    def result(self, future: Future) -> Execution:
+    def result(self, future: Future) -> str:
         try:
             return super().result(future)
         except BrokenProcessPool:
