@@ -24,6 +24,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from tito import source
 from tito.collect import Collected, collect, keep
 from tito.errors import TitoError, only_one, write_atomic
+from tito.gradebook import must_answer
 from tito.grading import kept, reference
 from tito.grading.execute import Task
 from tito.grading.judge import Verdict, nothing
@@ -69,6 +70,7 @@ class Course:
         _find_alembic()
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
+        must_answer(self.api.coursedir.db_url)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
@@ -261,7 +263,8 @@ class Course:
             exporter = CsvExportPlugin(config=self.config)
             exporter.to = str(Path(folder, "marks.csv"))
             exporter.export(gradebook)
-            write_atomic(path, Path(exporter.to).read_bytes())
+            head, *rows = Path(exporter.to).read_text(encoding="utf-8").splitlines(keepends=True)
+            write_atomic(path, head + "".join(sorted(rows)))  # not in the order in which they were graded
 
     def marks(self, module: Module) -> dict[str, Mark]:
         """What the gradebook holds for a module: with the points that a person gave."""

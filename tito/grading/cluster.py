@@ -24,7 +24,8 @@ class Cluster(Workers):
             import distributed
         except ModuleNotFoundError:
             raise TitoError("--scheduler needs dask.distributed: pip install 'tinytorch[cluster]'") from None
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said here, in one line
+        for name in ("distributed", "distributed.client"):  # what they would say of a loss is said here, in one line
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.distributed, self.address, self.say = distributed, address, say
         self.news = threading.Event()
         try:
@@ -51,7 +52,7 @@ class Cluster(Workers):
             if isinstance(problem, ModuleNotFoundError):
                 problem = f"the worker at {worker} cannot grade: {problem}: install there what is installed here"
             if problem:
-                raise Refused(str(problem))
+                raise Refused(problem, code=1)
 
     def __exit__(self, *_: Any) -> None:
         self.client.close()
@@ -82,6 +83,9 @@ class Cluster(Workers):
             self.news.wait(5)
 
     def result(self, future) -> str:
+        if future.status == "cancelled":  # as all are when the scheduler is lost
+            self._find_again()
+            raise Lost
         try:
             return future.result(SECONDS)
         except self.distributed.scheduler.KilledWorker:
