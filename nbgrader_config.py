@@ -1,5 +1,6 @@
 """nbgrader, pointed at course/ and at our steps: plain `nbgrader` and formgrader grade as `tito course` does."""
 
+import os
 from pathlib import Path
 
 c = get_config()  # noqa: F821  (nbgrader defines it)
@@ -8,6 +9,8 @@ HERE = Path(__file__).resolve().parent
 
 c.CourseDirectory.root = str(HERE / "course")
 c.CourseDirectory.course_id = "tinytorch"
+if os.environ.get("TITO_DB_URL"):  # else SQLite, in the folder above: gradebook.db
+    c.CourseDirectory.db_url = os.environ["TITO_DB_URL"]  # as postgresql+psycopg://grader@db.example.org/tinytorch
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.bak"]
 
 # What a submission may use; every name with its meaning stands in tito/grading/limits.py.

@@ -1,12 +1,13 @@
 """The instructor's steps, through nbgrader: generate, release, collect, autograde, feedback, export."""
 
 import datetime
+import json
 import os
 import re
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,23 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.api import Assignment, Grade, GradeCell, SubmittedAssignment, SubmittedNotebook
+from nbgrader.utils import capture_log, temp_attrs
+from sqlalchemy import select
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from tito import source
 from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, write_atomic
-from tito.grading import reference, sandbox
+from tito.errors import TitoError, only_one, write_atomic
+from tito.gradebook import must_answer
+from tito.grading import kept, reference
+from tito.grading.execute import Task
 from tito.grading.judge import Verdict, nothing
 from tito.grading.limits import Limits
 from tito.grading.rebuild import rebuild_file
+from tito.grading.steps import Grading
+from tito.grading.workers import Job, Ready, workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
@@ -44,7 +52,8 @@ class Outcome:
 
     student: str
     verdict: Verdict
-    changed: bool
+    changed: bool  # by this grading
+    graded: bool = True  # False where something of ours failed
 
 
 class Course:
@@ -61,6 +70,7 @@ class Course:
         _find_alembic()
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
+        must_answer(self.api.coursedir.db_url)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
@@ -111,15 +121,34 @@ class Course:
         found = (self.folder / "submitted").glob(f"*/{module.slug}")
         return sorted(path.parent.name for path in found)
 
-    def autograde(self, module: Module) -> Iterator[Outcome]:
-        """Grade every submission of a module, one after the other; one that breaks a step costs nobody else anything."""
+    def autograde(
+        self,
+        module: Module,
+        jobs: int = 1,
+        scheduler: str | None = None,
+        again: bool = False,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> Iterator[Outcome]:
+        """Grade every submission of a module; one that breaks a step costs nobody else anything.
+
+        They are executed `jobs` at a time, or on the cluster of a dask `scheduler`, and come in the order in which they
+        are done. `again` grades also those anew that ended as they might not have on a machine with less to do.
+        """
         self._needs_release(module)
-        if self.sandboxed:
-            sandbox.require()
-        reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
-        recorded = self._recorded(module)
-        for student in self.submissions(module):
-            yield self._autograde(module, student, recorded.get(student))
+        with only_one(self.folder / ".autograding", f"`tito course autograde` is at work on {self.folder}"):
+            kept.tidy(self.repository)
+            with workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
+                solved = self._task(module, reference.solved(self.folder, module.slug))
+                if not kept.has(self.repository, solved.key):
+                    list(those.run([Job("", solved)]))
+                reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
+                recorded = self._recorded(module)
+                steps = (self._plan(module, student, recorded.get(student), again) for student in self.submissions(module))
+                for step in those.run(steps):
+                    yield step if isinstance(step, Outcome) else self._grade(module, step)
+
+    def _task(self, module: Module, notebook: NotebookNode) -> Task:
+        return reference.task(self.repository, notebook, module, self.limits, self.sandboxed)
 
     @property
     def sandboxed(self) -> bool:
@@ -129,52 +158,76 @@ class Course:
     def limits(self) -> dict[str, int]:
         return Limits(config=self.config).as_dict()
 
-    def _autograde(self, module: Module, student: str, recorded: dict[str, float] | None) -> Outcome:
-        before = self.verdict(module, student)
-        if before and recorded == before.earned and self._graded_already(module, student):
-            return Outcome(student, before, changed=False)
-        notebook = self.folder / "submitted" / student / module.slug / f"{module.slug}.ipynb"
+    def _plan(self, module: Module, student: str, recorded: dict[str, float] | None, again: bool) -> Outcome | Job | Ready:
+        """What there is to do for a student: nothing, to execute what was handed in, or only to judge it."""
+        submitted = self.folder / "submitted" / student / module.slug
+        notebook = submitted / f"{module.slug}.ipynb"
         if not os.path.lexists(notebook):
             write_atomic(notebook, b"")  # nbgrader would pass over the folder; this one is told that its file is empty
-        with _quietly():
-            result = self.api.autograde(module.slug, student, force=True)
-        verdict = self.verdict(module, student)
+        pristine = reference.pristine_for_grading(self.folder, module.slug)
+        rebuilt = rebuild_file(pristine, notebook, self.limits["submission_mb"])
+        facts = self._facts(module, student)
+        if facts and not (again and facts.get("unsure")):
+            key = reference.grading_key(self.repository, self.folder, module, rebuilt, self.limits, self.sandboxed)
+            before = Verdict.from_dict(facts["verdict"])
+            if facts["key"] == key and recorded == before.earned and self._same_time(module, student):
+                return Outcome(student, before, changed=False)
+        task = self._task(module, rebuilt.notebook)
+        nothing_to_run = rebuilt.unreadable or kept.has(self.repository, task.key)
+        return Ready(student) if nothing_to_run else Job(student, task)
+
+    def _same_time(self, module: Module, student: str) -> bool:
+        """Is what was graded what was handed in last? The same text at another time may be late."""
+        folders = [self.folder / step / student / module.slug for step in ("submitted", "autograded")]
+        times = [(folder / TIME).read_bytes() if (folder / TIME).is_file() else b"" for folder in folders]
+        return times[0] == times[1]
+
+    def _grade(self, module: Module, ready: Ready) -> Outcome:
+        """Judge an execution, and write what comes of it into the gradebook: nbgrader's own way, one at a time."""
+        problem = ready.problem
+        if problem is None:
+            with _quietly(), temp_attrs(self.api.coursedir, assignment_id=module.slug, student_id=ready.student):
+                app = Grading(coursedir=self.api.coursedir, parent=self.api)
+                app.force = True
+                result = capture_log(app)
+            if result.get("error", "").rstrip().endswith("KeyboardInterrupt"):
+                raise KeyboardInterrupt
+            problem = None if result["success"] else f"nbgrader fails on it: {_cause(result)}"
+        verdict = self.verdict(module, ready.student) if problem is None else None
         if verdict is None:
             pristine = reference.pristine_for_grading(self.folder, module.slug)
-            verdict = nothing(pristine, f"not graded: nbgrader fails on it: {_cause(result)}")
-        return Outcome(student, verdict, changed=True)
+            return Outcome(ready.student, nothing(pristine, f"not graded: {problem}"), changed=True, graded=False)
+        return Outcome(ready.student, verdict, changed=True)
 
     def _recorded(self, module: Module) -> dict[str, dict[str, float]]:
         """The automatic points of every check, by student, as the gradebook has them."""
+        found: dict[str, dict[str, float]] = {}
+        query = (
+            select(SubmittedAssignment.student_id, GradeCell.name, Grade.auto_score)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+            .join(GradeCell, Grade.cell_id == GradeCell.id)
+            .where(Assignment.name == module.slug, GradeCell.cell_type == "code")
+        )
         with _quietly(), self.api.gradebook as gradebook:
-            return {
-                one.student_id: {
-                    grade.name: grade.auto_score
-                    for notebook in one.notebooks
-                    for grade in notebook.grades
-                    if grade.cell.cell_type == "code"
-                }
-                for one in gradebook.assignment_submissions(module.slug)
-            }
-
-    def _graded_already(self, module: Module, student: str) -> bool:
-        """Was exactly this text, handed in at this time, graded against exactly this?"""
-        submitted = self.folder / "submitted" / student / module.slug
-        graded = self.folder / "autograded" / student / module.slug
-        times = [path.read_bytes() if path.is_file() else b"" for path in (submitted / TIME, graded / TIME)]
-        facts = nbformat.read(graded / f"{module.slug}.ipynb", as_version=4).metadata["tito"]
-        pristine = reference.pristine_for_grading(self.folder, module.slug)
-        rebuilt = rebuild_file(pristine, submitted / f"{module.slug}.ipynb", self.limits["submission_mb"])
-        key = reference.grading_key(self.repository, module, rebuilt, self.limits, self.sandboxed)
-        return times[0] == times[1] and facts["key"] == key
+            for student, name, points in gradebook.db.execute(query):
+                found.setdefault(student, {})[name] = points
+        return found
 
     def verdict(self, module: Module, student: str) -> Verdict | None:
         """What grading said of a submission, read from its autograded notebook; None before it was graded."""
+        facts = self._facts(module, student)
+        return Verdict.from_dict(facts["verdict"]) if facts else None
+
+    def _facts(self, module: Module, student: str) -> dict[str, Any] | None:
+        """What grading wrote down: the verdict, and what it was made of. A half-written notebook has none."""
         path = self.folder / "autograded" / student / module.slug / f"{module.slug}.ipynb"
-        if not path.is_file():
+        try:
+            facts = json.loads(path.read_bytes())["metadata"].get("tito", {})
+        except (FileNotFoundError, ValueError):
             return None
-        facts = nbformat.read(path, as_version=4).metadata.get("tito", {})
-        return Verdict.from_dict(facts["verdict"]) if "verdict" in facts else None
+        return facts if "verdict" in facts else None
 
     # -- give back ---------------------------------------------------------------------------------------------------
 
@@ -210,7 +263,8 @@ class Course:
             exporter = CsvExportPlugin(config=self.config)
             exporter.to = str(Path(folder, "marks.csv"))
             exporter.export(gradebook)
-            write_atomic(path, Path(exporter.to).read_bytes())
+            head, *rows = Path(exporter.to).read_text(encoding="utf-8").splitlines(keepends=True)
+            write_atomic(path, head + "".join(sorted(rows)))  # not in the order in which they were graded
 
     def marks(self, module: Module) -> dict[str, Mark]:
         """What the gradebook holds for a module: with the points that a person gave."""

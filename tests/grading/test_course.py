@@ -15,7 +15,7 @@ from people import PEOPLE, RAID, hand_in
 from tito import cli, samples, syllabus
 from tito.course import Course
 from tito.errors import TitoError, write_atomic
-from tito.grading import reference
+from tito.grading import reference, steps
 
 
 def grade(lab) -> dict:
@@ -131,16 +131,16 @@ def test_the_gradebook_is_out_of_reach(own_lab):
 
 def test_something_that_nbgrader_itself_fails_on_costs_nobody_else(own_lab, monkeypatch):
     hand_in(own_lab, ("ada", "zoe"))
-    real = own_lab.course.api.autograde
+    real = steps.SaveGrades.preprocess
 
-    def fails_on_ada(assignment, student, **options):
-        if student == "ada":
-            return {"success": False, "log": "", "error": "Traceback\nsqlite3.OperationalError: disk I/O error"}
-        return real(assignment, student, **options)
+    def fails_on_ada(self, nb, resources):
+        if resources["nbgrader"]["student"] == "ada":
+            raise OSError("disk I/O error")
+        return real(self, nb, resources)
 
-    monkeypatch.setattr(own_lab.course.api, "autograde", fails_on_ada)
+    monkeypatch.setattr(steps.SaveGrades, "preprocess", fails_on_ada)
     outcomes = grade(own_lab)
-    assert outcomes["ada"].verdict.status == "not graded: nbgrader fails on it: OperationalError: disk I/O error"
+    assert outcomes["ada"].verdict.status == "not graded: nbgrader fails on it: OSError: disk I/O error"
     assert outcomes["zoe"].verdict.points == 80
 
 

@@ -18,6 +18,8 @@ ModuleName = Annotated[str, typer.Argument(metavar="NN", help="The module, as 03
 Folder = Annotated[Path | None, typer.Option(help="nbgrader's folders, instead of course/ in the repository.")]
 FROM = "A folder of hand-ins, or the zip of a learning-management system; without it, nbgrader's exchange."
 PATTERN = "How names say whose file it is: a regular expression with (?P<student>...)."
+SCHEDULER = "Execute on the workers of a dask.distributed cluster, as tcp://10.0.0.1:8786."
+AGAIN = "Grade also those anew that timed out, or whose process ended, on a machine that was perhaps too busy."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -81,19 +83,25 @@ def collect(
 @app.command()
 def autograde(
     module: ModuleName,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many to execute at a time, on this machine.")] = 1,
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=SCHEDULER)] = None,
+    again: Annotated[bool, typer.Option("--again", help=AGAIN)] = False,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run what was handed in without protection.")] = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Grade every submission: rebuilt, executed in the sandbox, judged outside it."""
+    """Grade every submission: rebuilt, executed in the sandbox, judged outside it. What is unchanged is not graded again."""
     course, chosen = _course(folder, sandboxed=not no_sandbox), syllabus.module(module)
     if no_sandbox:
         show.warn("NO SANDBOX: what was handed in runs with your rights, on your files and your network")
     total = len(course.submissions(chosen))
     if not total:
         raise TitoError(f"nobody has handed in {chosen}: run `tito course collect {chosen.id} FROM`", code=1)
-    outcomes = list(show.each(course.autograde(chosen), f"grading {chosen}", total, lambda outcome: outcome.student))
+    grading = course.autograde(chosen, jobs, scheduler, again, show.note)
+    outcomes = sorted(show.each(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
     show.outcomes(outcomes, as_json)
+    if not all(outcome.graded for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 @app.command()

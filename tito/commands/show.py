@@ -1,5 +1,6 @@
 """How results look: tables and progress on a terminal, plain lines and JSON elsewhere."""
 
+import collections
 import contextlib
 import dataclasses
 import json
@@ -26,6 +27,11 @@ def line(text: Any) -> None:
 
 def warn(text: str) -> None:
     err.print(f"tito: {text}", style="bold red")
+
+
+def note(text: str) -> None:
+    """What an impatient person wants to know while something long goes on."""
+    err.print(f"tito: {text}")
 
 
 def step(text: str) -> None:
@@ -62,6 +68,11 @@ def each(
             progress.update(task, advance=1, description=f"{doing}: {name(item)}")
 
 
+def outcome(graded: Any) -> str:
+    """One submission in a few words."""
+    return f"{graded.student} {graded.verdict.points:g}, {graded.verdict.ending}{'' if graded.changed else ' before'}"
+
+
 def outcomes(graded: list, as_json: bool) -> None:
     """What grading gave each submission, and the reason for every point that was lost."""
     if as_json:
@@ -83,6 +94,11 @@ def outcomes(graded: list, as_json: bool) -> None:
             out.print(f"\n{outcome.student} lost {sum(c.of - c.points for c in lost):g}:")
         for reason, checks in reasons.items():
             out.print(f"  {', '.join(checks)}: {reason}")
+    changed = sum(outcome.changed for outcome in graded)
+    endings = collections.Counter(outcome.verdict.ending for outcome in graded)
+    out.print(f"\n{len(graded)} submissions, of which {changed} were graded now and {len(graded) - changed} are unchanged:")
+    for ending, count in endings.most_common():
+        out.print(f"  {count:>4}  {ending}")
 
 
 @contextlib.contextmanager
