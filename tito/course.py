@@ -197,6 +197,7 @@ class Course:
 
     def feedback(self, module: Module) -> dict[str, Path]:
         """Write a feedback page for every graded submission."""
+        self._needs_release(module)
         graded = sorted(path.parent.name for path in (self.folder / "autograded").glob(f"*/{module.slug}"))
         if not graded:
             raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)

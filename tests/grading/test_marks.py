@@ -164,7 +164,8 @@ def test_moodle_can_map_its_people_and_a_column_for_each_module(exported):
     """
     rows = {row["ID number"]: row for row in table(exported("marks.moodle.csv"))}
     assert rows["plain"] == {
-        "First name": "Ada", "Last name": "Lovelace", "ID number": "plain", "Email address": "ada@example.org", "01_setup": "40.0",
+        "First name": "Ada", "Last name": "Lovelace", "ID number": "plain",
+        "Email address": "ada@example.org", "01_setup": "40.0",
     }  # fmt: skip
     assert rows[ABSENT]["01_setup"] == ""
 

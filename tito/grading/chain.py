@@ -119,7 +119,7 @@ class Chain:
                 lent[module] = "it was not handed in"
                 continue
             rebuilt = self._rebuilt(module, student)
-            text = with_solutions(self._package(module), rebuilt.notebook)
+            text = with_solutions(self._package(module), self._usable(module, rebuilt))
             if rebuilt.unreadable:
                 lent[module] = rebuilt.unreadable
             elif not _compiles(text):
@@ -134,6 +134,11 @@ class Chain:
     def _rebuilt(self, module: Module, student: str) -> Rebuilt:
         pristine = reference.pristine_for_grading(self.course.folder, module.slug) if module != self.module else self.pristine
         return rebuild_file(pristine, self._notebook(module, student), self.course.limits["submission_mb"])
+
+    def _usable(self, module: Module, rebuilt: Rebuilt) -> list[NotebookNode]:
+        """The cells of a submission; one that cannot be used is as it was released, unsolved."""
+        unsolved = {cell.id: cell for cell in reference.released(self.course.folder, module.slug).cells}
+        return [unsolved[cell.id] if cell.id in rebuilt.problems else cell for cell in rebuilt.notebook.cells]
 
     def _package(self, module: Module) -> str:
         """What the course's own notebook of a module exports."""
@@ -156,9 +161,9 @@ class Chain:
         return needed
 
 
-def with_solutions(package: str, notebook: NotebookNode) -> str:
+def with_solutions(package: str, cells: list[NotebookNode]) -> str:
     """The text that nbdev made of the reference, with a submission's solution cells in place of the reference's."""
-    texts = {cell.id: cell.source for cell in notebook.cells if source.is_solution(cell) and cell.cell_type == "code"}
+    texts = {cell.id: cell.source for cell in cells if source.is_solution(cell) and cell.cell_type == "code"}
     parts = re.split(r"(?m)^(# %% .* #(\S+))$", package)
     out = [parts[0]]
     for mark, name, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):

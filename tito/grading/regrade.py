@@ -191,7 +191,7 @@ class Regrade:
         mark, before = CellMark(name, cell.points, cell.by_hand, auto=0.0), old.cells.get(name)
         now = before if new is None else new.cells.get(name)  # what could not be graded anew keeps what it has
         if now is not None:
-            mark.auto, mark.to_read = now.auto, now.to_read
+            mark.auto, mark.to_read = None if now.auto is None else min(now.auto, mark.of), now.to_read
         if before is not None:
             mark.manual, mark.extra = before.manual, before.extra
         if mark.manual is not None:  # a person read it; again only if there is something else to read
