@@ -57,6 +57,7 @@ class Course:
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(repository))
         self.config = loader.load_config()
         self.config.merge(Config(self.settings))
+        late.check(self.config)
         from nbgrader.apps import NbGraderAPI
 
         _find_alembic()

@@ -16,6 +16,8 @@ from tito.errors import TitoError
 from tito.grading import late
 from tito.grading.late import DAY, LatePolicy
 
+pytestmark = pytest.mark.xdist_group("late")  # its class is graded once
+
 HOUR = 3600
 DUE = "2026-03-01T12:00"
 TIMES = {

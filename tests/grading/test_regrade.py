@@ -18,6 +18,8 @@ from tito.errors import TitoError
 from tito.grading import regrade
 from tito.grading.regrade import Preview, Regrade
 
+pytestmark = pytest.mark.xdist_group("regrade")  # its class is graded once
+
 # ada is right; nearly is right within 1/1000; three doubles nothing but 3; blank wrote nothing.
 CLASS = {
     "ada": {},

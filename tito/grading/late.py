@@ -12,7 +12,7 @@ from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Gradebook, SubmittedAssignment
 from nbgrader.plugins import BasePlugin
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor
-from traitlets import Dict, Float, Union
+from traitlets import Dict, Float, TraitError, Union
 from traitlets.config import Config
 
 from tito.errors import TitoError
@@ -47,6 +47,14 @@ class LatePolicy(BasePlugin):
         if late_by <= self.grace_hours * 3600:
             return 0.0
         return min(self.cap, self.points_per_day * math.ceil(late_by / DAY))
+
+
+def check(config: Config) -> None:
+    """An error in one line if the configuration's policy makes no sense."""
+    try:
+        LatePolicy(config=config)
+    except TraitError as error:
+        raise TitoError(f"nbgrader_config.py, c.LatePolicy: {error}") from None
 
 
 def penalty_of(config: Config, submission: SubmittedAssignment, score: float) -> float:
