@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import shutil
-import sys
 import time
 from types import SimpleNamespace
 
@@ -12,7 +11,7 @@ import pytest
 from lab import DOUBLE, MODULE, SECRET, Lab
 from people import PEOPLE, RAID, hand_in
 
-from tito import cli, samples, syllabus
+from tito import samples, syllabus
 from tito.course import Course
 from tito.errors import TitoError, write_atomic
 from tito.grading import reference, steps
@@ -171,24 +170,6 @@ def test_a_reference_that_fails_its_own_checks_stops_before_anybody_is_graded(ow
 
 
 # -- the commands --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tito(monkeypatch, capsys):
-    """`tito course` in this process: its exit code, and what it wrote."""
-
-    def run(lab, *words: str, path: str | None = None) -> SimpleNamespace:
-        with monkeypatch.context() as changed:
-            changed.setattr(sys, "argv", ["tito", "course", *words])
-            changed.chdir(lab.root)
-            if path is not None:
-                changed.setenv("PATH", path)
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
-
-    return run
 
 
 @pytest.fixture
