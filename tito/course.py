@@ -19,7 +19,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from tito import source
 from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, keep_private, write_atomic
 from tito.grading import reference, sandbox
 from tito.grading.judge import Verdict, nothing
 from tito.grading.limits import Limits
@@ -61,6 +61,8 @@ class Course:
         _find_alembic()
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
+        if self.folder.is_dir():
+            keep_private(self.folder)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
@@ -70,7 +72,7 @@ class Course:
         if path is None:
             raise TitoError(f"modules/{module.slug}.py does not exist")
         notebook = as_notebook(source.read(path))
-        target = self.folder / "source" / module.slug / f"{module.slug}.ipynb"
+        target = keep_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
         text = nbformat.writes(notebook) + "\n"
         if target.is_file() and target.read_text(encoding="utf-8") != text:
             keep(target, self.folder)
@@ -98,7 +100,7 @@ class Course:
             self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
 
     def collect(self, module: Module, place: Path, pattern: str | None = None) -> list[Collected]:
-        return collect(self.folder, module, place, pattern, Limits(config=self.config).submission_mb)
+        return collect(keep_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
 
     def collect_from_exchange(self, module: Module) -> None:
         with _quietly():
@@ -184,9 +186,9 @@ class Course:
         if not graded:
             raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
         with _quietly():
-            for student in graded:
-                result = self.api.generate_feedback(module.slug, student, force=True)
-                self._must(result, f"write feedback for {student}'s {module.slug}")
+            results = {student: self.api.generate_feedback(module.slug, student, force=True) for student in graded}
+        for student, result in results.items():  # one page that cannot be made costs nobody else's
+            self._must(result, f"write feedback for {student}'s {module.slug}")
         return {s: self.folder / "feedback" / s / module.slug / f"{module.slug}.html" for s in graded}
 
     def return_feedback(self, module: Module, to: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 import tito
 from tito import source
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, keep_private, write_atomic
 from tito.grading.answers import Answer
 from tito.grading.execute import Execution, execute
 from tito.grading.rebuild import Rebuilt
@@ -55,6 +55,7 @@ def answers(root: Path, course: Path, module: Module, limits: dict[str, int], sa
     if not kept.is_file():
         execution = execute(notebook, module, root / "tinytorch", limits, sandboxed)
         _must_be_sound(module, notebook, execution)
+        keep_private(kept.parent)
         write_atomic(kept, json.dumps({name: ran.answers for name, ran in execution.cells.items() if ran.answers}))
     messages = json.loads(kept.read_text(encoding="utf-8"))
     return {name: [Answer.read(text) for text in texts] for name, texts in messages.items()}
