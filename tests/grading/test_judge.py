@@ -1,22 +1,17 @@
-"""A submission earns what its answers are worth, whatever it does to the kernel that it shares with the checks."""
+"""A submission earns what its answers are worth, with a reason for what it lost. Those who cheat stand in test_attacks.py."""
 
 import numpy as np
 import pytest
-from lab import DOUBLE, HALF, SECRET
+from lab import DOUBLE, SECRET
 
 from tito import source
 from tito.grading import judge as judging
 
 DEF = DOUBLE.removeprefix("#| export\n")
-TAMPERED = "tampered: its checks were made unable to fail"
 
 
 def then(code: str) -> str:
     return f"{code}\n\n{DEF}"
-
-
-def wrong_and(code: str) -> str:
-    return f"{code}\n\ndef double(x):\n    return 3 * x"
 
 
 def hidden(answer: str) -> str:
