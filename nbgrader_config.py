@@ -45,4 +45,5 @@ c.GenerateFeedback.preprocessors = [
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.preprocessors = ["tito.grading.steps.Rubric"]
 c.HTMLExporter.filters = {"markdown2html": "tito.grading.steps.harmless_html"}

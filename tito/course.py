@@ -22,7 +22,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from tito import marks, source, syllabus
 from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, only_one, write_atomic
+from tito.errors import TitoError, keep_private, only_one, write_atomic
 from tito.gradebook import must_answer
 from tito.grading import kept, late, reference, regrade
 from tito.grading.execute import Task
@@ -71,13 +71,15 @@ class Course:
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
         must_answer(self.api.coursedir.db_url)
+        if self.folder.is_dir():
+            keep_private(self.folder)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
     def generate(self, module: Module) -> None:
         """Write the instructor's notebook from the source, and from it the release; both go into the gradebook."""
         text, notebook = self.instructors(module)
-        target = self.folder / "source" / module.slug / f"{module.slug}.ipynb"
+        target = keep_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
         if target.is_file() and target.read_text(encoding="utf-8") != text:
             with self.gradebook() as gradebook:
                 regrade.must_leave_marks_alone(gradebook, module, notebook)
@@ -124,7 +126,7 @@ class Course:
             self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
 
     def collect(self, module: Module, place: Path, pattern: str | None = None) -> list[Collected]:
-        return collect(self.folder, module, place, pattern, Limits(config=self.config).submission_mb)
+        return collect(keep_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
 
     def collect_from_exchange(self, module: Module) -> None:
         with _quietly():
@@ -255,9 +257,9 @@ class Course:
             raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
         self.settle(module)
         with _quietly():
-            for student in graded:
-                result = self.api.generate_feedback(module.slug, student, force=True)
-                self._must(result, f"write feedback for {student}'s {module.slug}")
+            results = {student: self.api.generate_feedback(module.slug, student, force=True) for student in graded}
+        for student, result in results.items():  # one page that cannot be made costs nobody else's
+            self._must(result, f"write feedback for {student}'s {module.slug}")
         return {s: self.folder / "feedback" / s / module.slug / f"{module.slug}.html" for s in graded}
 
     def return_feedback(self, module: Module, to: Path) -> list[Path]:

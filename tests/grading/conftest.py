@@ -1,13 +1,10 @@
 import fcntl
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tito import cli
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
