@@ -1,4 +1,5 @@
 import fcntl
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 

@@ -9,7 +9,7 @@ import typer
 
 from tito import places, source, syllabus
 from tito.commands import kit, show, show_marks
-from tito.errors import TitoError
+from tito.errors import TitoError, write_atomic
 
 app = typer.Typer(help="Generate, release, collect, grade, give feedback, export marks.", no_args_is_help=True)
 app.command()(kit.kit)
@@ -130,6 +130,42 @@ def feedback(
         show.line(f"{len(course.return_feedback(chosen, to))} pages copied to {to}")
     if exchange:
         course.return_feedback_to_exchange(chosen)
+
+
+@app.command()
+def audit(
+    modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules; all without any.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only so many mutants a module, always the same ones.")] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Also list what only the hidden checks notice.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try the checks: mistakes made by rule in each solution must lose a point. It runs the author's code, unprotected."""
+    from tito.audit import auditing
+
+    with show.steps("auditing", quiet=as_json) as say:
+        found = auditing.audits(places.repository(), _modules(modules), sample, say)
+    problems = auditing.shortfalls(found)
+    show.audits(found, problems, unseen, as_json)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def similarity(
+    module: ModuleName,
+    most: Annotated[int, typer.Option(min=1, help="How many pairs to show.")] = 20,
+    to: Annotated[Path | None, typer.Option(help="The page to write, instead of course/similarity/NN_name.html.")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the submissions that are alike beyond what the task explains, side by side on a page. No verdict."""
+    from tito.similarity import comparing, page
+
+    course, chosen = _course(folder), syllabus.module(module)
+    with show.steps(f"comparing {chosen}", quiet=as_json) as say:
+        found = comparing.compare(course.folder, chosen, most, course.limits["submission_mb"], say)
+    target = to or course.folder / "similarity" / f"{chosen.slug}.html"
+    write_atomic(target, page.page(found))
+    show.similarity(found, target, as_json)
 
 
 @app.command()

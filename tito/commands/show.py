@@ -193,3 +193,50 @@ def _time(seconds: float | None) -> str:
 
 def _ratio(result) -> str:
     return "-" if result.ratio is None else f"{result.ratio:.2f} ({result.low:.2f} to {result.high:.2f})"
+
+
+def audits(found: list, problems: list[str], unseen: bool, as_json: bool) -> None:
+    """A line for each module, then each mutant that lost no point, as a diff of its line, and what falls short."""
+    if as_json:
+        json_of({"modules": [one.as_dict() for one in found], "problems": problems})
+        return
+    rows = [
+        [one.module, f"{one.unsolved:g}", f"{one.reference:g}", len(one.fate), len(one.equivalent),
+         _share(one.killed, one.counted), _share(one.killed_by_visible, one.counted)]
+        for one in found
+    ]  # fmt: skip
+    counted, total = sum(one.counted for one in found), sum(len(one.fate) for one in found)
+    killed, seen = sum(one.killed for one in found), sum(one.killed_by_visible for one in found)
+    rows.append(["total", "", "", total, total - counted, _share(killed, counted), _share(seen, counted)])
+    table(["module", "unsolved", "reference", "mutants", "equivalent", "killed by all", "by visible"], rows)
+    for one in found:
+        for mutant in one.survivors:
+            _mutant(one, mutant, "no check notices")
+        for mutant, fate in one.unseen.items() if unseen else ():
+            _mutant(one, mutant, f"only {fate.check} notices: {fate.why}")
+    for problem in problems:
+        warn(problem)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} ({part / whole:.1%})" if whole else "-"
+
+
+def _mutant(one: Any, mutant: Any, what: str) -> None:
+    out.print(f"\n{one.module}/{mutant.cell}, line {mutant.line}, {mutant.kind}: {what}", style="bold")
+    out.print(f"  - {mutant.was}\n  + {mutant.now}")
+
+
+def similarity(found: Any, page: Any, as_json: bool) -> None:
+    """Pairs, the most alike first, and where the page lies that shows them side by side."""
+    if as_json:
+        json_of({**found.as_dict(), "page": str(page)})
+        return
+    rows = [
+        [p.first.student, p.second.student, f"{p.likeness:.0%}", ", ".join(f"{c} {s:.0%}" for c, s in list(p.cells.items())[:4])]
+        for p in found.pairs
+    ]
+    table(["student", "and", "likeness", "where"], rows)
+    for student, why in found.left_out.items():
+        warn(f"{student} was not compared: {why}")
+    line(f"{found.note}\n{page}")
