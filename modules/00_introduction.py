@@ -1071,7 +1071,7 @@ COURSE = {
     "dataloader": ["tensor"],
     "autograd": ["activations", "attention", "introduction", "spatial", "tensor"],
     "optimizers": ["autograd", "tensor"],
-    "training": ["tensor", "activations", "layers", "dataloader", "autograd", "optimizers"],
+    "training": ["activations", "autograd", "dataloader", "layers", "optimizers", "tensor"],
     "compression": ["tensor", "layers", "dense", "training"],
     "kernels": ["setup", "tensor", "spatial", "compression"],
     "benchmarking": ["setup", "tensor", "training"],

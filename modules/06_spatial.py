@@ -495,11 +495,8 @@ in_blocks(lambda first, last: print(f"images {first} to {last - 1}\n", end=""), 
 #
 # `in_windows` copies the windows of a few images, or of a few rows of a large one, into rows of one buffer, which is used again
 # and again: memory that is asked for anew has to be fetched anew.
-#
-# `conv2d_blocked` works in that order, and gives its result as a *transposed view*. The shape is PyTorch's, (n, c, h, w); the
-# strides tell where the numbers lie. NumPy's arithmetic keeps the order it meets, so the next layer finds it too. (PyTorch calls it `channels_last`.)
 
-# %% nbgrader={"grade": false, "grade_id": "conv2d_blocked", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "in_windows", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def in_windows(x: np.ndarray, kernel_size: IntOrPair, stride: IntOrPair, padding: IntOrPair) -> Iterator[tuple[tuple, np.ndarray]]:
     """Block after block of the windows of x (n, c, h, w): which (images, rows) they are, and a buffer (windows, kh * kw * c)."""
@@ -518,7 +515,12 @@ def in_windows(x: np.ndarray, kernel_size: IntOrPair, stride: IntOrPair, padding
             block[...] = view[: last - first, top : top + rows]
             yield (slice(first, last), slice(top, top + rows)), block.reshape(-1, kh * kw * c)
 
+# %% [markdown]
+# `conv2d_blocked` multiplies block by block, and gives its result as a *transposed view*. The shape is PyTorch's, (n, c, h, w); the
+# strides tell where the numbers lie. NumPy's arithmetic keeps the order it meets, so the next layer finds it too. (PyTorch calls it `channels_last`.)
 
+# %% nbgrader={"grade": false, "grade_id": "conv2d_blocked", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 def conv2d_blocked(x: np.ndarray, weight: np.ndarray, bias=None, stride: IntOrPair = 1, padding: IntOrPair = 0) -> np.ndarray:
     """conv2d_im2col, a few images at a time, channels last in memory: (n, c, h, w), (out, c, kh, kw) -> (n, out, oh, ow)."""
     n, (out, _, kh, kw), dtype = len(x), weight.shape, np.result_type(x, weight)
@@ -533,7 +535,7 @@ def conv2d_blocked(x: np.ndarray, weight: np.ndarray, bias=None, stride: IntOrPa
             if bias is not None:
                 block += bias
 
-    in_blocks(work, n, -(-n // 8))
+    in_blocks(work, n, max(1, -(-n // 8)))
     return y.transpose(0, 3, 1, 2)
 
 # %% [markdown]

@@ -620,10 +620,10 @@ draw_dependencies([total], lambda t: t.origin[1] if t.origin else (), lambda t: 
 # each op, and an op is younger than everything it was made from. So `by_date` collects the tensors and sorts them: the same
 # promise, for less.
 #
-# A graph that was walked is let go: `take_apart` hands out a tensor's op and inputs and puts a mark in their place, so that
-# all they kept is freed as we go. Who comes a second time finds the mark, and is told.
+# A graph that was walked is let go: the walk takes op and inputs out of a tensor's `origin` and puts the mark `_FREED` in their
+# place, so that all they kept is freed as we go. Who comes a second time finds the mark, and is told.
 
-# %% nbgrader={"grade": false, "grade_id": "take_apart", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "by_date", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class Freed(Op):
     """Stands where an op stood before backward freed it."""
@@ -645,11 +645,6 @@ def by_date(result: Tensor) -> list[Tensor]:
                 order.append(x)
     order.sort(key=_date)
     return order
-
-def take_apart(t: Tensor) -> tuple[Op, tuple]:
-    """The op and the inputs of t, which forgets them: what they kept can be freed."""
-    (op, inputs), t.origin = t.origin, _FREED
-    return op, inputs
 
 def _refuse(order: list[Tensor]) -> None:
     """A RuntimeError if an array that a rule needs was written into since the op saved it."""
@@ -679,8 +674,8 @@ def _fitted(entry, x: Tensor) -> np.ndarray:
 # %% [markdown]
 # Now the walk. `pending` holds for each tensor the sum of what has arrived so far. Take tensors from the *end* of `order` with `pop`, so
 # that each can be freed. For each `t`: take its gradient out of `pending`; if none has arrived, go on with the next; if `t` has no origin it
-# is a **leaf**, and its gradient goes into `leaves`. Else `take_apart(t)`, ask `RULES[type(op)](op, grad)`, and go through inputs and
-# entries side by side. Pass over an input that requires no gradient, and over an entry that is `None`; add `_fitted(entry, x)` to what
+# is a **leaf**, and its gradient goes into `leaves`. Else take op and inputs from `t.origin`, put `_FREED` there, ask
+# `RULES[type(op)](op, grad)`, and go through inputs and entries side by side. Pass over an input that requires no gradient, and over an entry that is `None`; add `_fitted(entry, x)` to what
 # is pending for `x`. Add with `+`, never with `+=`: the array may belong to somebody else too.
 #
 # About twelve lines.
@@ -701,7 +696,7 @@ def gradients(result: Tensor, grad: np.ndarray) -> dict[Tensor, np.ndarray]:
         if t.origin is None:
             leaves[t] = grad
             continue
-        op, inputs = take_apart(t)
+        (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
                 g = _fitted(entry, x)
@@ -731,6 +726,12 @@ w = v * k
 found = gradients((w * w + w * v).sum(), np.array(1.0))
 assert list(found) == [v], "leaves that require a gradient, and nothing else: k is a constant, w is no leaf"
 np.testing.assert_allclose(found[v], 2 * k.data * (k.data + 1) * v.data, err_msg="(k² v² + k v²)' = 2 k (k + 1) v")
+
+class Gate(Op):
+    def forward(self, a, b): return a * (b > 0)
+
+gradient(Gate)(lambda op, grad: (grad, None))
+assert list(gradients(apply(Gate(), v * k, v), np.ones(2))) == [v], "an entry may be None: nothing arrives along that way"
 
 t = v
 for _ in range(30):
@@ -961,7 +962,7 @@ def _(op, grad):
         def work(first, last):
             blocks = in_windows(x[first:last], (kh, kw), stride, padding)
             parts[first] = sum(rows.T @ grad[first:last][place].reshape(-1, out) for place, rows in blocks)
-        in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
+        in_blocks(work, n, max(1, -(-n // 8)))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))
         return np.ascontiguousarray(np.reshape(total, (kh, kw, c, out)).transpose(3, 2, 0, 1))
     def for_bias():

