@@ -165,7 +165,7 @@ def training(results: list, median: Any, as_json: bool) -> None:
         return
     for r in results:
         line(f"{r.recipe}, seed {r.seed}: {_reached(r, f'{r.examples:,} {r.seen} images')}")
-        line(f"its curve, its confusion matrix and its mistakes are in {r.folder}")
+        line(f"trained by {r.package}; curve, confusion matrix and mistakes are in {r.folder}")
     if len(results) > 1:
         line(f"median of {len(results)} seeds: {_reached(median, f'the {results[0].seen} images')}")
 
