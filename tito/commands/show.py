@@ -46,8 +46,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: bool =
         return
     shown = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        shown.add_row(*[Text(str(value)) for value in row])
+        shown.add_row(*[Text(_printable(str(value))) for value in row])
     out.print(shown, soft_wrap=False)
+
+
+def _printable(text: str) -> str:
+    """A name in a zip may hold what a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def each(
