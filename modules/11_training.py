@@ -161,6 +161,7 @@ mse_loss(Tensor([1.0, 4.0]), Tensor([2.0, 2.0]))
 prediction, target = Tensor([[1.0, 4.0, -2.0]], requires_grad=True), np.array([[0.0, 6.0, -1.0]])
 loss = mse_loss(prediction, target)
 assert isinstance(loss, Tensor) and loss.shape == (), f"a tensor with one number, not {loss!r}"
+assert loss.dtype == np.float32, f"float32 in, {loss.dtype} out: compute with tensors"
 assert np.isclose(loss.item(), 2.0), f"(1 + 4 + 1) / 3 = 2, not {loss.item()}"
 loss.backward()
 np.testing.assert_allclose(prediction.grad.data, [[2 / 3, -4 / 3, -2 / 3]], rtol=1e-6, err_msg="2 (y - t) / n")
@@ -172,12 +173,13 @@ else:
     raise AssertionError(f"(2, 1) against (2,) broadcasts to four differences: a ValueError, not {loss}")
 
 # %% nbgrader={"grade": true, "grade_id": "mse_loss_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on images, on a lone number as target, and on whether float32 stays float32."""
+"""Graded again on images, which must not change, on a lone number as target, and on whether float32 stays float32."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
 _rng = np.random.default_rng(0)
-answer(mse_loss(Tensor(_rng.random((2, 3, 4, 5))), _rng.random((2, 3, 4, 5))), about="images")
+_y, _t = Tensor(_rng.random((2, 3, 4, 5))), _rng.random((2, 3, 4, 5))
+answer([mse_loss(_y, _t), _y, _t], about="images, and the images afterwards")
 answer([raised(mse_loss, Tensor([1.0, 2.0]), 1.0), raised(mse_loss, Tensor([1.0]), Tensor([[1.0]]))], about="a lone number")
 ### END HIDDEN TESTS
 
@@ -514,13 +516,14 @@ np.testing.assert_array_equal(m.sum(0), np.bincount(logits.argmax(1), minlength=
 assert m.trace() == round(60 * accuracy(logits, t)), "the diagonal counts what is right"
 
 # %% nbgrader={"grade": true, "grade_id": "confusion_matrix_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on tensors, on small integers as targets, and on a class that does not exist."""
+"""Graded again on tensors, which must not change, on small integers as targets, and on a class that does not exist."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
 _x = np.random.default_rng(5).standard_normal((300, 20))
 _t = np.random.default_rng(6).integers(0, 20, 300)
-answer(confusion_matrix(Tensor(_x), Tensor(_t.astype(np.uint8))), about="bytes as targets")
+_logits = Tensor(_x)
+answer([confusion_matrix(_logits, Tensor(_t.astype(np.uint8))), _logits], about="bytes as targets; the logits afterwards")
 answer([raised(confusion_matrix, np.zeros((2, 3)), np.array(t)) for t in ([0, 3], [-1, 0], [0], [0.0, 1.0])], about="errors")
 ### END HIDDEN TESTS
 
@@ -624,14 +627,15 @@ found = weight.data[0, 0]
 assert np.isclose(found, b, rtol=1e-5), f"after two steps by hand the first weight is {b:.5f}, not {found:.5f}"
 
 # %% nbgrader={"grade": true, "grade_id": "bug_a_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again with momentum on three different batches."""
+"""Graded again with momentum on three different batches, which must stay."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 manual_seed(4)
 _net = MLP([2, 5, 2], None)
-_losses = mended_a(_net, SGD(_net.parameters(), lr=0.5, momentum=0.9), [two_moons(20, seed=s) for s in range(3)])
-answer([_losses, _net.parameters()[0]], about="three batches", rtol=1e-3, atol=1e-5)
+_batches = [two_moons(20, seed=s) for s in range(3)]
+_losses = mended_a(_net, SGD(_net.parameters(), lr=0.5, momentum=0.9), _batches)
+answer([_losses, _net.parameters()[0], len(_batches)], about="three batches", rtol=1e-3, atol=1e-5)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -684,11 +688,12 @@ slope = 1 / (1 + np.exp(-1.0))
 np.testing.assert_allclose(table.rows.grad.data, [[-slope, slope]], rtol=1e-5, err_msg="the gradient is softmax - target")
 
 # %% nbgrader={"grade": true, "grade_id": "bug_b_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on several rows."""
+"""Graded again on several rows, which must not change."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
-answer(mended_b(lambda x: x * 3, Tensor([[1.0, -2.0, 0.5], [0.0, 90.0, 80.0]]), Tensor([2, 2])), about="two rows")
+_x, _y = Tensor([[1.0, -2.0, 0.5], [0.0, 90.0, 80.0]]), Tensor([2, 2])
+answer([mended_b(lambda x: x * 3, _x, _y), _x, _y], about="two rows, and the rows afterwards")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -918,7 +923,7 @@ class _Step:
         return total
 
 # %% nbgrader={"grade": true, "grade_id": "step_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""Three batches of different lengths give the step, and the loss, of the one batch that they are together."""
+"""One batch is a step by hand; three of different lengths give the step, and the loss, of the one batch that they are together."""
 def after_a_step(cuts, clip=None):
     manual_seed(0)
     net, (x, y) = MLP([2, 8, 2], tanh), two_moons(60)
@@ -926,13 +931,21 @@ def after_a_step(cuts, clip=None):
     loss = trainer.step([(x[a:b], y[a:b]) for a, b in pairwise(cuts)])
     return loss, np.concatenate([p.data.ravel() for p in net.parameters()])
 
+manual_seed(0)
+net, (x, y) = MLP([2, 8, 2], tanh), two_moons(60)
+whole = cross_entropy(net(x), y)
+whole.backward()
+by_hand = np.concatenate([(p.data - 0.5 * p.grad.data).ravel() for p in net.parameters()])
+loss, weights = after_a_step([0, 60])
+assert np.isclose(loss, whole.item()), f"the loss of one batch of 60 is {whole.item()}, not {loss!r}"
+np.testing.assert_allclose(weights, by_hand, atol=1e-6, err_msg="one batch of 60: its gradient by hand, times lr = 0.5")
 for clip in [None, 0.01]:
     (loss, weights), (small_loss, small_weights) = after_a_step([0, 60], clip), after_a_step([0, 10, 20, 60], clip)
     assert type(small_loss) is float and np.isclose(small_loss, loss), f"the loss of all 60 is {loss}, not {small_loss!r}"
     np.testing.assert_allclose(small_weights, weights, atol=1e-6, err_msg=f"10, 10 and 40 examples against 60 at once, clip={clip}")
 
 # %% nbgrader={"grade": true, "grade_id": "step_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a model of two inputs with another loss, and on how often each batch goes through the model."""
+"""Graded again on a model of two inputs with another loss, on how often each batch goes through the model, and on the batches, which stay."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -947,7 +960,7 @@ manual_seed(2)
 _net, _rng = _Both(), np.random.default_rng(0)
 _parts = [tuple(Tensor(_rng.standard_normal(s)) for s in [(n, 3), (n, 3), (n, 1)]) for n in (4, 1, 7)]
 _loss = Trainer(_net, SGD(_net.parameters(), lr=0.1), mse_loss, metrics=()).step(_parts)
-answer([_loss, _net.layer.weight, _net.calls], about="two inputs")
+answer([_loss, _net.layer.weight, _net.calls, len(_parts)], about="two inputs")
 ### END HIDDEN TESTS
 
 # %% [markdown]
