@@ -661,7 +661,7 @@ plt.gca().set(xlabel="trial", ylabel="loss on the digits");
 # - A sigmoid makes 7 passes over its numbers and a softmax 5. The table has them.
 
 # %% [markdown]
-# An op of a later module may know better: if it has a method `flops(y, *xs)`, that method decides. Write `op_flops`
+# An op may know better, as `LinearOp` does: if it has a method `flops(y, *xs)`, that method decides. Write `op_flops`
 # with `y`, the array that came out, and `xs`, those which went in. Five lines; the table gives the factor of an op's
 # type, and `_PASSES.get(type(op), 1)` is 1 where it has none.
 
@@ -679,11 +679,14 @@ def op_flops(op: Op, y: np.ndarray, *xs: np.ndarray) -> int:
     ### END SOLUTION
 
 # %% [markdown]
-# Which ops does one `Linear(3, 4)` run on 5 rows, and what does each cost?
+# Which ops does $x W^{\mathsf T} + b$ run on 5 rows, for `Linear(3, 4)`, and what does each cost? And the layer's one op?
 
 # %%
-y = Linear(3, 4)(randn(5, 3))
-[(type(t.origin[0]).__name__, op_flops(t.origin[0], t.data, *[x.data for x in t.origin[1]])) for t in recipe(y) if t.origin]
+def costs(y):
+    return [(type(t.origin[0]).__name__, op_flops(t.origin[0], t.data, *[x.data for x in t.origin[1]])) for t in recipe(y) if t.origin]
+
+layer, x = Linear(3, 4), randn(5, 3)
+costs(x @ layer.weight.T + layer.bias), costs(layer(x))
 
 # %% nbgrader={"grade": true, "grade_id": "op_flops_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 """op_flops counts products by their inner size, moves as nothing, the rest by the largest array, and lets an op say it itself."""
@@ -882,13 +885,14 @@ summary(model, (128, 3072))
 
 # %% [markdown]
 # By hand: a dense layer from $m$ to $n$ has $mn + n$ parameters; on $N$ rows its product takes $2Nmn$ FLOPs and its
-# bias $Nn$. It leaves two arrays of $N \times n$ numbers, the product and the sum; the bend behind it leaves a third.
+# bias $Nn$. It leaves one array of $N \times n$ numbers, the product with the bias in it; the bend behind it leaves a
+# second.
 
 # %%
 N, sizes, cost = 128, [(3072, 512), (512, 256), (256, 10)], summary(model, (128, 3072))
 assert cost.parameters == sum(m * n + n for m, n in sizes)
 assert cost.flops == sum(2 * N * m * n + N * n for m, n in sizes) + N * (512 + 256)
-assert cost.activation_bytes == 4 * N * (3 * 512 + 3 * 256 + 2 * 10)
+assert cost.activation_bytes == 4 * N * (2 * 512 + 2 * 256 + 10)
 
 # %% [markdown]
 # Nested rows, a `Flatten` and a `Dropout`. Which lines change when the network goes to work?
@@ -931,12 +935,12 @@ assert 0.95 < measured / cost.activation_bytes < 1.1
 # first with one more `summary`. At most four sentences, with the numbers.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "batch_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# One image leaves 4 · (3 · 512 + 3 · 256 + 2 · 10) = 9,296 bytes. The parameters take 4 · 1,707,274 = 6.83 MB, so they
-# are equal at 6.83 MB / 9,296 B = 735 images; summary(model, (735, 3072)) says 6.83 MB. 80 GB hold 80e9 / 9,296 = 8.6
+# One image leaves 4 · (2 · 512 + 2 · 256 + 10) = 6,184 bytes. The parameters take 4 · 1,707,274 = 6.83 MB, so they are
+# equal at 6.83 MB / 6,184 B = 1,104 images; summary(model, (1104, 3072)) says 6.83 MB. 80 GB hold 80e9 / 6,184 = 12.9
 # million images.
 #
-# Rubric: 2 points for the bytes of one image (from the table's line 1 or by hand), 2 for the batch of about 735, 2 for
-# about 8.6 million, 1 for the check with its number.
+# Rubric: 2 points for the bytes of one image (from the table's line 1 or by hand), 2 for the batch of about 1,104, 2 for
+# about 12.9 million, 1 for the check with its number.
 
 # %% [markdown]
 # ### Reflect: always a waste?

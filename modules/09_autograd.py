@@ -85,6 +85,7 @@ import numpy as np
 from tinytorch.core.activations import LogSoftmaxOp, SigmoidOp, SoftmaxOp
 from tinytorch.core.attention import AttentionWeightsOp
 from tinytorch.core.introduction import draw_dependencies
+from tinytorch.core.layers import LinearOp
 from tinytorch.core.spatial import BLOCK_BYTES, AvgPool2dOp, Conv2dOp, MaxPool2dOp, conv2d_blocked, in_blocks, in_windows
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum, Min, Minimum, Mul, Neg, Op, Permute,
@@ -545,6 +546,27 @@ _op.forward(_a, _b)
 for _entry, _name in zip(RULES[MatMul](_op, _g), "ab", strict=True):
     answer(_entry(), about=_name)
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# A linear layer is one op, $Y = X W^T + b$ (module 04), and has one rule: two such products, where $W^T$ stands for $B$, and a sum.
+#
+# $$G_X = G\, W: (n, m)(m, k) \to (n, k), \qquad G_W = G^T X: (m, n)(n, k) \to (m, k), \qquad G_b = \textstyle\sum_i G_i$$
+#
+# Each number of the bias was added to all $n$ rows, so it gets what all of them got: ones times $G$, one more product.
+
+# %% nbgrader={"grade": false, "grade_id": "rule_linear", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@gradient(LinearOp)
+def _(op, grad):
+    x, weight, has_bias = op.saved  # x as rows
+    g = grad.reshape(len(x), len(weight))
+    return (lambda: (g @ weight).reshape(*grad.shape[:-1], weight.shape[1]),
+            lambda: g.T @ x, lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
+
+# %%
+op = LinearOp()
+op.forward(np.ones((2, 5, 64)), np.ones((3, 64)), np.ones(3))
+[entry().shape for entry in RULES[LinearOp](op, np.ones((2, 5, 3)))]
 
 # %% [markdown]
 # ## 5. Broadcasting, undone
@@ -1365,14 +1387,14 @@ plt.gca().set(title="taken for " + ", ".join(map(str, guess[wrong])), xticks=[],
 #
 # ## Systems: what a graph holds
 #
-# An MLP of `depth` layers, `width` wide, on a batch. Per layer three results stay alive: the product, the sum with the bias, and the ReLU, each of
-# `batch · width` numbers of 4 bytes. Weights were there before, and their transposes are views. Write down the bytes for the first row.
+# An MLP of `depth` layers, `width` wide, on a batch. Per layer two results stay alive: the product with its bias, and the ReLU, each of
+# `batch · width` numbers of 4 bytes. Weights were there before. Write down the bytes for the first row.
 
 # %%
 width = 256
 for depth, batch in [(4, 128), (8, 128), (16, 128), (8, 512)]:
     net, inputs = MLP([width] * (depth + 1), relu), Tensor(np.ones((batch, width)))
-    predicted, held = (3 * depth - 1) * batch * width * 4, peak_memory(net, inputs)
+    predicted, held = (2 * depth - 1) * batch * width * 4, peak_memory(net, inputs)
     print(f"depth {depth:2}  batch {batch:3}  predicted {readable(predicted, 'B'):>8}  measured {readable(held, 'B'):>8}")
     assert abs(held / predicted - 1) < 0.15
 
@@ -1382,7 +1404,7 @@ for depth, batch in [(4, 128), (8, 128), (16, 128), (8, 512)]:
 #
 # ### Checkpoints
 #
-# 16 layers in blocks of `size`. What is kept: one result for each block, $16 / size$, and while a block is redone, its own three for each layer, $3 \cdot
+# 16 layers in blocks of `size`. What is kept: one result for each block, $16 / size$, and while a block is redone, its own two for each layer, $2 \cdot
 # size$. Where is their sum smallest? And the time: backward makes two products for each one of forward. If products were everything, and forward is done
 # twice, by which factor would a step take longer? (Memory that was never asked for need not be fetched: this can win some of it back.)
 
@@ -1439,21 +1461,22 @@ for name, seconds in [("NumPy alone", plain), ("recorded", forward - plain), ("b
 # three checkpointing reduces. At most five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "memory_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# Weights: 16 · (256² + 256) · 4 B = 4.2 MB, and the gradients are as large. The graph: 47 · 128 · 256 · 4 B = 6.2 MB, which the table shows within a few percent.
-# It grows by 47 · 256 · 4 B = 48 kB for each example, so from 8.4 MB / 48 kB, about 175 examples on, it is the larger part. Only the graph shrinks by checkpointing.
+# Weights: 16 · (256² + 256) · 4 B = 4.2 MB, and the gradients are as large. The graph: 31 · 128 · 256 · 4 B = 4.1 MB, which the table shows within a few percent.
+# It grows by 31 · 256 · 4 B = 32 kB for each example, so from 8.4 MB / 32 kB, about 265 examples on, it is the larger part. Only the graph shrinks by checkpointing.
 #
-# Rubric: 2 points for the bytes of weights and gradients; 2 for the graph, compared with the measured row; 2 for the batch of about 175; 1 for the graph alone.
+# Rubric: 2 points for the bytes of weights and gradients; 2 for the graph, compared with the measured row; 2 for the batch of about 265; 1 for the graph alone.
 
 # %% [markdown]
-# Take your own table of checkpoints. Which block size has the smallest peak, and which would the count $16/s + 3s$ choose? Count the forward and backward passes of
+# Take your own table of checkpoints. Which block size has the smallest peak, and which does the count $16/s + 2s$ choose? If it cannot decide: what was not counted? Count the forward and backward passes of
 # a step with checkpoints, derive a factor of time from them, and say how far your measurement is from it. Name one case in which a checkpoint saves nothing. At most five
 # sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "checkpoint_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# 16/s + 3s is 14 for s = 2, 16 for 4, 19 for 1: so 2, and the measured smallest peak is at 2 as well. With checkpoints a step is two forward passes and a backward pass worth two: 4 in place of 3, a factor of 1.33.
-# Measured: 1.38 (1.21 to 1.62), so 4/3 lies within the spread. One block that holds the whole network saves nothing: when it is redone, all of its results are alive at once.
+# 16/s + 2s is 12 for s = 2 and for 4, 18 for 1 and 8: a tie. The measured smallest peak is at 2 (9.0 MB; 10.3 MB at 4). Not counted: the gradients of the weights, which pile up while
+# blocks are let go. At the end all 4.2 MB of them lie beside one redone block, and that of 4 is the larger. With checkpoints a step is two forward passes and a backward pass worth two: 4 in place of 3, a factor of 1.33.
+# Measured: 1.38 (1.03 to 1.82) for blocks of 4, so 4/3 lies within the spread. One block that holds the whole network saves nothing: when it is redone, all of its results are alive at once.
 #
-# Rubric: 2 points for the count (2), 1 for the comparison with the own table, 2 for 4/3 with its reason, 1 for the comparison with the measured factor, 1 for a valid case (a single block, or blocks whose results are small beside their inputs).
+# Rubric: 2 points for the count (2 and 4 alike), 1 for the comparison with the own table (what was not counted may be named in other words), 2 for 4/3 with its reason, 1 for the comparison with the measured factor, 1 for a valid case (a single block, or blocks whose results are small beside their inputs).
 
 # %% [markdown]
 # `gradcheck` of `relu` at the array `[1.0, 0.0, -1.0]`: predict what the rule says and what small steps say for each number, then run it. Is the rule wrong? And for

@@ -49,7 +49,7 @@ class Recipe:
         if training:
             transform = Compose([*self.prepare, *self.augment])
             return DataLoader(dataset, self.batch_size, shuffle=True, drop_last=True, transform=transform)
-        return DataLoader(dataset, 500, transform=Compose(self.prepare))
+        return DataLoader(dataset, self.batch_size, transform=Compose(self.prepare))
 
     def trainer(self, batches: int) -> Trainer:
         """The model and all that trains it, for so many batches in all."""

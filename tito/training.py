@@ -141,7 +141,7 @@ def _train(order: Order, folder: Path) -> None:
         shuffled, n = np.random.default_rng(0).permutation(len(train)), len(train) // 10
         train, unseen = Subset(train, shuffled[n:]), Subset(train, shuffled[:n])
     else:
-        unseen = recipe.data(False)  # if it is missing, now is the time to say so; it is looked at after training
+        recipe.data(False)  # if it is missing, now is the time to say so
     loader, epochs = recipe.loader(train, training=True), order.epochs or recipe.epochs
     trainer = recipe.trainer(epochs * len(loader))
     start = time.perf_counter()
@@ -149,6 +149,8 @@ def _train(order: Order, folder: Path) -> None:
         trainer.fit(loader, epochs, validation=recipe.loader(unseen) if order.validate else None)
     seconds, peak = time.perf_counter() - start, peak_bytes()
 
+    if not order.validate:
+        unseen = recipe.data(False)
     logits, targets = trainer.predict(recipe.loader(unseen))
     result = Result(
         order.recipe, order.seed, epochs, "validation" if order.validate else "test", len(unseen), accuracy(logits, targets),

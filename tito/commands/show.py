@@ -1,5 +1,6 @@
 """How results look: tables and progress on a terminal, plain lines and JSON elsewhere."""
 
+import collections
 import contextlib
 import dataclasses
 import json
@@ -28,6 +29,11 @@ def warn(text: str) -> None:
     err.print(f"tito: {text}", style="bold red")
 
 
+def note(text: str) -> None:
+    """What an impatient person wants to know while something long goes on."""
+    err.print(f"tito: {text}")
+
+
 def step(text: str) -> None:
     """A line of the demo: its headings and the commands it types stand out."""
     out.print(text, style="dim" if text.startswith("   ") else "bold")
@@ -40,8 +46,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: bool =
         return
     shown = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        shown.add_row(*[Text(str(value)) for value in row])
+        shown.add_row(*[Text(_printable(str(value))) for value in row])
     out.print(shown, soft_wrap=False)
+
+
+def _printable(text: str) -> str:
+    """A name in a zip may hold what a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def each(
@@ -60,6 +71,11 @@ def each(
         for item in items:
             yield item
             progress.update(task, advance=1, description=f"{doing}: {name(item)}")
+
+
+def outcome(graded: Any) -> str:
+    """One submission in a few words."""
+    return f"{graded.student} {graded.verdict.points:g}, {graded.verdict.ending}{'' if graded.changed else ' before'}"
 
 
 def outcomes(graded: list, as_json: bool) -> None:
@@ -83,6 +99,11 @@ def outcomes(graded: list, as_json: bool) -> None:
             out.print(f"\n{outcome.student} lost {sum(c.of - c.points for c in lost):g}:")
         for reason, checks in reasons.items():
             out.print(f"  {', '.join(checks)}: {reason}")
+    changed = sum(outcome.changed for outcome in graded)
+    endings = collections.Counter(outcome.verdict.ending for outcome in graded)
+    out.print(f"\n{len(graded)} submissions, of which {changed} were graded now and {len(graded) - changed} are unchanged:")
+    for ending, count in endings.most_common():
+        out.print(f"  {count:>4}  {ending}")
 
 
 @contextlib.contextmanager
@@ -149,7 +170,7 @@ def training(results: list, median: Any, as_json: bool) -> None:
         return
     for r in results:
         line(f"{r.recipe}, seed {r.seed}: {_reached(r, f'{r.examples:,} {r.seen} images')}")
-        line(f"its curve, its confusion matrix and its mistakes are in {r.folder}")
+        line(f"trained by {r.package}; curve, confusion matrix and mistakes are in {r.folder}")
     if len(results) > 1:
         line(f"median of {len(results)} seeds: {_reached(median, f'the {results[0].seen} images')}")
 
