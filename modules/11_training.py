@@ -333,7 +333,7 @@ for _x, _t, _e in [([[3e3, -3e3, 0.0], [1.0, 2.0, 3.0]], [1, 1], 0.0), ([[1.0, 0
 # %% nbgrader={"grade": false, "grade_id": "cross_entropy", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def class_numbers(logits, targets) -> np.ndarray:
-    """A copy of the targets (n,); an error unless they number a class for each row of the logits (n, classes)."""
+    """A copy of the targets (n,), in int64; an error unless they number a class for each row of the logits (n, classes)."""
     t = np.array(targets)
     if len(logits.shape) != 2 or t.shape != logits.shape[:1] or t.size == 0:
         raise ValueError(f"logits (n, classes) need class numbers (n,), with n at least 1; these are {logits.shape} and {t.shape}")
@@ -342,7 +342,7 @@ def class_numbers(logits, targets) -> np.ndarray:
     if t.min() < 0 or t.max() >= logits.shape[1]:
         row = np.flatnonzero((t < 0) | (t >= logits.shape[1]))[0]
         raise ValueError(f"target {row} is class {t[row]}, but {logits.shape[1]} logits are for classes 0 to {logits.shape[1] - 1}")
-    return t
+    return t.astype(np.int64, copy=False)  # class times classes does not fit into a byte
 
 def cross_entropy(logits: Tensor, targets, label_smoothing: float = 0.0) -> Tensor:
     """The mean of -log softmax(logits)[target]: (n, classes), (n,) -> (). From logits, not from probabilities."""
@@ -508,11 +508,12 @@ confusion_matrix(np.array([[5, 0, 0], [0, 5, 0], [0, 5, 0], [5, 0, 0]]), np.arra
 
 # %% nbgrader={"grade": true, "grade_id": "confusion_matrix_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Rows are the true classes, columns the predicted ones; rows add up to the classes' sizes, the diagonal to what is right."""
-logits, t = np.random.default_rng(0).standard_normal((60, 4)), np.repeat([0, 1, 2], [10, 20, 30])
+logits, t = np.random.default_rng(0).standard_normal((60, 5)), np.repeat([0, 1, 2], [10, 20, 30])
+logits[:, 4] = -9  # a class that nobody has, and nobody is taken for
 m = confusion_matrix(logits, t)
-assert m.shape == (4, 4) and m.dtype.kind in "iu", f"integers (4, 4), not {m.dtype} {m.shape}"
-np.testing.assert_array_equal(m.sum(1), [10, 20, 30, 0], err_msg="row i holds the examples of class i")
-np.testing.assert_array_equal(m.sum(0), np.bincount(logits.argmax(1), minlength=4), err_msg="column j: those predicted as j")
+assert m.shape == (5, 5) and m.dtype.kind in "iu", f"a row and a column for each of 5 logits: integers (5, 5), not {m.dtype} {m.shape}"
+np.testing.assert_array_equal(m.sum(1), [10, 20, 30, 0, 0], err_msg="row i holds the examples of class i")
+np.testing.assert_array_equal(m.sum(0), np.bincount(logits.argmax(1), minlength=5), err_msg="column j: those predicted as j")
 assert m.trace() == round(60 * accuracy(logits, t)), "the diagonal counts what is right"
 
 # %% nbgrader={"grade": true, "grade_id": "confusion_matrix_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
