@@ -325,6 +325,7 @@ steep = kaiming_uniform((400, 100), a=2.0).data.std()
 np.testing.assert_allclose(steep, math.sqrt(2 / 500), rtol=0.02, err_msg="100 inputs, slope a = 2: sqrt(2 / (5 · 100))")
 again = kaiming_uniform((400, 100), generator=np.random.default_rng(0)).data
 np.testing.assert_array_equal(again, w, err_msg="the same seed must give the same weights: pass the generator on")
+assert w.dtype == np.float32, f"weights are float32, as `uniform` draws them, not {w.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "kaiming_uniform_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on the weights of a convolution, with a slope a, and on quartiles."""
@@ -381,6 +382,7 @@ for shape in [(400, 100), (100, 400), (30, 10, 5, 5)]:
     np.testing.assert_allclose(w.max(), wanted * math.sqrt(3), rtol=0.01, err_msg=f"the largest weight for {shape}")
 loud = xavier_uniform(shape, gain=3.0, generator=np.random.default_rng(0)).data
 np.testing.assert_allclose(loud, 3 * w, rtol=1e-5, err_msg="gain 3, and the same seed")
+assert loud.dtype == np.float32, f"weights are float32, as `uniform` draws them, not {loud.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "xavier_uniform_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a wide and on a narrow layer, with a gain, and on the lower bound."""
@@ -903,7 +905,7 @@ else:
 np.testing.assert_array_equal(one(x).data, two(x).data, err_msg="the state did not fit, and something was loaded all the same")
 
 # %% nbgrader={"grade": true, "grade_id": "load_state_dict_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on each mistake alone, on shapes that would broadcast, and on whether the arrays are copied, by assign."""
+"""Graded again on each mistake alone, on shapes that would broadcast, and on whether the arrays are copied, by assign, and the state stays."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
@@ -914,7 +916,9 @@ for _about, _state in {
 }.items():
     answer(raised(_layer.load_state_dict, _state), about=_about)
 _weight, _before = _layer.weight, _layer.weight.written
-_layer.load_state_dict({"bias": Tensor([1.0, 2.0, 3.0]), "weight": _w})
+_state = {"bias": Tensor([1.0, 2.0, 3.0]), "weight": _w}
+_layer.load_state_dict(_state)
+answer([list(_state), _state["bias"], _w], about="the state afterwards")
 _w[0, 0] = 100
 answer([_layer.weight is _weight, _layer.weight.data, str(_layer.weight.dtype), _layer.bias.data], about="the parameters afterwards")
 answer(_layer.weight.written > _before, about="was the date of writing noted?")

@@ -166,8 +166,11 @@ Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))  # Where
 def _unary(op): return lambda a: apply(op(), a)
 def _infix(op):
     def operator(a, b):
-        if type(a) is type(b) and a.data.dtype is b.data.dtype and a.data.shape == b.data.shape:  # most calls
-            return apply(op(), a, b)
+        if type(a) is type(b) and a.data.dtype is b.data.dtype:  # most calls
+            try:
+                return apply(op(), a, b)
+            except ValueError:
+                pass  # the shapes do not fit, and _binary says so
         return _binary(op(), a, b)
     return operator
 def _reflected(op): return lambda a, b: _binary(op(), b, a)

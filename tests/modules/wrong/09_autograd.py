@@ -112,7 +112,7 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        op, inputs = take_apart(t)
+        (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
                 pending[x] = _fitted(entry, x)
@@ -125,7 +125,7 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        op, inputs = take_apart(t)
+        (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
                 if x in pending:
@@ -138,7 +138,7 @@ def _(op, grad):
         grad = leaves[t] = pending.pop(t, None)
         if t.origin is None or grad is None:
             continue
-        op, inputs = take_apart(t)
+        (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
                 g = _fitted(entry, x)
@@ -151,7 +151,7 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        op, inputs = take_apart(t)
+        (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
                 g = _fitted(entry, x)
@@ -175,7 +175,7 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        op, inputs = take_apart(t)
+        (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if entry is not None:
                 g = _fitted(entry, x)
@@ -189,7 +189,7 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        op, inputs = take_apart(t)
+        (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad:
                 g = _fitted(entry, x)
