@@ -1587,7 +1587,7 @@ x, y = Tensor(np.ones((512, 64))), Tensor(np.arange(512) % 10)
 gradients = 4 * sum(p.size for p in net.parameters())
 for size in [512, 128, 32]:
     pieces = [(x[i : i + size], y[i : i + size]) for i in range(0, 512, size)]
-    graph = 4 * size * (3 * 3 * 256 + 2 * 10)
+    graph = 4 * size * (3 * 2 * 256 + 2 * 10)
     print(f"pieces of {size:3}  graph {readable(graph, 'B'):>8} + gradients {readable(gradients, 'B')}, "
           f"measured {readable(peak_memory(trainer.step, pieces), 'B'):>8}")
 
@@ -1676,8 +1676,8 @@ plot_mistakes(photos_test.images, logits, targets, photos.classes);
 # five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "accumulation_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# The graph shrinks by 16, from 4.76 to 0.30 MB, the peak from 5.95 to 1.47 MB, by 4.0. The gradients of the weights, 0.6 MB, do not shrink,
-# and while those of the next piece are computed, before they are added, they are there a second time: 0.3 + 2 · 0.6 = 1.5 MB. A
+# The graph shrinks by 16, from 3.19 to 0.20 MB, the peak from 4.38 to 1.47 MB, by 3.0. The gradients of the weights, 0.6 MB, do not shrink,
+# and while those of the next piece are computed, before they are added, they are there a second time: 0.2 + 2 · 0.6 = 1.4 MB. A
 # normalisation by the statistics of the batch (batch norm) is not the same, as each piece is normalised by its own mean; nor is a loss
 # which compares the examples of a batch with each other.
 #
