@@ -37,7 +37,7 @@ use_prefix(11)
 #
 # All parts are there: data, layers, gradients, optimizers. A loop over batches puts them together, and the loss is what the book says,
 # $-\log$ of the probability given to the right class. Here is such a loop, on two half moons (points made by module 05's `two_moons`:
-# synthetic, a toy). The learning rate is a little high. What will the last losses be?
+# synthetic, a toy). The learning rate is too high. What will the last losses be?
 
 # %%
 import matplotlib.pyplot as plt
@@ -917,6 +917,14 @@ class _Step:
             self.scheduler.step()
         return total
 
+# %% [markdown]
+# The same 64 digits at once and in four pieces, with a learning rate of 0 and no dropout. Which two losses?
+
+# %%
+net, (x, y) = new_model().eval(), train[:64]
+trainer = Trainer(net, SGD(net.parameters(), lr=0.0))
+trainer.step([(x, y)]), trainer.step([(x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)])
+
 # %% nbgrader={"grade": true, "grade_id": "step_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Three batches of different lengths give the step, and the loss, of the one batch that they are together."""
 def after_a_step(cuts, clip=None):
@@ -1446,8 +1454,8 @@ plt.contourf(corners, corners, yes, levels=np.linspace(0, 1, 11), cmap="RdBu", a
 plt.scatter(*x.data.T, c=label.data, cmap="bwr_r", s=6);
 
 # %% [markdown]
-# The real thing: 1,097 digits to learn from, 200 to choose the epoch by, and 500 that are looked at once. With what is in this notebook, an
-# MLP reaches 97 % in a few seconds. Adam, a schedule of one cycle, a dropout, patience.
+# The real thing: 1,097 digits to learn from, 200 to choose the epoch by, and 500 that are looked at once. Everything from above
+# takes part: Adam with a schedule of one cycle, a dropout, patience. How many of the 500 will be right?
 
 # %%
 manual_seed(0)

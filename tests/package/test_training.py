@@ -14,6 +14,9 @@ import time
 import zipfile
 from functools import partial
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -377,6 +380,17 @@ def test_on_a_terminal_one_line_is_rewritten_with_speed_and_time_left(capsys, mo
     assert [line for line in out.split("\n") if line][-1].split("\r")[-1].startswith("epoch 2/2  loss")
 
 
+def test_in_a_notebook_one_output_is_rewritten(capsys, monkeypatch):
+    shown = []
+    handle = SimpleNamespace(update=lambda data, raw: shown.append(data["text/plain"]))
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=lambda data, raw, display_id: handle))
+    moons_trainer().fit([two_moons(20)] * 3, 2)
+    assert re.match(r"epoch 1/2 \[====        \] loss", shown[0]) and shown[-1] == ""
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 # -- resuming -----------------------------------------------------------------------------------------------------------
 
 AUGMENT = Compose([RandomCrop(1), RandomHorizontalFlip(0.5)])
@@ -407,13 +421,9 @@ def make(seed, optimizer=PLAIN, schedule=None, size=50, transform=None, prefetch
 
 def whole_state(trainer) -> bytes:
     """All of a run, as the bytes of its file."""
-    path = f"/dev/shm/{os.getpid()}.npz" if os.path.isdir("/dev/shm") else f"{os.getpid()}.npz"
-    try:
-        trainer.save(path)
-        with open(path, "rb") as file:
-            return file.read()
-    finally:
-        os.unlink(path)
+    with TemporaryDirectory() as folder:
+        trainer.save(f"{folder}/run.npz")
+        return Path(folder, "run.npz").read_bytes()
 
 
 VALIDATION = DataLoader(CHOOSE, 200)
