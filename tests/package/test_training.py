@@ -207,6 +207,11 @@ def test_a_confusion_matrix_counts_every_example_once(n, classes, seed):
     assert accuracy(Tensor(x), t) == pytest.approx(m.trace() / n)
 
 
+def test_targets_as_bytes_do_not_overflow_in_a_confusion_matrix_of_many_classes():
+    t = np.arange(20, dtype=np.uint8)
+    np.testing.assert_array_equal(confusion_matrix(np.eye(20), Tensor(t)), np.eye(20))
+
+
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_a_lone_logit_decides_by_its_sign(shape):
     x = np.array([-1.0, 2.0, 0.5, -3.0]).reshape(shape)

@@ -65,7 +65,7 @@ def _(op, grad):
 
 # %% modules/11_training.py #cross_entropy
 def class_numbers(logits, targets) -> np.ndarray:
-    """A copy of the targets (n,); an error unless they number a class for each row of the logits (n, classes)."""
+    """A copy of the targets (n,) as int64; an error unless they number a class for each row of the logits (n, classes)."""
     t = np.array(targets)
     if len(logits.shape) != 2 or t.shape != logits.shape[:1] or t.size == 0:
         raise ValueError(f"logits (n, classes) need class numbers (n,), with n at least 1; these are {logits.shape} and {t.shape}")
@@ -74,7 +74,7 @@ def class_numbers(logits, targets) -> np.ndarray:
     if t.min() < 0 or t.max() >= logits.shape[1]:
         row = np.flatnonzero((t < 0) | (t >= logits.shape[1]))[0]
         raise ValueError(f"target {row} is class {t[row]}, but {logits.shape[1]} logits are for classes 0 to {logits.shape[1] - 1}")
-    return t
+    return t.astype(np.int64, copy=False)
 
 def cross_entropy(logits: Tensor, targets, label_smoothing: float = 0.0) -> Tensor:
     """The mean of -log softmax(logits)[target]: (n, classes), (n,) -> (). From logits, not from probabilities."""
