@@ -834,6 +834,9 @@ def test_pictures_show_what_they_are_given():
     axes = plot_mistakes(Tensor(images), 10 * logits, targets, "abcd", n=3)
     assert [ax.get_title() for ax in axes] == ["c\ntaken for\nb", "c\ntaken for\nd", ""]
     plot_mistakes(images[:1, :1], logits[:1], targets[:1])  # no mistake at all
+    bytes_ = np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
+    shown = plot_mistakes(bytes_, logits, targets, n=2)[0].images[0].get_array()
+    np.testing.assert_array_equal(shown, bytes_[2].transpose(1, 2, 0))
     plot_history([{"loss": 1.0}])
     for number in plt.get_fignums():
         plt.figure(number).canvas.draw()
