@@ -1,5 +1,6 @@
 """nbgrader, pointed at course/ and at our steps: plain `nbgrader` and formgrader grade as `tito course` does."""
 
+import os
 from pathlib import Path
 
 c = get_config()  # noqa: F821  (nbgrader defines it)
@@ -8,12 +9,20 @@ HERE = Path(__file__).resolve().parent
 
 c.CourseDirectory.root = str(HERE / "course")
 c.CourseDirectory.course_id = "tinytorch"
+if os.environ.get("TITO_DB_URL"):  # else SQLite, in the folder above: gradebook.db
+    c.CourseDirectory.db_url = os.environ["TITO_DB_URL"]  # as postgresql+psycopg://grader@db.example.org/tinytorch
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.bak"]
 
 # What a submission may use; every name with its meaning stands in tito/grading/limits.py.
 c.Limits.cell_seconds = 10
 c.Limits.total_seconds = 120
 c.Limits.memory_mb = 3072
+
+# What handing in after the due date costs (`tito course due NN` sets that date), and who has more days than others.
+c.LatePolicy.grace_hours = 1
+c.LatePolicy.points_per_day = 10
+c.LatePolicy.cap = 50
+c.LatePolicy.extensions = {}  # {"ada": 2} in every module, {"ben": {"03_activations": 7}} in one
 
 c.Grade.repository = str(HERE)
 c.Grade.sandbox = True
@@ -27,10 +36,14 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+c.AssignLatePenalties.plugin_class = "tito.grading.late.LatePolicy"
+c.ExportApp.plugin_class = "tito.marks.QuotedCsv"
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
+    "tito.grading.late.Lateness",
     "tito.grading.steps.Explain",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.preprocessors = ["tito.grading.steps.Rubric"]
 c.HTMLExporter.filters = {"markdown2html": "tito.grading.steps.harmless_html"}

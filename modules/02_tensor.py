@@ -559,7 +559,7 @@ assert isinstance(y, Tensor) and y.shape == (2, 2), f"(2, 1) - (2,) is a Tensor 
 assert y.dtype == np.float32, f"the tensor is float32, so the difference is too, not {y.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "rsub_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on integers, and on whether a gradient can pass."""
+"""Graded again on integers, on whether a gradient can pass, and on an array in front, which must not change."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -568,6 +568,8 @@ answer([str(_y.dtype), _y.data.tolist()], about="integers")
 _x = Tensor([1.0, 2.0], requires_grad=True)
 _y = 0.5 - _x
 answer([type(_y.origin[0]).__name__, _y.origin[1][1] is _x, _y.data.tolist()], about="what it remembers")
+_a = np.array([5.0, 7.0])
+answer([_a - _x, _a], about="an array in front, before and after")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -649,7 +651,9 @@ x.sum(0).shape, x.mean((0, -1)).shape, x.max(1, keepdims=True).shape
 x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 op = Sum((0, 2), False)
 
-np.testing.assert_array_equal(op.forward(x), np.einsum("ijk->j", x), err_msg="over axes 0 and 2 only axis 1 is left")
+y = op.forward(x)
+np.testing.assert_array_equal(y, np.einsum("ijk->j", x), err_msg="over axes 0 and 2 only axis 1 is left")
+assert y.dtype == np.float32, f"the sum of float32 is float32, not {y.dtype}"
 assert op.saved == ((2, 3, 4),), f"saved must be the tuple (a.shape,), here ((2, 3, 4),), not {op.saved}"
 kept = Sum((1,), True).forward(x)
 assert kept.shape == (2, 1, 4), f"with keepdims the axis stays: (2, 3, 4) -> (2, 1, 4), not {kept.shape}"
@@ -703,10 +707,11 @@ for axis, correction, keepdims in [(None, 1, False), (0, 1, True), ((0, -1), 0, 
     got, wanted = x.var(axis, correction, keepdims), x.data.var(axis=axis, ddof=correction, keepdims=keepdims)
     assert got.shape == wanted.shape, f"over {axis} with keepdims={keepdims}: {wanted.shape}, not {got.shape}"
     np.testing.assert_allclose(got.data, wanted, rtol=1e-4, err_msg=f"over {axis}, correction {correction}")
+    assert got.dtype == np.float32, f"the variance of float32 is float32, not {got.dtype}"
 assert x.var().requires_grad, "written in tensor operations, the variance of x is remembered"
 
 # %% nbgrader={"grade": true, "grade_id": "var_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again where the numbers are large beside their spread, and on how its default behaves."""
+"""Graded again where the numbers are large beside their spread, on one number alone (0/0), and on how its default behaves."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -714,6 +719,8 @@ _x = Tensor(np.float32([[4096, 4097, 4098, 4099], [1, 1, 1, 1]]))
 answer(_x.var(1), about="large numbers, small spread")
 answer(_x.var((0, 1), keepdims=True), about="over a tuple, axes kept", rtol=1e-4)
 answer(float(Tensor([3.0, 5.0, 10.0]).var(correction=0).data), about="a vector, correction 0")
+with np.errstate(invalid="ignore"):
+    answer(float(Tensor([3.0]).var().data), about="one number, correction 1")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1043,6 +1050,7 @@ for dim, shape in [(0, (4, 2, 3)), (1, (2, 4, 3)), (-1, (2, 3, 4)), (-3, (4, 2, 
     assert y.shape == shape, f"four of shape (2, 3) along {dim}: {shape}, not {y.shape}"
     np.testing.assert_array_equal(np.take(y.data, 3, dim), tensors[3].data, err_msg=f"the last lies at 3 along {dim}")
 assert stack([Tensor(1.0), Tensor(2.0)]).shape == (2,), "numbers stack into a vector"
+assert y.dtype == np.float32, f"float32 stacks into float32, not {y.dtype}"
 assert y.requires_grad, "the result does not remember the tensors: join them, not their .data"
 
 # %% nbgrader={"grade": true, "grade_id": "stack_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}

@@ -242,13 +242,13 @@ some = naive_conv2d(x, np.ones((1, 3, 3, 2)), stride=(2, 3), padding=(1, 0))
 np.testing.assert_allclose(some, every[:, :, ::2, ::3], err_msg="stride (2, 3) keeps every 2nd row and 3rd column")
 
 # %% nbgrader={"grade": true, "grade_id": "naive_conv2d_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a batch with channels, an oblong kernel, stride and padding as pairs, with a bias and without."""
+"""Graded again on a batch with channels, an oblong kernel, stride and padding as pairs, with a bias, which must not change, and without."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 _r = np.random.default_rng(1)
 _x, _w, _b = _r.standard_normal((2, 3, 5, 6)), _r.standard_normal((4, 3, 2, 3)), _r.standard_normal(4)
-answer(naive_conv2d(_x, _w, _b, (2, 1), (0, 2)), about="with a bias")
+answer([naive_conv2d(_x, _w, _b, (2, 1), (0, 2)), _b], about="with a bias; the bias afterwards")
 answer(naive_conv2d(_x, _w), about="without")
 answer(naive_conv2d(_x.astype(np.float32), _w.astype(np.float32), None, 3, 1), about="float32, stride 3")
 ### END HIDDEN TESTS
@@ -704,15 +704,17 @@ for a, b in [(3, 4), (-5, 12), (0, 2), (0, 0)]:
     y = edges(Tensor(np.stack([plane, -plane])[:, None]))  # a batch of two, equally steep
     assert isinstance(y, Tensor), f"edges must return a Tensor, not {type(y).__name__}"
     assert y.shape == (2, 1, 4, 5), f"(2, 1, 6, 7) -> (2, 1, 4, 5), not {y.shape}"
+    assert y.dtype == np.float32, f"float32 in, {y.dtype} out: compute with tensors"
     np.testing.assert_allclose(y.data, np.hypot(a, b), atol=1e-4, err_msg=f"slope {a} right and {b} down: a steepness of {np.hypot(a, b)}")
 
 # %% nbgrader={"grade": true, "grade_id": "edges_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a batch of images which are no planes."""
+"""Graded again on a batch of images which are no planes, and which stay as they were."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
-_x = np.random.default_rng(4).standard_normal((3, 1, 6, 5))
-answer(edges(Tensor(_x)), about="a batch", rtol=1e-4, atol=1e-5)
+_x = Tensor(np.random.default_rng(4).standard_normal((3, 1, 6, 5)))
+answer(edges(_x), about="a batch", rtol=1e-4, atol=1e-5)
+answer(_x, about="the batch after the call")
 ### END HIDDEN TESTS
 
 # %% [markdown]

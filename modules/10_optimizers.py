@@ -1296,7 +1296,7 @@ else:
     raise AssertionError(f"an infinite gradient and error_if_nonfinite: this is a RuntimeError, not {n}")
 
 # %% nbgrader={"grade": true, "grade_id": "clip_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on matrices in columns, on no gradients at all, on a norm of 0, and on nan."""
+"""Graded again on matrices in columns, on no gradients at all, on a norm of 0, on one of a few millionths, and on nan."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
@@ -1311,6 +1311,8 @@ answer(np.isnan(clip_grad_norm(_ps, 1.0)), about="nan, and no error wanted")
 for _p in _ps:
     _p.grad = Tensor(np.zeros(_p.shape))
 answer([clip_grad_norm(_ps, 1.0), _ps[0].grad], about="a norm of 0")
+_ps[1].grad = Tensor([3e-6, 0.0, 0.0, 4e-6, 0.0])
+answer([clip_grad_norm(_ps, 1e-6), _ps[1].grad], about="a norm of 5 millionths, where the one in the formula is seen", atol=1e-12)
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -1,12 +1,12 @@
 """The instructor's steps, through nbgrader: generate, release, collect, autograde, feedback, export."""
 
 import datetime
+import json
 import os
 import re
 import sysconfig
-import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +14,23 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader.api import Assignment, Grade, Gradebook, GradeCell, SubmittedAssignment, SubmittedNotebook
+from nbgrader.utils import capture_log, temp_attrs
+from sqlalchemy import select
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from tito import source
+from tito import marks, source, syllabus
 from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, write_atomic
-from tito.grading import reference, sandbox
+from tito.errors import TitoError, keep_private, only_one, write_atomic
+from tito.gradebook import must_answer
+from tito.grading import kept, late, reference, regrade
+from tito.grading.execute import Task
 from tito.grading.judge import Verdict, nothing
 from tito.grading.limits import Limits
 from tito.grading.rebuild import rebuild_file
+from tito.grading.steps import Grading
+from tito.grading.workers import Job, Ready, workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
@@ -44,7 +51,8 @@ class Outcome:
 
     student: str
     verdict: Verdict
-    changed: bool
+    changed: bool  # by this grading
+    graded: bool = True  # False where something of ours failed
 
 
 class Course:
@@ -52,31 +60,51 @@ class Course:
 
     def __init__(self, repository: Path, settings: dict[str, dict[str, Any]] | None = None):
         """`settings` overrides nbgrader_config.py, as {"CourseDirectory": {"root": ...}}."""
-        self.repository = repository
+        self.repository, self.settings = repository, settings or {}
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(repository))
         self.config = loader.load_config()
-        self.config.merge(Config(settings or {}))
+        self.config.merge(Config(self.settings))
+        late.check(self.config)
         from nbgrader.apps import NbGraderAPI
 
         _find_alembic()
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
+        must_answer(self.api.coursedir.db_url)
+        if self.folder.is_dir():
+            keep_private(self.folder)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
     def generate(self, module: Module) -> None:
         """Write the instructor's notebook from the source, and from it the release; both go into the gradebook."""
-        path = source.paths(self.repository).get(module)
-        if path is None:
-            raise TitoError(f"modules/{module.slug}.py does not exist")
-        notebook = as_notebook(source.read(path))
-        target = self.folder / "source" / module.slug / f"{module.slug}.ipynb"
-        text = nbformat.writes(notebook) + "\n"
+        text, notebook = self.instructors(module)
+        target = keep_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
         if target.is_file() and target.read_text(encoding="utf-8") != text:
+            with self.gradebook() as gradebook:
+                regrade.must_leave_marks_alone(gradebook, module, notebook)
             keep(target, self.folder)
         write_atomic(target, text)
         with _quietly():
             self._must(self.api.generate_assignment(module.slug, force=True, create=True), f"generate {module.slug}")
+
+    def instructors(self, module: Module) -> tuple[str, NotebookNode]:
+        """The instructor's notebook as the source has it now: its text, and the notebook."""
+        path = source.paths(self.repository).get(module)
+        if path is None:
+            raise TitoError(f"modules/{module.slug}.py does not exist")
+        notebook = as_notebook(source.read(path))
+        return nbformat.writes(notebook) + "\n", notebook
+
+    def shadow(self, folder: Path) -> "Course":
+        """The same course with other folders and a gradebook of its own, in which nothing is handed in."""
+        place = {"root": str(folder), "db_url": f"sqlite:///{folder / 'gradebook.db'}"}
+        return Course(self.repository, {**self.settings, "CourseDirectory": place})
+
+    @contextmanager
+    def gradebook(self) -> Iterator[Gradebook]:
+        with _quietly(), self.api.gradebook as gradebook:
+            yield gradebook
 
     def _must(self, result: dict[str, Any], what: str) -> None:
         if not result["success"]:
@@ -98,7 +126,7 @@ class Course:
             self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
 
     def collect(self, module: Module, place: Path, pattern: str | None = None) -> list[Collected]:
-        return collect(self.folder, module, place, pattern, Limits(config=self.config).submission_mb)
+        return collect(keep_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
 
     def collect_from_exchange(self, module: Module) -> None:
         with _quietly():
@@ -111,15 +139,34 @@ class Course:
         found = (self.folder / "submitted").glob(f"*/{module.slug}")
         return sorted(path.parent.name for path in found)
 
-    def autograde(self, module: Module) -> Iterator[Outcome]:
-        """Grade every submission of a module, one after the other; one that breaks a step costs nobody else anything."""
+    def autograde(
+        self,
+        module: Module,
+        jobs: int = 1,
+        scheduler: str | None = None,
+        again: bool = False,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> Iterator[Outcome]:
+        """Grade every submission of a module; one that breaks a step costs nobody else anything.
+
+        They are executed `jobs` at a time, or on the cluster of a dask `scheduler`, and come in the order in which they
+        are done. `again` grades also those anew that ended as they might not have on a machine with less to do.
+        """
         self._needs_release(module)
-        if self.sandboxed:
-            sandbox.require()
-        reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
-        recorded = self._recorded(module)
-        for student in self.submissions(module):
-            yield self._autograde(module, student, recorded.get(student))
+        with only_one(self.folder / ".autograding", f"`tito course autograde` is at work on {self.folder}"):
+            kept.tidy(self.repository)
+            with workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
+                solved = self._task(module, reference.solved(self.folder, module.slug))
+                if not kept.has(self.repository, solved.key):
+                    list(those.run([Job("", solved)]))
+                reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
+                recorded = self._recorded(module)
+                steps = (self._plan(module, student, recorded.get(student), again) for student in self.submissions(module))
+                for step in those.run(steps):
+                    yield step if isinstance(step, Outcome) else self._grade(module, step)
+
+    def _task(self, module: Module, notebook: NotebookNode) -> Task:
+        return reference.task(self.repository, notebook, module, self.limits, self.sandboxed)
 
     @property
     def sandboxed(self) -> bool:
@@ -129,64 +176,90 @@ class Course:
     def limits(self) -> dict[str, int]:
         return Limits(config=self.config).as_dict()
 
-    def _autograde(self, module: Module, student: str, recorded: dict[str, float] | None) -> Outcome:
-        before = self.verdict(module, student)
-        if before and recorded == before.earned and self._graded_already(module, student):
-            return Outcome(student, before, changed=False)
-        notebook = self.folder / "submitted" / student / module.slug / f"{module.slug}.ipynb"
+    def _plan(self, module: Module, student: str, recorded: dict[str, float] | None, again: bool) -> Outcome | Job | Ready:
+        """What there is to do for a student: nothing, to execute what was handed in, or only to judge it."""
+        submitted = self.folder / "submitted" / student / module.slug
+        notebook = submitted / f"{module.slug}.ipynb"
         if not os.path.lexists(notebook):
             write_atomic(notebook, b"")  # nbgrader would pass over the folder; this one is told that its file is empty
-        with _quietly():
-            result = self.api.autograde(module.slug, student, force=True)
-        verdict = self.verdict(module, student)
+        pristine = reference.pristine_for_grading(self.folder, module.slug)
+        rebuilt = rebuild_file(pristine, notebook, self.limits["submission_mb"])
+        facts = self._facts(module, student)
+        if facts and not (again and facts.get("unsure")):
+            key = reference.grading_key(self.repository, self.folder, module, rebuilt, self.limits, self.sandboxed)
+            before = Verdict.from_dict(facts["verdict"])
+            if facts["key"] == key and recorded == before.earned and self._same_time(module, student):
+                return Outcome(student, before, changed=False)
+        task = self._task(module, rebuilt.notebook)
+        nothing_to_run = rebuilt.unreadable or kept.has(self.repository, task.key)
+        return Ready(student) if nothing_to_run else Job(student, task)
+
+    def _same_time(self, module: Module, student: str) -> bool:
+        """Is what was graded what was handed in last? The same text at another time may be late."""
+        folders = [self.folder / step / student / module.slug for step in ("submitted", "autograded")]
+        times = [(folder / TIME).read_bytes() if (folder / TIME).is_file() else b"" for folder in folders]
+        return times[0] == times[1]
+
+    def _grade(self, module: Module, ready: Ready) -> Outcome:
+        """Judge an execution, and write what comes of it into the gradebook: nbgrader's own way, one at a time."""
+        problem = ready.problem
+        if problem is None:
+            with _quietly(), temp_attrs(self.api.coursedir, assignment_id=module.slug, student_id=ready.student):
+                app = Grading(coursedir=self.api.coursedir, parent=self.api)
+                app.force = True
+                result = capture_log(app)
+            if result.get("error", "").rstrip().endswith("KeyboardInterrupt"):
+                raise KeyboardInterrupt
+            problem = None if result["success"] else f"nbgrader fails on it: {_cause(result)}"
+        verdict = self.verdict(module, ready.student) if problem is None else None
         if verdict is None:
             pristine = reference.pristine_for_grading(self.folder, module.slug)
-            verdict = nothing(pristine, f"not graded: nbgrader fails on it: {_cause(result)}")
-        return Outcome(student, verdict, changed=True)
+            return Outcome(ready.student, nothing(pristine, f"not graded: {problem}"), changed=True, graded=False)
+        return Outcome(ready.student, verdict, changed=True)
 
     def _recorded(self, module: Module) -> dict[str, dict[str, float]]:
         """The automatic points of every check, by student, as the gradebook has them."""
+        found: dict[str, dict[str, float]] = {}
+        query = (
+            select(SubmittedAssignment.student_id, GradeCell.name, Grade.auto_score)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+            .join(GradeCell, Grade.cell_id == GradeCell.id)
+            .where(Assignment.name == module.slug, GradeCell.cell_type == "code")
+        )
         with _quietly(), self.api.gradebook as gradebook:
-            return {
-                one.student_id: {
-                    grade.name: grade.auto_score
-                    for notebook in one.notebooks
-                    for grade in notebook.grades
-                    if grade.cell.cell_type == "code"
-                }
-                for one in gradebook.assignment_submissions(module.slug)
-            }
-
-    def _graded_already(self, module: Module, student: str) -> bool:
-        """Was exactly this text, handed in at this time, graded against exactly this?"""
-        submitted = self.folder / "submitted" / student / module.slug
-        graded = self.folder / "autograded" / student / module.slug
-        times = [path.read_bytes() if path.is_file() else b"" for path in (submitted / TIME, graded / TIME)]
-        facts = nbformat.read(graded / f"{module.slug}.ipynb", as_version=4).metadata["tito"]
-        pristine = reference.pristine_for_grading(self.folder, module.slug)
-        rebuilt = rebuild_file(pristine, submitted / f"{module.slug}.ipynb", self.limits["submission_mb"])
-        key = reference.grading_key(self.repository, module, rebuilt, self.limits, self.sandboxed)
-        return times[0] == times[1] and facts["key"] == key
+            for student, name, points in gradebook.db.execute(query):
+                found.setdefault(student, {})[name] = points
+        return found
 
     def verdict(self, module: Module, student: str) -> Verdict | None:
         """What grading said of a submission, read from its autograded notebook; None before it was graded."""
+        facts = self._facts(module, student)
+        return Verdict.from_dict(facts["verdict"]) if facts else None
+
+    def _facts(self, module: Module, student: str) -> dict[str, Any] | None:
+        """What grading wrote down: the verdict, and what it was made of. A half-written notebook has none."""
         path = self.folder / "autograded" / student / module.slug / f"{module.slug}.ipynb"
-        if not path.is_file():
+        try:
+            facts = json.loads(path.read_bytes())["metadata"].get("tito", {})
+        except (FileNotFoundError, ValueError):
             return None
-        facts = nbformat.read(path, as_version=4).metadata.get("tito", {})
-        return Verdict.from_dict(facts["verdict"]) if "verdict" in facts else None
+        return facts if "verdict" in facts else None
 
     # -- give back ---------------------------------------------------------------------------------------------------
 
     def feedback(self, module: Module) -> dict[str, Path]:
         """Write a feedback page for every graded submission."""
+        self._needs_release(module)
         graded = sorted(path.parent.name for path in (self.folder / "autograded").glob(f"*/{module.slug}"))
         if not graded:
             raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
+        self.settle(module)
         with _quietly():
-            for student in graded:
-                result = self.api.generate_feedback(module.slug, student, force=True)
-                self._must(result, f"write feedback for {student}'s {module.slug}")
+            results = {student: self.api.generate_feedback(module.slug, student, force=True) for student in graded}
+        for student, result in results.items():  # one page that cannot be made costs nobody else's
+            self._must(result, f"write feedback for {student}'s {module.slug}")
         return {s: self.folder / "feedback" / s / module.slug / f"{module.slug}.html" for s in graded}
 
     def return_feedback(self, module: Module, to: Path) -> list[Path]:
@@ -200,17 +273,47 @@ class Course:
         with _quietly():
             self._must(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
 
-    def export(self, path: Path) -> None:
-        """Write the gradebook as CSV, with nbgrader's own exporter and columns."""
-        from nbgrader.plugins import CsvExportPlugin
+    def settle(self, module: Module) -> None:
+        """Work the late penalties of a module out anew."""
+        with self.gradebook() as gradebook:
+            late.settle(gradebook, self.config, module.slug)
 
-        if path.exists():
-            write_atomic(path.with_name(f"{path.name}.{datetime.datetime.now():%Y-%m-%dT%H%M%S}.bak"), path.read_bytes())
-        with tempfile.TemporaryDirectory() as folder, _quietly(), self.api.gradebook as gradebook:
-            exporter = CsvExportPlugin(config=self.config)
-            exporter.to = str(Path(folder, "marks.csv"))
-            exporter.export(gradebook)
-            write_atomic(path, Path(exporter.to).read_bytes())
+    def due(self, module: Module, when: str | None = None) -> datetime.datetime | None:
+        """When a module is due, in UTC, as nbgrader keeps it; `when` sets it, "none" takes it away."""
+        self._needs_release(module)
+        with self.gradebook() as gradebook:
+            if when is not None:
+                gradebook.update_or_create_assignment(module.slug, duedate=late.moment(when))
+                late.settle(gradebook, self.config, module.slug)
+            return gradebook.find_assignment(module.slug).duedate
+
+    def records(self, modules: Iterable[Module] = ()) -> list[marks.Record]:
+        """What the gradebook holds, cell by cell, with every late penalty settled."""
+        with self.gradebook() as gradebook:
+            names = [module.slug for module in modules] or [one.name for one in gradebook.assignments]
+            for name in names:
+                late.settle(gradebook, self.config, name)
+            return marks.records(gradebook, self.config, names)
+
+    def export(self, path: Path, kind: str | None = None, modules: Iterable[Module] = ()) -> list[Path]:
+        """Write the gradebook's marks; an older file is kept beside the new one. Gradescope's are a file a submission."""
+        kind, found = marks.format_of(path, kind), self.records(modules)
+        texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._results(path, found)
+        for target, text in texts.items():
+            if target.exists():
+                now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S")
+                write_atomic(target.with_name(f"{target.name}.{now}.bak"), target.read_bytes())
+            write_atomic(target, text)
+        return list(texts)
+
+    def _results(self, folder: Path, found: list[marks.Record]) -> dict[Path, str]:
+        texts = {}
+        for record in found:
+            if record.handed_in:
+                name = folder / record.assignment / marks.as_file_name(record.student) / "results.json"
+                verdict = self.verdict(syllabus.module(record.assignment), record.student)
+                texts[name] = json.dumps(marks.as_gradescope(record, verdict), indent=1) + "\n"
+        return texts
 
     def marks(self, module: Module) -> dict[str, Mark]:
         """What the gradebook holds for a module: with the points that a person gave."""
@@ -220,7 +323,13 @@ class Course:
                 for one in gradebook.assignment_submissions(module.slug)
             }
 
+    def unfinished(self, module: Module) -> Path:
+        """The note that a regrade leaves here while it changes the gradebook and the files."""
+        return self.folder / f".regrade-{module.slug}.json"
+
     def _needs_release(self, module: Module) -> None:
+        if self.unfinished(module).is_file():
+            raise TitoError(f"regrading {module} was interrupted: `tito course regrade {module.id} --apply` completes it", code=1)
         if not (self.folder / "release" / module.slug).is_dir():
             raise TitoError(f"{module} was never generated: run `tito course generate {module.id}`")
 

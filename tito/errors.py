@@ -1,7 +1,10 @@
 """The one exception that a person sees, and writing files so that nothing is half written."""
 
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -11,6 +14,23 @@ class TitoError(Exception):
     def __init__(self, message: str, code: int = 2):
         super().__init__(" ".join(str(message).split()))
         self.code = code
+
+
+@contextmanager
+def only_one(path: Path, doing: str) -> Iterator[None]:
+    """Hold the file `path`, or say that another process does. The system lets go of it whatever becomes of this one."""
+    if sys.platform == "win32":  # which has no such lock, and no sandbox to grade in
+        yield
+        return
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise TitoError(f"another {doing}: wait until it has ended", code=1) from None
+        yield
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:
@@ -28,6 +48,17 @@ def write_atomic(path: Path, data: str | bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def keep_private(folder: Path) -> Path:
+    """A folder into which only its owner can look: made so, or if it was there, closed to all but owner and group."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        mode = folder.stat().st_mode
+        if mode & 0o007:
+            folder.chmod(mode & 0o7770)
+    return folder
 
 
 def _umask() -> int:

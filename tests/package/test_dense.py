@@ -186,7 +186,7 @@ def test_the_summary_of_an_mlp_is_the_formula(sizes, n):
     hidden = sum(sizes[1:-1])
     assert s.parameters == sum(m * k + k for m, k in pairs)
     assert s.flops == sum(2 * n * m * k + n * k for m, k in pairs) + n * hidden
-    assert s.activation_bytes == 4 * n * (2 * sum(sizes[1:]) + hidden)
+    assert s.activation_bytes == 4 * n * (sum(sizes[1:]) + hidden)
     assert [row.output_shape for row in s.rows if row.kind == "Dense"] == [(n, k) for k in sizes[1:]]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from .activations import LogSoftmaxOp, SigmoidOp, SoftmaxOp
 from .attention import AttentionWeightsOp
 from .introduction import draw_dependencies
+from .layers import LinearOp
 from .spatial import BLOCK_BYTES, AvgPool2dOp, Conv2dOp, MaxPool2dOp, conv2d_blocked, in_blocks, in_windows
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum, Min, Minimum, Mul, Neg, Op, Permute,
@@ -169,6 +170,14 @@ def _product(p: np.ndarray, q: np.ndarray, like: np.ndarray) -> np.ndarray:
 def _(op, grad):
     a, b = op.saved
     return lambda: _product(grad, _swapped(b), like=a), lambda: _product(_swapped(a), grad, like=b)
+
+# %% modules/09_autograd.py #rule_linear
+@gradient(LinearOp)
+def _(op, grad):
+    x, weight, has_bias = op.saved  # x as rows
+    g = grad.reshape(len(x), len(weight))
+    return (lambda: (g @ weight).reshape(*grad.shape[:-1], weight.shape[1]),
+            lambda: g.T @ x, lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
 
 # %% modules/09_autograd.py #unbroadcast
 def unbroadcast(grad: np.ndarray, shape: tuple) -> np.ndarray:

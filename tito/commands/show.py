@@ -1,5 +1,6 @@
 """How results look: tables and progress on a terminal, plain lines and JSON elsewhere."""
 
+import collections
 import contextlib
 import dataclasses
 import json
@@ -28,6 +29,11 @@ def warn(text: str) -> None:
     err.print(f"tito: {text}", style="bold red")
 
 
+def note(text: str) -> None:
+    """What an impatient person wants to know while something long goes on."""
+    err.print(f"tito: {text}")
+
+
 def step(text: str) -> None:
     """A line of the demo: its headings and the commands it types stand out."""
     out.print(text, style="dim" if text.startswith("   ") else "bold")
@@ -40,8 +46,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: bool =
         return
     shown = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        shown.add_row(*[Text(str(value)) for value in row])
+        shown.add_row(*[Text(_printable(str(value))) for value in row])
     out.print(shown, soft_wrap=False)
+
+
+def _printable(text: str) -> str:
+    """A name in a zip may hold what a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def each(
@@ -60,6 +71,11 @@ def each(
         for item in items:
             yield item
             progress.update(task, advance=1, description=f"{doing}: {name(item)}")
+
+
+def outcome(graded: Any) -> str:
+    """One submission in a few words."""
+    return f"{graded.student} {graded.verdict.points:g}, {graded.verdict.ending}{'' if graded.changed else ' before'}"
 
 
 def outcomes(graded: list, as_json: bool) -> None:
@@ -83,6 +99,11 @@ def outcomes(graded: list, as_json: bool) -> None:
             out.print(f"\n{outcome.student} lost {sum(c.of - c.points for c in lost):g}:")
         for reason, checks in reasons.items():
             out.print(f"  {', '.join(checks)}: {reason}")
+    changed = sum(outcome.changed for outcome in graded)
+    endings = collections.Counter(outcome.verdict.ending for outcome in graded)
+    out.print(f"\n{len(graded)} submissions, of which {changed} were graded now and {len(graded) - changed} are unchanged:")
+    for ending, count in endings.most_common():
+        out.print(f"  {count:>4}  {ending}")
 
 
 @contextlib.contextmanager
@@ -177,3 +198,50 @@ def _time(seconds: float | None) -> str:
 
 def _ratio(result) -> str:
     return "-" if result.ratio is None else f"{result.ratio:.2f} ({result.low:.2f} to {result.high:.2f})"
+
+
+def audits(found: list, problems: list[str], unseen: bool, as_json: bool) -> None:
+    """A line for each module, then each mutant that lost no point, as a diff of its line, and what falls short."""
+    if as_json:
+        json_of({"modules": [one.as_dict() for one in found], "problems": problems})
+        return
+    rows = [
+        [one.module, f"{one.unsolved:g}", f"{one.reference:g}", len(one.fate), len(one.equivalent),
+         _share(one.killed, one.counted), _share(one.killed_by_visible, one.counted)]
+        for one in found
+    ]  # fmt: skip
+    counted, total = sum(one.counted for one in found), sum(len(one.fate) for one in found)
+    killed, seen = sum(one.killed for one in found), sum(one.killed_by_visible for one in found)
+    rows.append(["total", "", "", total, total - counted, _share(killed, counted), _share(seen, counted)])
+    table(["module", "unsolved", "reference", "mutants", "equivalent", "killed by all", "by visible"], rows)
+    for one in found:
+        for mutant in one.survivors:
+            _mutant(one, mutant, "no check notices")
+        for mutant, fate in one.unseen.items() if unseen else ():
+            _mutant(one, mutant, f"only {fate.check} notices: {fate.why}")
+    for problem in problems:
+        warn(problem)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} ({part / whole:.1%})" if whole else "-"
+
+
+def _mutant(one: Any, mutant: Any, what: str) -> None:
+    out.print(f"\n{one.module}/{mutant.cell}, line {mutant.line}, {mutant.kind}: {what}", style="bold")
+    out.print(f"  - {mutant.was}\n  + {mutant.now}")
+
+
+def similarity(found: Any, page: Any, as_json: bool) -> None:
+    """Pairs, the most alike first, and where the page lies that shows them side by side."""
+    if as_json:
+        json_of({**found.as_dict(), "page": str(page)})
+        return
+    rows = [
+        [p.first.student, p.second.student, f"{p.likeness:.0%}", ", ".join(f"{c} {s:.0%}" for c, s in list(p.cells.items())[:4])]
+        for p in found.pairs
+    ]
+    table(["student", "and", "likeness", "where"], rows)
+    for student, why in found.left_out.items():
+        warn(f"{student} was not compared: {why}")
+    line(f"{found.note}\n{page}")

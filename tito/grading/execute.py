@@ -3,40 +3,48 @@
 Nothing that comes back is trusted to be more than text: outputs are rebuilt field by field, and capped.
 """
 
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
 import queue
 import secrets
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
-from tito import source
+from tito import source, workspace
 from tito.errors import TitoError
 from tito.grading import sandbox
 from tito.grading.answers import MAX_BYTES, MIME
 from tito.syllabus import MODULES, Module
 
+if TYPE_CHECKING:  # importing nbformat costs a worker more than a second
+    from nbformat import NotebookNode
+
 START_SECONDS = 60
 GRACE_SECONDS = 3
-KEPT_TYPES = ("text/plain", "text/html", "image/png")
+UNSURE = ("timed out", "its process ended", "did not answer")  # ends that a busy machine may have brought about
+KEPT_TYPES = ("text/plain", "image/png")  # no HTML: only to make it harmless takes minutes, if somebody wants it to
 
 
 @dataclass
 class Ran:
     """What one cell did: its outputs, the error it ended with (name and message), the answers it handed in."""
 
-    outputs: list[NotebookNode] = field(default_factory=list)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
     error: tuple[str, str] | None = None
     answers: list[str] = field(default_factory=list)
     timed_out: bool = False
@@ -51,6 +59,51 @@ class Execution:
     ended_in: str | None = None  # the cell that it did not survive
     canaries_failed: bool = True  # checks that must fail did
 
+    @property
+    def unsure(self) -> bool:
+        """Might it have gone otherwise on a machine with less to do? The clock, a death, or a cheat is what it says."""
+        slow = any(ran.timed_out for ran in self.cells.values())
+        return slow or (self.ended or "").startswith(UNSURE) or not self.canaries_failed
+
+    def to_json(self) -> str:
+        return json.dumps({**vars(self), "cells": {name: vars(ran) for name, ran in self.cells.items()}})
+
+    @classmethod
+    def from_json(cls, text: str) -> Execution:
+        from nbformat import from_dict
+
+        fields = json.loads(text)
+        cells = {name: Ran(**from_dict(ran)) for name, ran in fields["cells"].items()}
+        for ran in cells.values():
+            ran.error = tuple(ran.error) if ran.error else None
+        return cls(**{**fields, "cells": cells})
+
+
+@dataclass(frozen=True)
+class Task:
+    """One execution, whole in itself: what it holds determines what comes out, on any machine that has this tool."""
+
+    cells: tuple[tuple[str, str], ...]  # id and text, in the order in which they run
+    module: Module
+    package: dict[str, bytes]  # the prefix: the files of `tinytorch` that the notebook may import, by path
+    limits: dict[str, int]
+    sandboxed: bool
+
+    @classmethod
+    def of(cls, notebook: NotebookNode, module: Module, package: Path, limits: dict[str, int], sandboxed: bool) -> Task:
+        """What a grade depends on of a notebook, against the modules before `module` of `package`, a folder `tinytorch`."""
+        cells = tuple((cell.id, cell.source) for cell in source.in_grading_order(notebook))
+        return cls(cells, module, prefix(package, module), limits, sandboxed)
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of all that determines what the cells do."""
+        facts = [self.cells, self.module.number, self.limits, self.sandboxed, versions()]
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        for name, data in self.package.items():
+            digest.update(f"{name} {len(data)} ".encode() + data)
+        return digest.hexdigest()
+
 
 class Died(Exception):
     """The kernel is gone; the message says why."""
@@ -64,48 +117,74 @@ def execute(
     sandboxed: bool,
     on_cell: Callable[[str], None] = lambda name: None,
 ) -> Execution:
-    """Run what a grade depends on, against the modules before `module` of `package`, a folder `tinytorch`."""
+    """Run what a grade depends on, here and now."""
+    return Execution.from_json(run(Task.of(notebook, module, package, limits, sandboxed), on_cell))
+
+
+def run(task: Task, on_cell: Callable[[str], None] = lambda name: None, patient: bool = True) -> str:
+    """Run the cells of a task in a new kernel: its Execution as JSON. An impatient run ends when a cell times out."""
     result = Execution()
-    cells = source.in_grading_order(notebook)
-    deadline = time.monotonic() + limits["total_seconds"]
-    with _kernel(package, module, limits, sandboxed) as kernel:
-        for cell in cells:
-            on_cell(cell.id)
-            ran = result.cells[cell.id] = Ran()
+    deadline = time.monotonic() + task.limits["total_seconds"]
+    with _kernel(task) as kernel:
+        for name, text in task.cells:
+            on_cell(name)
+            ran = result.cells[name] = Ran()
             try:
-                kernel.run(cell.source, ran, deadline)
+                kernel.run(text, ran, deadline)
+                if ran.timed_out and not patient:
+                    raise Died("timed out")
             except Died as death:
-                result.ended, result.ended_in = str(death), cell.id
+                result.ended, result.ended_in = str(death), name
                 break
         else:
             result.canaries_failed = _canaries_fail(kernel)
-    return result
+    return result.to_json()
 
 
-def lay_out(folder: Path, package: Path, module: Module) -> None:
-    """Make `folder` a workspace with the prefix of `module`: its `tinytorch` has the modules before it and no other."""
-    unwanted = {f"{later.name}.py" for later in MODULES[module.number :]}
+def prefix(package: Path, module: Module) -> dict[str, bytes]:
+    """The files of `package`, a folder `tinytorch`, without the modules from `module` on."""
+    later = {Path("core", f"{one.name}.py") for one in MODULES[module.number :]}
+    paths = {path.relative_to(package): path for path in sorted(package.rglob("*")) if path.is_file()}
+    return {
+        place.as_posix(): path.read_bytes()
+        for place, path in paths.items()
+        if place not in later and "__pycache__" not in place.parts
+    }
 
-    def ignore(directory: str, names: list[str]) -> set[str]:
-        later = unwanted if Path(directory).name == "core" else set()
-        return {name for name in names if name in later or name == "__pycache__"}
 
-    shutil.copytree(package, folder / "tinytorch", ignore=ignore)
+@cache
+def versions() -> dict[str, str]:
+    """What of this machine determines what a notebook does: two that differ in it do not grade one class together."""
+    distributions = ("numpy", "matplotlib", "numba", "ipython", "ipykernel")
+    here = Path(__file__).parent
+    tool = [here / f"{name}.py" for name in ("answers", "execute", "sandbox", "seccomp")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [*tool, Path(workspace.__file__)]))
+    python = ".".join(platform.python_version_tuple()[:2])
+    found = {name: importlib.metadata.version(name) for name in distributions}
+    return {"machine": platform.machine(), "python": python, **found, "tito": digest.hexdigest()[:12]}
+
+
+def lay_out(folder: Path, package: dict[str, bytes]) -> None:
+    """Make `folder` a workspace whose `tinytorch` has these files."""
+    for name, data in package.items():
+        path = folder / "tinytorch" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     (folder / "modules").mkdir()
 
 
 @contextmanager
-def _kernel(package: Path, module: Module, limits: dict[str, int], sandboxed: bool) -> Iterator["_Kernel"]:
+def _kernel(task: Task) -> Iterator[_Kernel]:
     with sandbox.scratch() as folder:
         sockets = folder / "k"
-        lay_out(folder, package, module)
+        lay_out(folder, task.package)
         sockets.mkdir()
-        manager = _manager(folder, sockets, limits, sandboxed)
+        manager = _manager(folder, sockets, task.limits, task.sandboxed)
         kernel = None
         try:
             nowhere = subprocess.DEVNULL
             manager.start_kernel(cwd=str(folder / "modules"), stdout=nowhere, stderr=nowhere)
-            kernel = _Kernel(manager, limits)
+            kernel = _Kernel(manager, task.limits)
             yield kernel
         finally:
             if kernel:
@@ -237,16 +316,16 @@ def _collect(kind: str, content: dict, ran: Ran, size: int, cap: int) -> int:
         lines = content.get("traceback")
         lines = [_text(line, cap // 100) for line in lines[:100]] if isinstance(lines, list) else []
         ran.error = (name, message)
-        ran.outputs.append(new_output("error", ename=name, evalue=message, traceback=lines))
+        ran.outputs.append({"output_type": "error", "ename": name, "evalue": message, "traceback": lines})
     elif kind == "stream":
         text = _text(content.get("text"), max(0, cap - size))
         size += len(text)
         name = "stderr" if content.get("name") == "stderr" else "stdout"
         last = ran.outputs[-1] if ran.outputs else None
-        if last is not None and last.output_type == "stream" and last.name == name:
-            last.text += text
+        if last is not None and last["output_type"] == "stream" and last["name"] == name:
+            last["text"] += text
         elif text:
-            ran.outputs.append(new_output("stream", name=name, text=text))
+            ran.outputs.append({"output_type": "stream", "name": name, "text": text})
     elif kind in ("display_data", "execute_result") and isinstance(content.get("data"), dict):
         data = content["data"]
         if MIME in data:
@@ -257,7 +336,7 @@ def _collect(kind: str, content: dict, ran: Ran, size: int, cap: int) -> int:
         weight = sum(map(len, kept.values()))
         if kept and size + weight <= 4 * cap:
             size += weight
-            ran.outputs.append(new_output("display_data", data=kept))
+            ran.outputs.append({"output_type": "display_data", "metadata": {}, "data": kept})
     return size
 
 

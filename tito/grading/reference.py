@@ -8,13 +8,13 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-import tito
 from tito import source
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError
+from tito.grading import kept
 from tito.grading.answers import Answer
-from tito.grading.execute import Execution, execute
+from tito.grading.execute import Execution, Task
 from tito.grading.rebuild import Rebuilt
-from tito.syllabus import MODULES, Module
+from tito.syllabus import Module
 
 
 def released(course: Path, assignment: str) -> NotebookNode:
@@ -51,13 +51,14 @@ def pristine_for_grading(course: Path, assignment: str) -> NotebookNode:
 def answers(root: Path, course: Path, module: Module, limits: dict[str, int], sandboxed: bool) -> dict[str, list[Answer]]:
     """The reference's answers by grade_id: what the solved notebook hands in, in the same sandbox. Kept until it changes."""
     notebook = solved(course, module.slug)
-    kept = root / "build" / "answers" / f"{module.slug}-{fingerprint(notebook, root / 'tinytorch', module, limits)}.json"
-    if not kept.is_file():
-        execution = execute(notebook, module, root / "tinytorch", limits, sandboxed)
-        _must_be_sound(module, notebook, execution)
-        write_atomic(kept, json.dumps({name: ran.answers for name, ran in execution.cells.items() if ran.answers}))
-    messages = json.loads(kept.read_text(encoding="utf-8"))
-    return {name: [Answer.read(text) for text in texts] for name, texts in messages.items()}
+    execution = kept.executed(root, task(root, notebook, module, limits, sandboxed))
+    _must_be_sound(module, notebook, execution)
+    return {name: [Answer.read(text) for text in ran.answers] for name, ran in execution.cells.items() if ran.answers}
+
+
+def task(root: Path, notebook: NotebookNode, module: Module, limits: dict[str, int], sandboxed: bool) -> Task:
+    """The execution of a notebook against the reference's modules before its own."""
+    return Task.of(notebook, module, root / "tinytorch", limits, sandboxed)
 
 
 def _must_be_sound(module: Module, notebook: NotebookNode, execution: Execution) -> None:
@@ -74,18 +75,19 @@ def _must_be_sound(module: Module, notebook: NotebookNode, execution: Execution)
         raise TitoError(f"in the kernel of {module} an assertion that must fail does not", code=1)
 
 
-def grading_key(root: Path, module: Module, rebuilt: Rebuilt, limits: dict[str, int], sandboxed: bool) -> str:
+def grading_key(
+    root: Path, course: Path, module: Module, rebuilt: Rebuilt, limits: dict[str, int], sandboxed: bool
+) -> str:
     """What determines the grade of a rebuilt submission: grading again is idle unless this has changed."""
-    parts = [fingerprint(rebuilt.notebook, root / "tinytorch", module, limits), rebuilt.problems, rebuilt.unreadable]
-    return hashlib.sha256(json.dumps([*parts, sandboxed], sort_keys=True).encode()).hexdigest()
+    cells = [[cell.id, cell.cell_type, cell.source, cell.metadata.get("nbgrader")] for cell in rebuilt.notebook.cells]
+    notebooks = rebuilt.notebook, solved(course, module.slug)
+    keys = [task(root, notebook, module, limits, sandboxed).key for notebook in notebooks]
+    facts = [cells, keys, rebuilt.problems, rebuilt.unreadable, _tool()]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def fingerprint(notebook: NotebookNode, package: Path, module: Module, limits: dict[str, int]) -> str:
-    """A hash of all that determines what a notebook does: its cells, its prefix, the limits, and this tool."""
-    digest = hashlib.sha256(json.dumps([limits, [[cell.id, cell.source] for cell in notebook.cells]]).encode())
-    prefix = [package / "__init__.py", *(package / "core" / f"{before.name}.py" for before in MODULES[: module.number])]
-    tool = sorted(Path(tito.__file__).parent.glob("grading/*.py"))
-    for path in [*prefix, *tool, Path(source.__file__), *sorted((package / "datasets").glob("*"))]:
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:24]
+@cache
+def _tool() -> str:
+    """A hash of what makes points of an execution."""
+    paths = [*sorted(Path(__file__).parent.glob("*.py")), Path(source.__file__)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -144,10 +144,22 @@ def _overfull(folder: Path, most: int) -> bool:
 def scratch() -> Iterator[Path]:
     """A new folder of this user's own, and afterwards nothing of it, whatever was done to it meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="tito-"))
+    _in_use.add(folder)
     try:
         yield folder
     finally:
         _remove(folder)
+        _in_use.discard(folder)
+
+
+_in_use: set[Path] = set()
+
+
+def abandon() -> None:
+    """Remove what a process that ends in the middle of its work would leave."""
+    for folder in list(_in_use):
+        with suppress(OSError):  # what still runs in it may be in the way
+            _remove(folder)
 
 
 def _remove(top: Path) -> None:

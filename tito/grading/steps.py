@@ -4,21 +4,27 @@ Submission reads and rebuilds, DropOtherFiles tidies; then Grade executes and ju
 They stand in place of what nbgrader has for sanitizing, executing and saving.
 """
 
+import html
 import stat
 from pathlib import Path
+from typing import Any
 
 import bleach
 from nbconvert.exporters import NotebookExporter
 from nbconvert.filters import markdown2html_mistune
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_output
-from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader import api
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task
 from traitlets import Bool, Unicode
 
 from tito import source, syllabus
 from tito.collect import backup_of, stated_time
-from tito.grading import reference, sandbox
-from tito.grading.execute import Execution, execute
+from tito.errors import write_atomic
+from tito.grading import kept, reference
+from tito.grading.execute import Execution
 from tito.grading.judge import Verdict, judge, nothing
 from tito.grading.limits import Limits
 from tito.grading.rebuild import Rebuilt, rebuild_file
@@ -78,25 +84,20 @@ class Grade(NbGraderPreprocessor):
     sandbox = Bool(True, help="False runs submitted code without protection.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources):
-        root, limits = Path(self.repository), Limits(parent=self).as_dict()
-        module, facts = syllabus.module(resources["nbgrader"]["assignment"]), nb.metadata["tito"]
+        root, course = Path(self.repository), Path(self.parent.parent.coursedir.root)
+        limits, module = Limits(parent=self).as_dict(), syllabus.module(resources["nbgrader"]["assignment"])
+        facts = nb.metadata["tito"]
         rebuilt = Rebuilt(nb, dict(facts["problems"]), facts["unreadable"])
-        key = reference.grading_key(root, module, rebuilt, limits, self.sandbox)
-        verdict = self.grade(rebuilt, module, root, limits)
-        nb.metadata["tito"] = {"key": key, "sandboxed": self.sandbox, "verdict": verdict.as_dict()}
-        return nb, resources
-
-    def grade(self, rebuilt: Rebuilt, module: syllabus.Module, root: Path, limits: dict[str, int]) -> Verdict:
+        key = reference.grading_key(root, course, module, rebuilt, limits, self.sandbox)
         if rebuilt.unreadable:
-            return nothing(rebuilt.notebook, rebuilt.unreadable)
-        if self.sandbox:
-            sandbox.require()
-        course = Path(self.parent.parent.coursedir.root)
-        expected = reference.answers(root, course, module, limits, self.sandbox)
-        execution = execute(rebuilt.notebook, module, root / "tinytorch", limits, self.sandbox)
-        verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
-        show(rebuilt.notebook, execution, verdict)
-        return verdict
+            verdict, unsure = nothing(nb, rebuilt.unreadable), False
+        else:
+            expected = reference.answers(root, course, module, limits, self.sandbox)
+            execution = kept.executed(root, reference.task(root, nb, module, limits, self.sandbox))
+            verdict, unsure = judge(nb, rebuilt.problems, execution, expected), execution.unsure
+            show(nb, execution, verdict)
+        nb.metadata["tito"] = {"key": key, "sandboxed": self.sandbox, "unsure": unsure, "verdict": verdict.as_dict()}
+        return nb, resources
 
 
 def show(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
@@ -113,23 +114,53 @@ def show(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
         cell.outputs, cell.execution_count = shown, None
 
 
-class SaveGrades(SaveAutoGrades):
-    """Saves the judge's points. What a cell printed is never its score, and a warning costs nothing."""
+class Grading(Autograde):
+    """nbgrader's converter, except that a kill in the middle of it leaves no file half written."""
+
+    def write_single_notebook(self, output: str, resources) -> None:
+        names = resources["nbgrader"]
+        folder = Path(self._format_dest(names["assignment"], names["student"]))
+        self.writer.build_directory = str(folder)
+        write_atomic(folder / (resources["unique_key"] + resources["output_extension"]), output)
+
+
+class SaveGrades(NbGraderPreprocessor):
+    """Saves the judge's points, all at once or none. What a cell printed is never its score, and a warning costs nothing."""
 
     def preprocess(self, nb: NotebookNode, resources):
-        self.verdict = Verdict.from_dict(nb.metadata["tito"]["verdict"])
-        return super().preprocess(nb, resources)
+        verdict, names = Verdict.from_dict(nb.metadata["tito"]["verdict"]), resources["nbgrader"]
+        with api.Gradebook(names["db_url"]) as gradebook:
+            notebook = gradebook.find_submission_notebook(names["notebook"], names["assignment"], names["student"])
+            grades, comments = _entries(gradebook, notebook, api.Grade), _entries(gradebook, notebook, api.Comment)
+            try:
+                for cell in nb.cells:
+                    if is_grade(cell):
+                        _save_score(grades[source.grade_id(cell)], cell, verdict)
+                    if is_solution(cell) or is_task(cell):
+                        comments[source.grade_id(cell)].auto_comment = _comment(cell)
+            except KeyError as error:
+                raise api.MissingEntry(f"the gradebook has no entry for cell {error} of this submission") from None
+            gradebook.db.commit()
+        return nb, resources
 
-    def _add_score(self, cell: NotebookNode, resources) -> None:
-        name = cell.metadata["nbgrader"]["grade_id"]
-        earned = self.verdict.earned
-        if name not in earned:
-            return super()._add_score(cell, resources)
-        grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
-        grade.auto_score = earned[name]
-        grade.needs_manual_grade = self.verdict.tampered or grade.manual_score is not None
-        self.gradebook.db.commit()
-        return None
+
+def _entries(gradebook: api.Gradebook, notebook: api.SubmittedNotebook, kind: type) -> dict[str, Any]:
+    """The grades or the comments of a submitted notebook, by the name of the cell."""
+    query = gradebook.db.query(api.BaseCell.name, kind).join(kind, kind.cell_id == api.BaseCell.id)
+    return dict(row.tuple() for row in query.filter(kind.notebook_id == notebook.id))
+
+
+def _save_score(grade: api.Grade, cell: NotebookNode, verdict: Verdict) -> None:
+    """The judge's points for a check; for what a person reads, nothing if it was left as it was released."""
+    judged = verdict.earned.get(source.grade_id(cell))
+    grade.auto_score = determine_grade(cell)[0] if judged is None else judged
+    withheld = judged is not None and verdict.tampered
+    grade.needs_manual_grade = withheld or grade.auto_score is None or grade.manual_score is not None
+
+
+def _comment(cell: NotebookNode) -> str | None:
+    unanswered = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell) and not is_task(cell)
+    return "No response." if unanswered else None
 
 
 class Explain(NbGraderPreprocessor):
@@ -145,6 +176,28 @@ class Explain(NbGraderPreprocessor):
         return nb, resources
 
 
+class Rubric(NbGraderPreprocessor):
+    """For formgrader alone: above every reflection, the course's own answer with its rubric. No file ever holds both."""
+
+    def preprocess(self, nb: NotebookNode, resources):
+        if "submission_id" not in resources:  # formgrader's, which no other page has
+            return nb, resources
+        course = Path(resources["metadata"]["path"]).parents[2]
+        texts = {cell.id: cell.source for cell in reference.solved(course, resources["assignment_id"]).cells}
+        cells = []
+        for cell in nb.cells:
+            if source.is_graded(cell) and cell.cell_type == "markdown" and cell.id in texts:
+                cells.append(new_markdown_cell(_rubric(texts[cell.id])))
+            cells.append(cell)
+        nb.cells = cells
+        return nb, resources
+
+
+def _rubric(text: str) -> str:
+    lines = ["**The course's answer and rubric** (shown to those who grade, never to learners)", "", *text.splitlines()]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
 HEADINGS = {f"h{level}" for level in range(1, 7)}
 TABLES = {"table", "tbody", "td", "th", "thead", "tr"}
 BLOCKS = {"blockquote", "br", "dd", "div", "dl", "dt", "hr", "img", "li", "ol", "p", "pre", "ul"}
@@ -154,7 +207,10 @@ WORDS = {"a", "b", "code", "del", "em", "i", "s", "span", "strong", "sub", "sup"
 def harmless_html(markdown: str) -> str:
     """Markdown as HTML in which nothing runs and nothing is fetched: nbgrader's pages show what learners wrote as it is."""
     tags, protocols = HEADINGS | TABLES | BLOCKS | WORDS, {"http", "https", "mailto", "data"}
-    return bleach.clean(markdown2html_mistune(markdown), tags, _harmless, protocols=protocols, strip=True)
+    try:
+        return bleach.clean(markdown2html_mistune(markdown), tags, _harmless, protocols=protocols, strip=True)
+    except Exception:  # such as a picture that was attached: what cannot be set is shown as it was written
+        return f"<pre>{html.escape(markdown)}</pre>"
 
 
 def _harmless(tag: str, name: str, value: str) -> bool:

@@ -1,0 +1,24 @@
+"""The database that the gradebook lies in: SQLite beside the course, or a server whose URL nbgrader's configuration names."""
+
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from tito.errors import TitoError
+
+
+def must_answer(url: str) -> None:
+    """Say in one line, without the password, why a database server cannot be used."""
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+        if not shown.startswith("sqlite"):
+            engine = create_engine(url)
+            engine.connect().close()
+            engine.dispose()
+    except ModuleNotFoundError as error:
+        driver = "pip install 'tinytorch[postgres]' and write postgresql+psycopg://..."
+        raise TitoError(f"the gradebook {shown} needs a driver ({error}): {driver}") from None
+    except ArgumentError as error:
+        raise TitoError(f"the gradebook's URL is none ({error}): postgresql+psycopg://USER@HOST/DATABASE is one") from None
+    except OperationalError as error:
+        raise TitoError(f"the gradebook {shown} does not answer: {error.orig}", code=1) from None

@@ -1,0 +1,203 @@
+"""Many executions at once: in processes of this machine, or on the workers of a dask.distributed cluster.
+
+Whatever happens to a worker, what comes back of a task is what would have come of running it alone.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from tito.errors import TitoError
+from tito.grading import kept, sandbox
+from tito.grading.execute import Execution, Task, run, versions
+
+ATTEMPTS = 3  # to run a task that no worker survives
+
+
+@dataclass
+class Job:
+    """A task to run on behalf of a student."""
+
+    student: str
+    task: Task
+    failures: int = 0
+    alone: bool = False
+
+
+@dataclass
+class Ready:
+    """Nothing is left to run for this student; `problem` says why there is nothing to judge either."""
+
+    student: str
+    problem: str | None = None
+
+
+class Refused(TitoError):
+    """A worker cannot do what it is asked: its machine lacks something."""
+
+
+class Lost(Exception):
+    """What became of a task is unknown, through no fault of its own."""
+
+
+class Died(Exception):
+    """A worker died, and this task was with it: it may be the one to blame."""
+
+
+def refusal(sandboxed: bool, expected: dict[str, str]) -> str | None:
+    """Why this machine cannot run tasks as the one that sends them would; None if it can."""
+    problem = sandbox.missing() if sandboxed else None
+    different = [f"{name} {found} instead of {expected[name]}" for name, found in versions().items() if found != expected[name]]
+    if different:
+        problem = f"it has {', '.join(different)}: install there what is installed here"
+    return problem and f"the worker on {socket.gethostname()} cannot grade: {problem}"
+
+
+def work(task: Task, expected: dict[str, str], patient: bool) -> str:
+    """Run a task on a worker: its Execution as JSON."""
+    problem = refusal(task.sandboxed, expected)
+    if problem:
+        raise Refused(problem, code=1)
+    return run(task, patient=patient)
+
+
+def workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: Callable[[str], None]) -> "Workers":
+    """Those that a person asked for: `say` is told what an impatient one wants to know."""
+    if scheduler:
+        from tito.grading.cluster import Cluster
+
+        return Cluster(root, scheduler, sandboxed, say)
+    if sandboxed:
+        sandbox.require()
+    return Processes(root, jobs) if jobs > 1 else Here(root)
+
+
+class Workers:
+    """Runs jobs many at once, and what turns out badly in company once more, when nothing else runs."""
+
+    room = 1  # how many tasks to have under way
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Stop at once, whatever is under way."""
+
+    def submit(self, task: Task, patient: bool) -> Future:
+        raise NotImplementedError
+
+    def finished(self, flying: Iterable[Future]) -> Iterable[Future]:
+        return wait(flying, return_when=FIRST_COMPLETED).done
+
+    def result(self, future: Future) -> str:
+        """What came of a task, an Execution as JSON; Lost or Died if a worker was lost with it."""
+        return future.result()
+
+    def run(self, items: Iterable[Any]) -> Iterator[Any]:
+        """Run the jobs among the items: each becomes a Ready, in any order, when its execution is kept."""
+        waiting, again, alone = iter(items), deque[Job](), deque[Job]()
+        flying: dict[Future, Job] = {}
+        while True:
+            while len(flying) < self.room and not any(job.alone for job in flying.values()):
+                item = again.popleft() if again else next(waiting, None)
+                if item is None:
+                    break
+                if isinstance(item, Job):
+                    flying[self.submit(item.task, item.alone)] = item
+                else:
+                    yield item
+            if not flying and alone:
+                job = alone.popleft()
+                flying[self.submit(job.task, patient=True)] = job
+            if not flying:
+                return
+            for future in self.finished(flying):
+                job = flying.pop(future)
+                try:
+                    text = self.result(future)
+                except Lost:
+                    (alone if job.alone else again).append(job)
+                except Refused:
+                    raise
+                except (Died, TitoError, OSError) as error:
+                    job.failures, job.alone = job.failures + 1, True
+                    if job.failures < ATTEMPTS:
+                        alone.append(job)
+                    else:
+                        yield Ready(job.student, str(error))
+                else:
+                    if Execution.from_json(text).unsure and not job.alone:
+                        job.alone = True
+                        alone.append(job)
+                    else:
+                        kept.put(self.root, job.task.key, text)
+                        yield Ready(job.student)
+
+
+class Here(Workers):
+    """Runs nothing: what is graded one by one is executed when it is graded."""
+
+    def run(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            yield Ready(item.student) if isinstance(item, Job) else item
+
+
+class Processes(Workers):
+    """Runs tasks in processes of this machine."""
+
+    def __init__(self, root: Path, jobs: int):
+        super().__init__(root)
+        self.jobs, self.room = jobs, 2 * jobs
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+        context.set_forkserver_preload([__name__])
+        theirs, self.alive = context.Pipe(duplex=False)
+        self.pool = ProcessPoolExecutor(self.jobs, context, _begin, (theirs,))
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if kind is not None:
+            self.alive.close()
+        self.pool.shutdown(cancel_futures=True)
+        self.alive.close()
+
+    def submit(self, task: Task, patient: bool) -> Future:
+        try:
+            return self.pool.submit(work, task, versions(), patient)
+        except BrokenProcessPool:
+            self.alive.close()
+            self._start()
+            return self.submit(task, patient)
+
+    def result(self, future: Future) -> str:
+        try:
+            return super().result(future)
+        except BrokenProcessPool:
+            raise Died("the process that ran it died") from None
+
+
+def _begin(parent: Connection) -> None:
+    """In a new process: end, and leave nothing behind, when the one that started it closes the pipe, or is gone."""
+
+    def watch() -> None:
+        parent.poll(None)
+        sandbox.abandon()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=watch, daemon=True).start()
