@@ -18,6 +18,12 @@ c.Limits.cell_seconds = 10
 c.Limits.total_seconds = 120
 c.Limits.memory_mb = 3072
 
+# What handing in after the due date costs (`tito course due NN` sets that date), and who has more days than others.
+c.LatePolicy.grace_hours = 1
+c.LatePolicy.points_per_day = 10
+c.LatePolicy.cap = 50
+c.LatePolicy.extensions = {}  # {"ada": 2} in every module, {"ben": {"03_activations": 7}} in one
+
 c.Grade.repository = str(HERE)
 c.Grade.sandbox = True
 
@@ -30,10 +36,14 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+c.AssignLatePenalties.plugin_class = "tito.grading.late.LatePolicy"
+c.ExportApp.plugin_class = "tito.marks.QuotedCsv"
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
+    "tito.grading.late.Lateness",
     "tito.grading.steps.Explain",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.preprocessors = ["tito.grading.steps.Rubric"]
 c.HTMLExporter.filters = {"markdown2html": "tito.grading.steps.harmless_html"}

@@ -342,11 +342,12 @@ assert describe_cycle(["a", "b"], "a") == "a -> b -> a", "the whole path may be 
 assert describe_cycle({"x": None, "y": None}, "y") == "y -> y", "path may be a dict, and a cycle may have one node"
 
 # %% nbgrader={"grade": true, "grade_id": "describe_cycle_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a longer path, and on nodes that are numbers."""
+"""Graded again on a longer path, which must not change, and on nodes that are numbers."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
-answer(describe_cycle(["start", "left", "right", "up", "down"], "right"), about="a path of five")
+path = ["start", "left", "right", "up", "down"]
+answer([describe_cycle(path, "right"), path], about="a path of five, and the path after the call")
 answer(describe_cycle([3, 1, 4, 15], 1), about="numbers")
 ### END HIDDEN TESTS
 
@@ -505,8 +506,7 @@ product = Prickly("product", x, w)
 total = Prickly("total", product, x, product)
 mixed = {"a": ["b", "c"], "b": ["d"], "c": ["d", "b"], "d": [], "e": ["c", "f"], "f": []}
 answer(said_by(["e", "a"], mixed.get), about="two roots")
-answer(said_by(mixed, mixed.get), about="all nodes as roots")
-answer(said_by([], mixed.get), about="no roots")
+answer([said_by(mixed, mixed.get), said_by([], mixed.get)], about="all nodes as roots, and none")
 answer(said_by([total, w], lambda node: node.built_from, lambda node: node.name), about="objects")
 answer(said_by([0], {0: [1, 2], 1: [], 2: [3, 1], 3: [4], 4: [2]}.get), about="a cycle of three, entered from outside")
 answer(said_by([1], {1: [1]}.get), about="a node that needs itself")
@@ -611,12 +611,13 @@ two = {"short": [], "end": ["b"], "b": []}
 assert longest_chain(["short", "end"], two.get) == ["b", "end"], "start from the highest of all, not the first root"
 
 # %% nbgrader={"grade": true, "grade_id": "longest_chain_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again where the first parent is not the deepest, and where two chains are equally long."""
+"""Graded again where the first parent is not the deepest, and where two chains are equally long; the roots must not change."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 forest = {"a": [], "b": ["a"], "c": ["a", "b"], "d": ["a", "c", "b"], "e": [], "f": ["e", "b"], "g": ["c"]}
-answer(longest_chain(["f", "d"], forest.get), about="the first parent is not the deepest")
+start = ["f", "d"]
+answer([longest_chain(start, forest.get), start], about="the first parent is not the deepest; the roots after the call")
 answer(longest_chain(["f", "g", "d"], forest.get), about="two equally long")
 answer(len(longest_chain([12_000], lambda k: [k - 1] if k else [])), about="a deep one")
 ### END HIDDEN TESTS
@@ -658,12 +659,14 @@ assert [at[node][1] for node in "bcd"] == [1, 0, -1], f"three nodes stand at 1, 
 assert [at[node][1] for node in "aef"] == [0, 0.5, -0.5], f"one node stands at 0, two at 0.5 and -0.5: {at}"
 
 # %% nbgrader={"grade": true, "grade_id": "positions_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again where the nodes of the levels come mixed."""
+"""Graded again where the nodes of the levels come mixed; the dict that goes in must not change."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
-at = positions({"a": 2, "b": 0, "c": 1, "d": 2, "e": 1, "f": 1, "g": 1})
-answer([list(map(float, at[node])) for node in "abcdefg"])
+level = {"a": 2, "b": 0, "c": 1, "d": 2, "e": 1, "f": 1, "g": 1}
+at = positions(level)
+answer([list(map(float, at[node])) for node in "abcdefg"], about="the places")
+answer(level, about="the levels after the call")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1070,8 +1073,8 @@ COURSE = {
     "attention": ["tensor", "activations", "layers"],
     "dataloader": ["tensor"],
     "autograd": ["activations", "attention", "introduction", "spatial", "tensor"],
-    "optimizers": ["tensor", "layers", "autograd"],
-    "training": ["tensor", "activations", "layers", "dataloader", "autograd", "optimizers"],
+    "optimizers": ["autograd", "tensor"],
+    "training": ["activations", "autograd", "dataloader", "layers", "optimizers", "tensor"],
     "compression": ["tensor", "layers", "dense", "training"],
     "kernels": ["setup", "tensor", "spatial", "compression"],
     "benchmarking": ["setup", "tensor", "training"],

@@ -249,13 +249,15 @@ def readable(value: float, unit: str = "") -> str:
 readable(3.12e-5, "s"), readable(67_108_864, "B"), readable(2.5e10, "FLOP/s"), readable(0.52)
 
 # %% nbgrader={"grade": true, "grade_id": "readable_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""readable keeps three digits, rounds before it chooses a prefix, and leaves zero and pure numbers without one."""
+"""readable keeps three digits, rounds before it chooses a prefix, heeds no sign, and leaves zero and pure numbers without one."""
 for value, unit, text in [
     (3.124e-5, "s", "31.2 µs"),
     (67_108_864, "B", "67.1 MB"),
     (0.0009999, "s", "1 ms"),
     (0, "s", "0 s"),
     (0.5234, "", "0.523"),
+    (-2500.0, "s", "-2.5 ks"),
+    (5e-11, "s", "0.05 ns"),
 ]:
     assert readable(value, unit) == text, f"{value} {unit} reads {text!r}, not {readable(value, unit)!r}"
 
@@ -961,7 +963,7 @@ c = compare({"a": machine.job("a", 1.0), "b": machine.job("b", 1.0)}, min_time=0
 assert c.verdict("b") == "no difference", f"a and b are the same job on a machine that slows down, yet: {c}"
 
 # %% nbgrader={"grade": true, "grade_id": "compare_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on three functions of different speed with an argument, each calibrated, and on slow first calls."""
+"""Graded again on three functions of different speed with an argument, each calibrated, and on slow first calls; the dict stays."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -974,6 +976,7 @@ _machine = FakeMachine()
 _jobs = {"a": _machine.job("a", 50.0, 1.0), "b": _machine.job("b", 90.0, 3.0)}
 _c = compare(_jobs, rounds=5, min_time=0, clock=_machine.clock)
 answer([list(_c.times["a"].samples), list(_c.times["b"].samples)], about="first calls that are slow")
+answer(list(_jobs), about="the functions after the call")
 answer([_c.verdict("b"), list(_c.ratios["b"].samples)], about="their ratio")
 ### END HIDDEN TESTS
 

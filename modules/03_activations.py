@@ -137,6 +137,7 @@ y = ReLU()(x)
 
 assert isinstance(y, Tensor), f"ReLU must return a Tensor, not {type(y).__name__}"
 assert y.shape == (2, 2), f"the shape changed: (2, 2) -> {y.shape}"
+assert y.dtype == np.float32, f"the dtype changed: float32 -> {y.dtype}"
 np.testing.assert_array_equal(y.data, [[0.0, 0.0], [0.5, 3.0]])
 np.testing.assert_array_equal(x.data, [[-2.0, 0.0], [0.5, 3.0]], err_msg="ReLU changed its input")
 assert y.requires_grad, "the result does not remember x: compute with the tensor, not with its .data"
@@ -181,14 +182,16 @@ square = Tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 y = xor(square)
 
 assert y.shape == (4, 1), f"four inputs of two numbers, so four outputs of one: (4, 2) -> (4, 1), not {y.shape}"
+assert y.dtype == np.float32, f"float32 in, {y.dtype} out: compute with tensors"
 np.testing.assert_allclose(y.data.ravel(), [0, 1, 1, 0], atol=1e-6, err_msg="at (0,0), (0,1), (1,0), (1,1)")
 
 # %% nbgrader={"grade": true, "grade_id": "xor_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a batch of seven corners in another order."""
+"""Graded again on a batch of seven corners in another order, and on whether it stays as it was."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
-answer(xor(Tensor([[1, 1], [0, 1], [1, 0], [1, 0], [0, 0], [1, 1], [0, 1]], dtype=np.float32)), about="seven corners")
+_x = Tensor([[1, 1], [0, 1], [1, 0], [1, 0], [0, 0], [1, 1], [0, 1]], dtype=np.float32)
+answer([xor(_x), _x], about="seven corners, and the corners after the call")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -237,7 +240,7 @@ slope(ReLU(), Tensor([-2.0, 0.0, 2.0]))
 x = Tensor([[-1.0, 0.0, 2.0], [3.0, 0.5, -4.0]])
 
 s = slope(lambda x: x * x, x)
-assert s.shape == (2, 3), f"one slope for each number: (2, 3) -> {s.shape}"
+assert (s.shape, s.dtype) == ((2, 3), np.float32), f"one slope for each number: (2, 3) of float32 -> {s.shape} of {s.dtype}"
 np.testing.assert_allclose(s.data, 2 * x.data, atol=1e-3, err_msg="the slope of x² is 2x")
 np.testing.assert_allclose(slope(lambda x: 3 * x + 1, x, h=0.5).data, np.full((2, 3), 3.0), atol=1e-4)
 
@@ -320,7 +323,7 @@ x = Tensor([[-100.0, -1.0, 0.0], [0.5, 2.0, -3.0]], requires_grad=True)
 
 np.testing.assert_allclose(LeakyReLU()(x).data, [[-1, -0.01, 0], [0.5, 2, -0.03]], rtol=1e-6)
 np.testing.assert_array_equal(LeakyReLU(0.0)(x).data, ReLU()(x).data, err_msg="slope 0 is ReLU")
-np.testing.assert_array_equal(LeakyReLU(2.0)(x).data, [[-200, -2, 0], [0.5, 2, -6]], err_msg="slope 2")
+np.testing.assert_array_equal(LeakyReLU(2.0)(x).data, np.float32([[-200, -2, 0], [0.5, 2, -6]]), err_msg="slope 2, in float32", strict=True)
 assert LeakyReLU()(x).requires_grad, "the result does not remember x: compute with the tensor, not with its .data"
 
 # %% nbgrader={"grade": true, "grade_id": "leaky_relu_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -356,7 +359,8 @@ x = np.array([-10_000.0, -100.0, 100.0, 10_000.0], dtype=np.float32)
 # $$\sigma(x) = \frac{e^{\min(x, 0)}}{1 + e^{-|x|}}$$
 #
 # No exponent is above 0. Far to the left $\sigma(x)$ is nearly $e^x$: tiny, but above 0. This becomes an `Op` of its own, so here `x` is an array, and you use NumPy. Keep
-# the result in a tuple of one, `self.saved = (y,)`: module 09 will write the slope as $y(1 - y)$. Three lines suffice.
+# the result in a tuple of one, `self.saved = (y,)`: module 09 will write the slope as $y(1 - y)$. `x` must
+# not change. Three lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -405,6 +409,7 @@ np.testing.assert_allclose(y[:3], [np.exp(-20), 1 / (1 + np.exp(3)), 0.5], rtol=
 with np.errstate(over="raise"):
     y_far = op.forward(np.array([-10_000, 10_000], dtype=np.float32))
 np.testing.assert_array_equal(y_far, [0, 1], err_msg="σ at -10,000 and 10,000")
+np.testing.assert_array_equal(x, [-20, -3, 0, 3, 20], err_msg="x was changed")
 assert len(op.saved) == 1 and op.saved[0] is y_far, f"self.saved must be (y,), a tuple with the result, not {op.saved!r}"
 
 # %% nbgrader={"grade": true, "grade_id": "sigmoid_hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -472,6 +477,7 @@ exact = [[v * (1 + math.erf(v / math.sqrt(2))) / 2 for v in row] for row in x.da
 np.testing.assert_allclose(y.data, exact, atol=1e-3, err_msg="x Φ(x)")
 np.testing.assert_allclose((y - GELU()(-x)).data, x.data, atol=1e-6, err_msg="GELU(x) - GELU(-x) is x")
 np.testing.assert_allclose(GELU()(Tensor([-1e4, 1e4])).data, [0, 1e4], err_msg="GELU at -10,000 and 10,000")
+assert y.dtype == np.float32, f"the dtype changed: float32 -> {y.dtype}"
 assert y.requires_grad, "the result does not remember x: compute with the tensor, not with its .data"
 
 # %% nbgrader={"grade": true, "grade_id": "gelu_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -530,7 +536,7 @@ for scores in [[0, 1, 2], [1000, 1001, 1002], [-1000, -999, -998]]:
 # `sum` and `max`, also negative. Each slice along `dim` has a maximum of its own (one for the whole array
 # would push distant slices into 0/0). In NumPy, `x.max(axis=dim, keepdims=True)` keeps the axis with size 1, so that `x - m` broadcasts.
 #
-# Write the forward pass on the array `x`; the first line, which takes `dim` from the operation's parameters, is given. Keep the result, as before. Four lines suffice.
+# Write the forward pass on the array `x`; the first line, which takes `dim` from the operation's parameters, is given. Keep the result and leave `x` alone, as before. Four lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -566,7 +572,7 @@ scores = Tensor([[1000.0, 1001.0, 1002.0], [0.0, 0.0, 0.0]])
 Softmax(dim=1)(scores), Softmax(dim=0)(scores)
 
 # %% nbgrader={"grade": true, "grade_id": "softmax_check", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
-"""Softmax adds up to 1 along dim, keeps the ratios exp(difference), and takes each slice by itself, however far off."""
+"""Softmax adds up to 1 along dim, keeps the ratios exp(difference), takes each slice by itself, however far off, and keeps x."""
 x = np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32)
 op = SoftmaxOp(1)
 y = op.forward(x)
@@ -574,9 +580,12 @@ assert len(op.saved) == 1 and op.saved[0] is y, f"self.saved must be (y,), a tup
 np.testing.assert_allclose(y.sum(axis=1), np.ones((2, 4)), rtol=1e-6, err_msg="the sums along dim=1 of shape (2, 3, 4)")
 np.testing.assert_allclose(y[:, 0] / y[:, 2], np.exp(x[:, 0] - x[:, 2]), rtol=1e-5, err_msg="y0/y2 is exp(x0 - x2)")
 
-far = np.array([[1e4, 1e4 - 1], [-1e4, -1e4 - 1]], dtype=np.float32)
+far = np.array([[1e4, 1e4 - 1], [-1e4, -1e4 - 1], [1e4, -1e4]], dtype=np.float32)
+before = far.copy()
 y = SoftmaxOp(-1).forward(far)
-np.testing.assert_allclose(y, [[0.7310586, 0.2689414]] * 2, rtol=1e-5, err_msg="[a, a - 1] for a = 10,000 and -10,000")
+np.testing.assert_allclose(y[:2], [[0.7310586, 0.2689414]] * 2, rtol=1e-5, err_msg="[a, a - 1] for a = 10,000 and -10,000")
+np.testing.assert_array_equal(y[2], [1, 0], err_msg="scores 10,000 and -10,000: take off the largest, not another")
+np.testing.assert_array_equal(far, before, err_msg="x was changed: `x -= ...` writes into it, `x - ...` does not")
 
 # %% nbgrader={"grade": true, "grade_id": "softmax_hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Graded again along each axis of a 3-d batch, on scores of which one is -inf, on a single class, and on overflow."""
@@ -621,8 +630,8 @@ Softmax(dim=0)(Tensor([0.0, 200.0])).log()
 #
 # $$\log\mathrm{softmax}(x)_i = (x_i - m) - \log \sum_j e^{x_j - m}$$
 #
-# The sum lies between 1 and the number of classes: its log is harmless. Keep the result, as before (the
-# softmax is its exp). Four lines suffice.
+# The sum lies between 1 and the number of classes: its log is harmless. Keep the result and leave `x` alone, as before (the
+# softmax is the exp of the result). Four lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "log_softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -654,7 +663,7 @@ class LogSoftmax(Activation):
 LogSoftmax(dim=0)(Tensor([0.0, 200.0])), LogSoftmax(dim=0)(Tensor([10_000.0, -10_000.0]))
 
 # %% nbgrader={"grade": true, "grade_id": "log_softmax_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""LogSoftmax is the log of softmax where that has one, exact where it has none, and forgets a constant."""
+"""LogSoftmax is the log of softmax where that has one, exact where it has none, forgets a constant, and keeps x."""
 x = np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32)
 op = LogSoftmaxOp(1)
 y = op.forward(x)
@@ -662,8 +671,10 @@ assert len(op.saved) == 1 and op.saved[0] is y, f"self.saved must be (y,), a tup
 np.testing.assert_allclose(np.exp(y).sum(axis=1), np.ones((2, 4)), rtol=1e-5, err_msg="the sums of exp along dim=1")
 np.testing.assert_allclose(y[:, 0] - y[:, 2], x[:, 0] - x[:, 2], atol=1e-5, err_msg="differences of scores stay")
 
-y = LogSoftmaxOp(-1).forward(np.array([[0, 200], [1e4, -1e4]], dtype=np.float32))
+far = np.array([[0, 200], [1e4, -1e4]], dtype=np.float32)
+y = LogSoftmaxOp(-1).forward(far)
 np.testing.assert_array_equal(y, [[-200, 0], [0, -2e4]], err_msg="scores [0, 200] and [10,000, -10,000]")
+np.testing.assert_array_equal(far, [[0, 200], [1e4, -1e4]], err_msg="x was changed: `x -= ...` writes into it")
 
 # %% nbgrader={"grade": true, "grade_id": "log_softmax_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again along each axis of a 3-d batch with large scores, on a score of -inf, and on overflow."""

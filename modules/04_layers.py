@@ -67,13 +67,14 @@ from types import FunctionType
 import numpy as np
 
 from tinytorch.core.activations import Activation
-from tinytorch.core.tensor import Op, Tensor, default_generator, rand, randn
+from tinytorch.core.tensor import Op, Tensor, _note_write, apply, default_generator, rand, randn
 
 # %% [markdown]
 # What only this notebook needs:
 
 # %% nbgrader={"grade": false, "grade_id": "helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.core.activations import ReLU, relu, tanh
+from tinytorch.core.setup import peak_memory, readable
 from tinytorch.core.tensor import manual_seed, recipe
 
 # %%
@@ -324,6 +325,7 @@ steep = kaiming_uniform((400, 100), a=2.0).data.std()
 np.testing.assert_allclose(steep, math.sqrt(2 / 500), rtol=0.02, err_msg="100 inputs, slope a = 2: sqrt(2 / (5 · 100))")
 again = kaiming_uniform((400, 100), generator=np.random.default_rng(0)).data
 np.testing.assert_array_equal(again, w, err_msg="the same seed must give the same weights: pass the generator on")
+assert w.dtype == np.float32, f"weights are float32, as `uniform` draws them, not {w.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "kaiming_uniform_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on the weights of a convolution, with a slope a, and on quartiles."""
@@ -380,6 +382,7 @@ for shape in [(400, 100), (100, 400), (30, 10, 5, 5)]:
     np.testing.assert_allclose(w.max(), wanted * math.sqrt(3), rtol=0.01, err_msg=f"the largest weight for {shape}")
 loud = xavier_uniform(shape, gain=3.0, generator=np.random.default_rng(0)).data
 np.testing.assert_allclose(loud, 3 * w, rtol=1e-5, err_msg="gain 3, and the same seed")
+assert loud.dtype == np.float32, f"weights are float32, as `uniform` draws them, not {loud.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "xavier_uniform_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a wide and on a narrow layer, with a gain, and on the lower bound."""
@@ -408,8 +411,7 @@ class Parameter(Tensor):
     def assign(self, array) -> None:
         """Overwrite the numbers in place and note the date: a recipe which used the old ones no longer holds."""
         self.data[...] = array
-        Op.writes += 1
-        self.written = Op.writes
+        _note_write(self)
 
 # %%
 Parameter([1.0, 2.0]), Parameter(2 * Parameter([1.0, 2.0]))
@@ -443,14 +445,103 @@ Layer()(Tensor([1.0]))
 #
 # $$y = x\,W^{\mathsf T} + b$$
 #
-# with $x$ of shape (n, in), $W$ (out, in), $b$ (out,), $y$ (n, out). The start is PyTorch's: `kaiming_uniform` with $a
-# = \sqrt 5$, which makes the bound $1/\sqrt{\text{in}}$.
-#
-# `x` may have any number of axes before the last, or none. The given lines put all its rows into one matrix, and
-# restore the axes at the end: one large product is faster than many small ones. What is yours: compute `y` from `rows`,
-# with tensor operations. `self.bias` is `None` where `bias=False`. Three lines.
+# with $x$ of shape (n, in), $W$ (out, in), $b$ (out,), $y$ (n, out). In tensor operations this is one line. What does
+# its result remember, and how many arrays of its size are made on the way? A product of (500, 3) and (3, 100), in
+# float32, has 200 kB.
 
-# %% nbgrader={"grade": false, "grade_id": "linear", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %%
+x, w, b = randn(500, 3), Parameter(randn(100, 3)), Parameter(randn(100))
+[type(t.origin[0]).__name__ for t in recipe(x @ w.T + b) if t.origin], readable(peak_memory(lambda: x @ w.T + b), "B")
+
+# %% [markdown]
+# Three ops for one layer, each of them to be remembered; and `+` reads the product and writes a second array as large.
+# A small network would spend its time on the first, a large one on the second. So this layer is an op of its own. Its
+# `forward` gets *arrays*, as that of `Mul` did.
+#
+# `x` may have any number of axes before the last, or none. The given lines look whether the shapes fit, put all rows of
+# `x` into one matrix, as one large product is faster than many small ones, save, and restore the axes at the end.
+#
+# Yours is `y`, of shape (rows, out): the product, and, if `bias` is not `None`, the bias added *in place*, `y += ...`,
+# since nobody else knows this fresh array. The inputs stay as they are. Three lines.
+
+# %% nbgrader={"grade": false, "grade_id": "linear_op", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+class LinearOp(Op):
+    """x @ weight.T + bias: (*, in), (out, in), (out,) -> (*, out). Saves (the rows of x, weight, whether there is a bias)."""
+    def forward(self, x, weight, bias=None):
+        if x.shape[-1:] != weight.shape[1:]:
+            raise ValueError(f"cannot multiply {x.shape} by {weight.T.shape}: the last axis of x must have size {weight.shape[1]}")
+        if bias is not None and bias.shape != weight.shape[:1]:
+            raise ValueError(f"cannot add a bias of shape {bias.shape}: weights {weight.shape} take {weight.shape[:1]}")
+        rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        self.saved = (rows, weight, bias is not None)
+        ### BEGIN SOLUTION
+        y = rows @ weight.T
+        if bias is not None:
+            y += bias
+        ### END SOLUTION
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
+
+    def flops(self, y, x, weight, bias=None) -> int:
+        """A product, and one addition for each number: module 05 counts with it."""
+        return 2 * y.size * weight.shape[1] + (bias is not None) * y.size
+
+# %% [markdown]
+# The same numbers, in how many bytes?
+
+# %%
+y = LinearOp().forward(x.data, w.data, b.data)
+np.abs(y - (x @ w.T + b).data).max(), readable(peak_memory(LinearOp().forward, x.data, w.data, b.data), "B")
+
+# %% tags=["raises-exception"]
+LinearOp().forward(np.ones((2, 5)), np.ones((4, 3)))
+
+# %% nbgrader={"grade": true, "grade_id": "linear_op_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+"""LinearOp computes x @ W.T + b with arrays, on any number of axes, without a bias too, in one array, and leaves its inputs alone."""
+x, w, b = (np.random.default_rng(i).standard_normal(s, dtype=np.float32) for i, s in enumerate([(3, 3), (3, 3), (3,)]))
+before = [a.copy() for a in (x, w, b)]
+y = LinearOp().forward(x, w, b)
+assert type(y) is np.ndarray and y.dtype == np.float32, f"arrays of float32 in, one of float32 out, not {type(y).__name__} of {y.dtype}"
+for name, a, old in zip(["x", "W", "b"], (x, w, b), before, strict=True):
+    assert (a == old).all(), f"forward wrote into {name}: only the fresh product may be written into"
+np.testing.assert_allclose(y, np.einsum("ni,oi->no", x, w) + b, rtol=1e-4, atol=1e-6, err_msg="y[n, o]: row n of x times row o of W, plus b[o]")
+x, w = np.random.default_rng(3).standard_normal((2, 5, 3)), np.random.default_rng(4).standard_normal((4, 3))
+try:
+    y = LinearOp().forward(x, w)
+except TypeError as error:
+    raise AssertionError("without a bias, bias is None: add nothing") from error
+assert y.shape == (2, 5, 4), f"weights (4, 3), an input (2, 5, 3) -> (2, 5, 4), not {y.shape}"
+np.testing.assert_allclose(y, np.einsum("abi,oi->abo", x, w), err_msg="bias is None: add nothing")
+x, w, b = np.ones((500, 3), np.float32), np.ones((100, 3), np.float32), np.ones(100, np.float32)
+held = peak_memory(LinearOp().forward, x, w, b)
+assert held < 300_000, f"the result has 200 kB, and {readable(held, 'B')} were taken: add the bias in place, not into a second array"
+
+# %% nbgrader={"grade": true, "grade_id": "linear_op_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+"""Graded again on one row without a batch, on five axes, on an empty batch, on dtypes, and on what a result of apply remembers."""
+### BEGIN HIDDEN TESTS
+from tito.grading import answer, raised
+
+_rng = np.random.default_rng(6)
+_w, _b = _rng.standard_normal((3, 4), dtype=np.float32), _rng.standard_normal(3, dtype=np.float32)
+_kept = _w.copy(), _b.copy()
+for _shape in [(4,), (2, 1, 2, 3, 4), (0, 4), (2, 0, 4)]:
+    _x = _rng.standard_normal(_shape, dtype=np.float32)
+    answer([LinearOp().forward(_x, _w, _b), LinearOp().forward(_x, _w)], about=f"an input of shape {_shape}, with a bias and without")
+_x = _rng.standard_normal((4, 7))
+answer(LinearOp().forward(_x.T, _w.astype(float), _b.astype(float)), about="a transposed input in float64")
+answer(raised(LinearOp().forward, np.ones((2, 5)), _w, _b), about="five inputs where there should be four")
+answer([bool((_w == _kept[0]).all()), bool((_b == _kept[1]).all())], about="do W and b stay?")
+_in = Tensor(np.ones((2, 4))), Parameter(_w), Parameter(_b)
+_y = apply(LinearOp(), *_in)
+answer([_y, [any(t is p for t in recipe(_y)) for p in _in]], about="what a result remembers")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The layer holds the parameters, makes floats of whatever else comes, and calls `apply`. The start is PyTorch's:
+# `kaiming_uniform` with $a = \sqrt 5$, which makes the bound $1/\sqrt{\text{in}}$. `self.bias` is `None` where
+# `bias=False`.
+
+# %% nbgrader={"grade": false, "grade_id": "linear", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class Linear(Layer):
     """Each output is a weighted sum of all inputs, plus a bias; the weights have shape (out, in), as in PyTorch."""
@@ -462,13 +553,8 @@ class Linear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """x @ W.T + b: (*, in) -> (*, out)."""
-        rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        ### BEGIN SOLUTION
-        y = rows @ self.weight.T
-        if self.bias is not None:
-            y = y + self.bias
-        ### END SOLUTION
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
+        x = x if isinstance(x, Tensor) and x.dtype.kind == "f" else Tensor(x).astype(np.float32)
+        return apply(LinearOp(), x, self.weight) if self.bias is None else apply(LinearOp(), x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -481,44 +567,10 @@ layer = Linear(3, 4)
 layer(randn(2, 5, 3)).shape, layer.weight.shape, layer.bias.shape
 
 # %% [markdown]
-# What does the result remember? Module 02 knows; find the two parameters among them.
+# And what does the result remember now? Find the two parameters.
 
 # %%
 [(type(t.origin[0]).__name__ if t.origin else type(t).__name__, t.shape) for t in recipe(layer(randn(2, 3)))]
-
-# %% nbgrader={"grade": true, "grade_id": "linear_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""Linear computes x @ W.T + b on any number of axes, without a bias too, and its result remembers the parameters."""
-layer = Linear(3, 2)
-layer.weight.assign([[1, 2, 3], [0, -1, 1]])
-layer.bias.assign([10, 20])
-y = layer(Tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]))
-np.testing.assert_allclose(y.data, [[11, 20], [16, 20]], err_msg="rows of W times rows of x, plus b")
-
-x, bare = randn(2, 5, 3, generator=np.random.default_rng(0)), Linear(3, 4, bias=False)
-assert bare(x).shape == (2, 5, 4), f"(2, 5, 3) -> (2, 5, 4), not {bare(x).shape}"
-wanted = np.einsum("abi,oi->abo", x.data, bare.weight.data)
-np.testing.assert_allclose(bare(x).data, wanted, rtol=1e-4, atol=1e-6, err_msg="bias=False: self.bias is None, add nothing")
-assert {layer.weight, layer.bias} <= set(recipe(y)), "the result does not remember both W and b: compute with tensors, not with their .data"
-
-# %% nbgrader={"grade": true, "grade_id": "linear_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on one row without a batch, on five axes, on an empty batch, and on what the result remembers."""
-### BEGIN HIDDEN TESTS
-from tito.grading import answer, raised
-
-_layer, _bare, _rng = Linear(4, 3), Linear(4, 3, bias=False), np.random.default_rng(6)
-for _p in (_layer.weight, _layer.bias, _bare.weight):
-    _p.assign(_rng.standard_normal(_p.shape))
-for _shape in [(4,), (2, 1, 2, 3, 4), (0, 4), (2, 0, 4)]:
-    answer(_layer(randn(_shape, generator=_rng)), about=f"an input of shape {_shape}")
-answer(_bare(randn(7, 4, generator=_rng)), about="without a bias")
-answer(raised(_layer, randn(2, 5)), about="five inputs where there should be four")
-_past, _todo = [], [_layer(randn(2, 4))]
-while _todo:
-    _t = _todo.pop()
-    _past.append(_t)
-    _todo += _t.origin[1] if _t.origin else ()
-answer([any(t is p for t in _past) for p in (_layer.weight, _layer.bias)], about="does the result remember W and b?")
-### END HIDDEN TESTS
 
 # %% [markdown]
 # Back to the fifty layers, with the start that PyTorch gives to every `Linear`. Its standard deviation is $1/\sqrt{3
@@ -852,7 +904,7 @@ else:
 np.testing.assert_array_equal(one(x).data, two(x).data, err_msg="the state did not fit, and something was loaded all the same")
 
 # %% nbgrader={"grade": true, "grade_id": "load_state_dict_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on each mistake alone, on shapes that would broadcast, and on whether the arrays are copied, by assign."""
+"""Graded again on each mistake alone, on shapes that would broadcast, and on whether the arrays are copied, by assign, and the state stays."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
@@ -862,11 +914,13 @@ for _about, _state in {
     "a number for a vector": {"weight": _w, "bias": 1.0}, "a transposed matrix": {"weight": _w.T, "bias": np.ones(3)}, "nothing": {},
 }.items():
     answer(raised(_layer.load_state_dict, _state), about=_about)
-_weight, _writes = _layer.weight, Op.writes
-_layer.load_state_dict({"bias": Tensor([1.0, 2.0, 3.0]), "weight": _w})
+_weight, _before = _layer.weight, _layer.weight.written
+_state = {"bias": Tensor([1.0, 2.0, 3.0]), "weight": _w}
+_layer.load_state_dict(_state)
+answer([list(_state), _state["bias"], _w], about="the state afterwards")
 _w[0, 0] = 100
 answer([_layer.weight is _weight, _layer.weight.data, str(_layer.weight.dtype), _layer.bias.data], about="the parameters afterwards")
-answer(_layer.weight.written > _writes, about="was the date of writing noted?")
+answer(_layer.weight.written > _before, about="was the date of writing noted?")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1000,13 +1054,13 @@ for name, rate in rates.items():
 # %% [markdown]
 # ### One product or many?
 #
-# `Linear` puts all rows of a batch into one matrix. Without that line NumPy would multiply each of the 64 sequences for
+# `LinearOp` puts all rows of a batch into one matrix. Without that line NumPy would multiply each of the 64 sequences for
 # itself: the same FLOPs. Will it be the same time?
 
 # %%
-layer, x = Linear(128, 128), randn(64, 32, 128)
-c = compare({"64 products": lambda: x @ layer.weight.T + layer.bias, "one product": lambda: layer(x)}, rounds=9)
-np.testing.assert_allclose(layer(x).data, (x @ layer.weight.T + layer.bias).data, rtol=1e-4, atol=1e-5)
+layer, x = Linear(128, 128, bias=False), randn(64, 32, 128)
+c = compare({"64 products": lambda: x @ layer.weight.T, "one product": lambda: layer(x)}, rounds=9)
+np.testing.assert_allclose(layer(x).data, (x @ layer.weight.T).data, rtol=1e-4, atol=1e-5)
 c
 
 # %% [markdown]

@@ -130,6 +130,7 @@ y = table(ids)
 assert y.shape == (2, 4, 3), f"each of (2, 4) tokens becomes 3 numbers: (2, 4, 3), not {y.shape}"
 np.testing.assert_array_equal(y.data, np.eye(7, dtype=np.float32)[ids] @ table.weight.data, err_msg="one-hot rows times W")
 assert table(ids[:0]).shape == (0, 4, 3), f"no tokens, no vectors: (0, 4) -> (0, 4, 3), not {table(ids[:0]).shape}"
+assert y.dtype == np.float32, f"the rows of a float32 table are float32, not {y.dtype}"
 assert y.requires_grad, "the rows are learned: index self.weight, not its .data"
 for token in [7, -1]:
     try:
@@ -319,11 +320,12 @@ assert mask[0, 0, 0].tolist() == [True, True, True, False, False], f"of length 3
 assert np.broadcast_shapes(mask.shape, (3, 8, 5, 5)) == (3, 8, 5, 5), "it must broadcast over 8 heads and 5 queries"
 
 # %% nbgrader={"grade": true, "grade_id": "padding_mask_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on an array of lengths, on an empty sequence, and together with the causal mask."""
+"""Graded again on an array of lengths, which must not change, on an empty sequence, and together with the causal mask."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
-answer(padding_mask(np.array([2, 4], np.int32), 4), about="an array of lengths")
+_lengths = np.array([2, 4], np.int32)
+answer([padding_mask(_lengths, 4), _lengths], about="an array of lengths, and the array after the call")
 answer(padding_mask([0, 1], 3), about="a sequence of length 0")
 answer(padding_mask([4, 2, 3], 4) & causal_mask(4), about="with the causal mask")
 ### END HIDDEN TESTS
@@ -421,6 +423,12 @@ except ValueError as error:
     assert named, f"the first row that allows nothing is [1, 2], and no other is named; the error says: {error}"
 else:
     raise AssertionError("row [1, 2] allows nothing: this must be a ValueError")
+try:
+    bias = mask_bias(np.eye(3, 2, dtype=bool))
+except ValueError as error:
+    assert "[2]" in str(error), f"of three rows, only row [2] allows nothing; the error says: {error}"
+else:
+    raise AssertionError("one row that allows nothing is enough for a ValueError")
 
 # %% nbgrader={"grade": true, "grade_id": "mask_bias_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a 4-d mask, on columns (not rows) that allow nothing, and on which masks are errors."""
@@ -553,6 +561,7 @@ scaled_dot_product_attention(randn(2, 4), Tensor(np.ones((3, 4))), v)
 q, k, v = (randn(3, n, d, generator=np.random.default_rng(n)) for n, d in [(4, 8), (5, 8), (5, 2)])
 y = scaled_dot_product_attention(q, k, v)
 assert y.shape == (3, 4, 2), f"4 queries fetch values of width 2: (3, 4, 2), not {y.shape}"
+assert y.dtype == np.float32, f"float32 in, {y.dtype} out: compute with tensors"
 mean = np.repeat(v.data.mean(axis=1, keepdims=True), 4, axis=1)
 np.testing.assert_allclose(scaled_dot_product_attention(q, k * 0, v).data, mean, atol=1e-5, err_msg="equal keys fetch the mean")
 mixed = np.einsum("bij,bje->bie", attention_weights(q, k).data, v.data)
@@ -904,7 +913,7 @@ later = Tensor(np.where(np.arange(5)[:, None] < 3, x.data[0], 7))  # (5, 6), no 
 np.testing.assert_allclose(mha(later).data[:3], mha(x).data[0, :3], atol=1e-5, err_msg="causal, but tokens 3 and 4 leak")
 
 # %% nbgrader={"grade": true, "grade_id": "mha_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again with weights that are given, on padding with and without causality, on one sequence without a batch, and on its map."""
+"""Graded again with weights that are given, on padding with and without causality, on one sequence without a batch, and on the mask, which must not change."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
@@ -913,7 +922,8 @@ _mha = MultiHeadAttention(8, 2)
 for _p in _mha.parameters():
     _p.data[...] = _r.standard_normal(_p.shape)
 _x = randn(3, 4, 8, generator=_r)
-answer(_mha(_x, padding_mask([4, 1, 2], 4)), about="padding", rtol=1e-4, atol=1e-4)
+_mask = padding_mask([4, 1, 2], 4)
+answer([_mha(_x, _mask), _mask], about="padding; the mask afterwards", rtol=1e-4, atol=1e-4)
 _mha.causal = True
 answer(_mha(_x, padding_mask([4, 1, 2], 4)), about="padding, causal", rtol=1e-4, atol=1e-4)
 answer([_mha(_x[0]), _mha(_x).requires_grad], about="no batch axis; does it remember its weights?", rtol=1e-4, atol=1e-4)

@@ -153,6 +153,7 @@ part = Subset(whole, [7, 3, 9, 3])
 
 x, y = part[0]
 assert x.item() == 7, f"example 0 of the subset [7, 3, 9, 3] is example 7 of the dataset, not {x.item()}"
+assert x.dtype == np.int64, f"the examples are handed on as they are: int64, not {x.dtype}"
 x, y = part[1:]
 np.testing.assert_array_equal(x.data, [3, 9, 3], err_msg="a slice picks by the subset's own numbers")
 np.testing.assert_array_equal(y.data, [30, 90, 30], err_msg="the second tensor is picked by the same numbers")
@@ -170,7 +171,7 @@ Subset(Noting(), [7, 3, 9, 3])[1:3]
 assert sum(fetched) == 2, f"2 examples were wanted, and {sum(fetched)} were fetched from the dataset"
 
 # %% nbgrader={"grade": true, "grade_id": "subset_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a negative number, on a number that is too large, and on how much is fetched from the dataset."""
+"""Graded again on negative numbers, which must not change, on one that is too large, and on how much is fetched from the dataset."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
@@ -184,7 +185,8 @@ class _Counts(Dataset):
 
 _counts = _Counts()
 _part = Subset(_counts, np.arange(500, 1000))
-answer(_part[np.array([-1, 5])][0], about="the last and the sixth")
+_index = np.array([-1, 5])
+answer([_part[_index][0], _index], about="the last and the sixth; the numbers afterwards")
 answer(_counts.fetched, about="how many examples were fetched for them")
 answer(raised(lambda: _part[500]), about="one too far")
 ### END HIDDEN TESTS
@@ -232,14 +234,14 @@ np.testing.assert_array_equal(again, numbers[:70], err_msg="the same generator m
 assert (again != other).any(), "another generator must give another split: draw from the one that is passed in"
 
 # %% nbgrader={"grade": true, "grade_id": "random_split_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on an empty part, on four parts, on a subset, and on a sum that does not fit."""
+"""Graded again on an empty part, on four parts, on a subset, on a sum that does not fit; the lengths must not change."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
 _base = Subset(TensorDataset(np.arange(50)), np.arange(30, 50))
 for _lengths in [[20], [0, 20], [5, 0, 7, 8]]:
     _parts = random_split(_base, _lengths, np.random.default_rng(3))
-    answer([len(p) for p in _parts], about=f"{_lengths} of a subset")
+    answer([[len(p) for p in _parts], _lengths], about=f"{_lengths} of a subset")
     answer(np.sort(np.concatenate([p[:][0].data for p in _parts])), about=f"all of {_lengths} together")
 answer(raised(random_split, _base, [10, 9]), about="10 + 9 of 20")
 ### END HIDDEN TESTS
@@ -323,6 +325,7 @@ y = pictures(x)
 assert y.shape == (2, 4, 5, 3), f"(2, 3, 4, 5) -> (2, 4, 5, 3), not {y.shape}"
 np.testing.assert_array_equal(y[1, 2, 4], x[1, :, 2, 4], err_msg="the colours of the pixel in line 2, column 4")
 np.testing.assert_array_equal(y[0, :, :, 1], x[0, 1], err_msg="the green plane")
+assert y.dtype == x.dtype, f"the dtype changed: {x.dtype} -> {y.dtype}"
 
 # %% nbgrader={"grade": true, "grade_id": "pictures_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on one channel, and on square images, where a wrong order of axes has the right shape."""
@@ -504,6 +507,7 @@ def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
 """An order holds every example once; the same seed and epoch give the same one, another seed or epoch another."""
 order = epoch_order(100, seed=3, epoch=5)
 np.testing.assert_array_equal(np.sort(order), np.arange(100), err_msg="every example once in an epoch")
+assert order.dtype.kind == "i", f"an order holds integers, to index with, not {order.dtype}"
 np.random.seed(0)
 np.testing.assert_array_equal(epoch_order(100, 3, 5), order, err_msg="seed 3, epoch 5, a second time")
 for seed, epoch in [(3, 6), (4, 5), (5, 3), (2, 6)]:

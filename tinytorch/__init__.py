@@ -1,9 +1,14 @@
 """TinyTorch: a deep-learning framework that its readers build, one module of the course at a time."""
 
+import os
 import sys
 from importlib.abc import MetaPathFinder
 
 __version__ = "0.1.0"
+
+# OpenBLAS, which multiplies NumPy's matrices, reads this when NumPy is first imported. Without it the threads that helped with a
+# product go on spinning for a while, on cores which the rest of a training step needs; with it they sleep after 2**4 cycles.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 # Module NN of the course builds tinytorch.core.<name>; its number is the place in this row.
 MODULES = (

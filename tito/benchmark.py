@@ -5,7 +5,6 @@ and what is reported is the median of each and the ratio of each turn, with its 
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -14,20 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tito.benchmark_cases import CASES, OURS, THEIRS, Case
 from tito.errors import TitoError
 from tito.syllabus import MODULES, Module
-
-Rivals = dict[str, Callable[[], object]]
-OURS, THEIRS = "tinytorch", "pytorch"
-
-
-@dataclass(frozen=True)
-class Case:
-    """Something to time: `make` gives a callable for each rival that is here; `module` is the last one it needs."""
-
-    module: int
-    name: str
-    make: Callable[[], Rivals]
 
 
 @dataclass
@@ -46,8 +34,7 @@ class Result:
 def run(root: Path, modules: list[Module], rounds: int) -> list[Result]:
     """Time every case of the given modules in a Python of its own, so that it imports the package of `root`."""
     command = [sys.executable, "-m", "tito.benchmark", str(rounds), *[str(module.number) for module in modules]]
-    environment = {**os.environ, "OPENBLAS_THREAD_TIMEOUT": "4"}  # its idle threads would spin on the cores of others
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
         raise TitoError(f"the benchmark ended with an error: {said[-1]}", code=1)
@@ -89,174 +76,6 @@ def _time(f: Callable[[], object], calls: int) -> float:
     for _ in range(calls):
         f()
     return (time.perf_counter() - start) / calls
-
-
-# -- the cases --------------------------------------------------------------------------------------------------------
-
-
-def _torch():
-    """PyTorch, or None where it is not installed: then our own times stand alone, and the table says so."""
-    import importlib.util
-
-    if importlib.util.find_spec("torch") is None:
-        return None
-    import torch
-
-    torch.set_grad_enabled(False)
-    return torch
-
-
-def _against_torch(ours: Callable[[], object], theirs: Callable[[object], Callable[[], object]]) -> Rivals:
-    torch = _torch()
-    return {OURS: ours, **({THEIRS: theirs(torch)} if torch else {})}
-
-
-def _normal(*shape: int):
-    import numpy as np
-
-    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-
-
-def _add() -> Rivals:
-    from tinytorch.core.tensor import Tensor
-
-    a = _normal(16, 16)
-    x = Tensor(a)
-
-    def theirs(torch):
-        y = torch.from_numpy(a)
-        return lambda: y + y
-
-    return _against_torch(lambda: x + x, theirs)
-
-
-def _matmul() -> Rivals:
-    from tinytorch.core.tensor import Tensor
-
-    a = _normal(512, 512)
-    x = Tensor(a)
-
-    def theirs(torch):
-        y = torch.from_numpy(a)
-        return lambda: y @ y
-
-    return _against_torch(lambda: x @ x, theirs)
-
-
-def _softmax() -> Rivals:
-    from tinytorch.core.activations import softmax
-    from tinytorch.core.tensor import Tensor
-
-    a = _normal(128, 1000)
-    x = Tensor(a)
-
-    def theirs(torch):
-        y = torch.from_numpy(a)
-        return lambda: torch.softmax(y, 1)
-
-    return _against_torch(lambda: softmax(x, 1), theirs)
-
-
-def _linear() -> Rivals:
-    from tinytorch.core.layers import Linear
-    from tinytorch.core.tensor import Tensor
-
-    a, layer = _normal(128, 512), Linear(512, 512)
-    x = Tensor(a)
-
-    def theirs(torch):
-        y, rival = torch.from_numpy(a), torch.nn.Linear(512, 512)
-        return lambda: rival(y)
-
-    return _against_torch(lambda: layer(x), theirs)
-
-
-def _conv2d() -> Rivals:
-    from tinytorch.core.spatial import Conv2d
-    from tinytorch.core.tensor import Tensor
-
-    a, layer = _normal(128, 32, 16, 16), Conv2d(32, 64, 3, padding=1)
-    x = Tensor(a)
-
-    def theirs(torch):
-        y, rival = torch.from_numpy(a), torch.nn.Conv2d(32, 64, 3, padding=1)
-        return lambda: rival(y)
-
-    return _against_torch(lambda: layer(x), theirs)
-
-
-def _max_pool2d() -> Rivals:
-    from tinytorch.core.spatial import MaxPool2d
-    from tinytorch.core.tensor import Tensor
-
-    a, layer = _normal(128, 32, 32, 32), MaxPool2d(2)
-    x = Tensor(a)
-
-    def theirs(torch):
-        y = torch.from_numpy(a)
-        return lambda: torch.nn.functional.max_pool2d(y, 2)
-
-    return _against_torch(lambda: layer(x), theirs)
-
-
-def _attention() -> Rivals:
-    from tinytorch.core.attention import MultiHeadAttention
-    from tinytorch.core.tensor import Tensor
-
-    a, layer = _normal(16, 128, 128), MultiHeadAttention(128, 4)
-    x = Tensor(a)
-
-    def theirs(torch):
-        y, rival = torch.from_numpy(a), torch.nn.MultiheadAttention(128, 4, batch_first=True)
-        return lambda: rival(y, y, y, need_weights=False)
-
-    return _against_torch(lambda: layer(x), theirs)
-
-
-def _mlp() -> Rivals:
-    from tinytorch.core.activations import relu
-    from tinytorch.core.dense import MLP
-    from tinytorch.core.tensor import Tensor
-
-    sizes, a = (3072, 512, 256, 10), _normal(128, 3072)
-    x, model = Tensor(a), MLP(sizes, relu)
-
-    def theirs(torch):
-        y, nn = torch.from_numpy(a), torch.nn
-        rival = nn.Sequential(nn.Linear(3072, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
-        return lambda: rival(y)
-
-    return _against_torch(lambda: model(x), theirs)
-
-
-def _loader() -> Rivals:
-    import numpy as np
-
-    from tinytorch.core.dataloader import DataLoader, TensorDataset
-    from tinytorch.core.tensor import Tensor
-
-    a, labels = _normal(10_000, 3, 8, 8), np.arange(10_000)
-    ours = DataLoader(TensorDataset(Tensor(a), Tensor(labels)), batch_size=128, shuffle=True, seed=0)
-
-    def theirs(torch):
-        data = torch.utils.data.TensorDataset(torch.from_numpy(a), torch.from_numpy(labels))
-        rival = torch.utils.data.DataLoader(data, batch_size=128, shuffle=True)
-        return lambda: sum(1 for _ in rival)
-
-    return _against_torch(lambda: sum(1 for _ in ours), theirs)
-
-
-CASES = (
-    Case(2, "a + b, 16x16", _add),
-    Case(2, "a @ b, 512x512", _matmul),
-    Case(3, "softmax, 128x1000", _softmax),
-    Case(4, "Linear, 128x512 -> 512", _linear),
-    Case(5, "MLP 3072-512-256-10, batch 128", _mlp),
-    Case(6, "Conv2d, 128x32x16x16 -> 64, 3x3, padding 1", _conv2d),
-    Case(6, "MaxPool2d, 128x32x32x32, 2x2", _max_pool2d),
-    Case(7, "MultiHeadAttention, 16x128x128, 4 heads", _attention),
-    Case(8, "DataLoader, 10,000 images in shuffled batches of 128", _loader),
-)
 
 
 def _measure(rounds: int, numbers: set[int]) -> Iterator[Result]:

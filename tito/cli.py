@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tito.commands import author, course, data, learner
+from tito.commands import author, course, data, learner, marks
 from tito.errors import TitoError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 learner.add_to(app)
 author.add_to(app)
 data.add_to(app)
+marks.add_to(course.app)
 app.add_typer(course.app, name="course")
 
 

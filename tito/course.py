@@ -5,9 +5,8 @@ import json
 import os
 import re
 import sysconfig
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,17 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Assignment, Grade, GradeCell, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, Grade, Gradebook, GradeCell, SubmittedAssignment, SubmittedNotebook
 from nbgrader.utils import capture_log, temp_attrs
 from sqlalchemy import select
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from tito import source
+from tito import marks, source, syllabus
 from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, only_one, write_atomic
+from tito.errors import TitoError, keep_private, only_one, write_atomic
 from tito.gradebook import must_answer
-from tito.grading import kept, reference
+from tito.grading import kept, late, reference, regrade
 from tito.grading.execute import Task
 from tito.grading.judge import Verdict, nothing
 from tito.grading.limits import Limits
@@ -61,32 +60,51 @@ class Course:
 
     def __init__(self, repository: Path, settings: dict[str, dict[str, Any]] | None = None):
         """`settings` overrides nbgrader_config.py, as {"CourseDirectory": {"root": ...}}."""
-        self.repository = repository
+        self.repository, self.settings = repository, settings or {}
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(repository))
         self.config = loader.load_config()
-        self.config.merge(Config(settings or {}))
+        self.config.merge(Config(self.settings))
+        late.check(self.config)
         from nbgrader.apps import NbGraderAPI
 
         _find_alembic()
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
         must_answer(self.api.coursedir.db_url)
+        if self.folder.is_dir():
+            keep_private(self.folder)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
     def generate(self, module: Module) -> None:
         """Write the instructor's notebook from the source, and from it the release; both go into the gradebook."""
-        path = source.paths(self.repository).get(module)
-        if path is None:
-            raise TitoError(f"modules/{module.slug}.py does not exist")
-        notebook = as_notebook(source.read(path))
-        target = self.folder / "source" / module.slug / f"{module.slug}.ipynb"
-        text = nbformat.writes(notebook) + "\n"
+        text, notebook = self.instructors(module)
+        target = keep_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
         if target.is_file() and target.read_text(encoding="utf-8") != text:
+            with self.gradebook() as gradebook:
+                regrade.must_leave_marks_alone(gradebook, module, notebook)
             keep(target, self.folder)
         write_atomic(target, text)
         with _quietly():
             self._must(self.api.generate_assignment(module.slug, force=True, create=True), f"generate {module.slug}")
+
+    def instructors(self, module: Module) -> tuple[str, NotebookNode]:
+        """The instructor's notebook as the source has it now: its text, and the notebook."""
+        path = source.paths(self.repository).get(module)
+        if path is None:
+            raise TitoError(f"modules/{module.slug}.py does not exist")
+        notebook = as_notebook(source.read(path))
+        return nbformat.writes(notebook) + "\n", notebook
+
+    def shadow(self, folder: Path) -> "Course":
+        """The same course with other folders and a gradebook of its own, in which nothing is handed in."""
+        place = {"root": str(folder), "db_url": f"sqlite:///{folder / 'gradebook.db'}"}
+        return Course(self.repository, {**self.settings, "CourseDirectory": place})
+
+    @contextmanager
+    def gradebook(self) -> Iterator[Gradebook]:
+        with _quietly(), self.api.gradebook as gradebook:
+            yield gradebook
 
     def _must(self, result: dict[str, Any], what: str) -> None:
         if not result["success"]:
@@ -108,7 +126,7 @@ class Course:
             self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
 
     def collect(self, module: Module, place: Path, pattern: str | None = None) -> list[Collected]:
-        return collect(self.folder, module, place, pattern, Limits(config=self.config).submission_mb)
+        return collect(keep_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
 
     def collect_from_exchange(self, module: Module) -> None:
         with _quietly():
@@ -233,13 +251,15 @@ class Course:
 
     def feedback(self, module: Module) -> dict[str, Path]:
         """Write a feedback page for every graded submission."""
+        self._needs_release(module)
         graded = sorted(path.parent.name for path in (self.folder / "autograded").glob(f"*/{module.slug}"))
         if not graded:
             raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
+        self.settle(module)
         with _quietly():
-            for student in graded:
-                result = self.api.generate_feedback(module.slug, student, force=True)
-                self._must(result, f"write feedback for {student}'s {module.slug}")
+            results = {student: self.api.generate_feedback(module.slug, student, force=True) for student in graded}
+        for student, result in results.items():  # one page that cannot be made costs nobody else's
+            self._must(result, f"write feedback for {student}'s {module.slug}")
         return {s: self.folder / "feedback" / s / module.slug / f"{module.slug}.html" for s in graded}
 
     def return_feedback(self, module: Module, to: Path) -> list[Path]:
@@ -253,18 +273,47 @@ class Course:
         with _quietly():
             self._must(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
 
-    def export(self, path: Path) -> None:
-        """Write the gradebook as CSV, with nbgrader's own exporter and columns."""
-        from nbgrader.plugins import CsvExportPlugin
+    def settle(self, module: Module) -> None:
+        """Work the late penalties of a module out anew."""
+        with self.gradebook() as gradebook:
+            late.settle(gradebook, self.config, module.slug)
 
-        if path.exists():
-            write_atomic(path.with_name(f"{path.name}.{datetime.datetime.now():%Y-%m-%dT%H%M%S}.bak"), path.read_bytes())
-        with tempfile.TemporaryDirectory() as folder, _quietly(), self.api.gradebook as gradebook:
-            exporter = CsvExportPlugin(config=self.config)
-            exporter.to = str(Path(folder, "marks.csv"))
-            exporter.export(gradebook)
-            head, *rows = Path(exporter.to).read_text(encoding="utf-8").splitlines(keepends=True)
-            write_atomic(path, head + "".join(sorted(rows)))  # not in the order in which they were graded
+    def due(self, module: Module, when: str | None = None) -> datetime.datetime | None:
+        """When a module is due, in UTC, as nbgrader keeps it; `when` sets it, "none" takes it away."""
+        self._needs_release(module)
+        with self.gradebook() as gradebook:
+            if when is not None:
+                gradebook.update_or_create_assignment(module.slug, duedate=late.moment(when))
+                late.settle(gradebook, self.config, module.slug)
+            return gradebook.find_assignment(module.slug).duedate
+
+    def records(self, modules: Iterable[Module] = ()) -> list[marks.Record]:
+        """What the gradebook holds, cell by cell, with every late penalty settled."""
+        with self.gradebook() as gradebook:
+            names = [module.slug for module in modules] or [one.name for one in gradebook.assignments]
+            for name in names:
+                late.settle(gradebook, self.config, name)
+            return marks.records(gradebook, self.config, names)
+
+    def export(self, path: Path, kind: str | None = None, modules: Iterable[Module] = ()) -> list[Path]:
+        """Write the gradebook's marks; an older file is kept beside the new one. Gradescope's are a file a submission."""
+        kind, found = marks.format_of(path, kind), self.records(modules)
+        texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._results(path, found)
+        for target, text in texts.items():
+            if target.exists():
+                now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S")
+                write_atomic(target.with_name(f"{target.name}.{now}.bak"), target.read_bytes())
+            write_atomic(target, text)
+        return list(texts)
+
+    def _results(self, folder: Path, found: list[marks.Record]) -> dict[Path, str]:
+        texts = {}
+        for record in found:
+            if record.handed_in:
+                name = folder / record.assignment / marks.as_file_name(record.student) / "results.json"
+                verdict = self.verdict(syllabus.module(record.assignment), record.student)
+                texts[name] = json.dumps(marks.as_gradescope(record, verdict), indent=1) + "\n"
+        return texts
 
     def marks(self, module: Module) -> dict[str, Mark]:
         """What the gradebook holds for a module: with the points that a person gave."""
@@ -274,7 +323,13 @@ class Course:
                 for one in gradebook.assignment_submissions(module.slug)
             }
 
+    def unfinished(self, module: Module) -> Path:
+        """The note that a regrade leaves here while it changes the gradebook and the files."""
+        return self.folder / f".regrade-{module.slug}.json"
+
     def _needs_release(self, module: Module) -> None:
+        if self.unfinished(module).is_file():
+            raise TitoError(f"regrading {module} was interrupted: `tito course regrade {module.id} --apply` completes it", code=1)
         if not (self.folder / "release" / module.slug).is_dir():
             raise TitoError(f"{module} was never generated: run `tito course generate {module.id}`")
 

@@ -50,6 +50,17 @@ def write_atomic(path: Path, data: str | bytes) -> None:
         raise
 
 
+def keep_private(folder: Path) -> Path:
+    """A folder into which only its owner can look: made so, or if it was there, closed to all but owner and group."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        mode = folder.stat().st_mode
+        if mode & 0o007:
+            folder.chmod(mode & 0o7770)
+    return folder
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

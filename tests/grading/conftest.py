@@ -1,10 +1,11 @@
 import fcntl
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+from tito import cli
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +51,21 @@ def graded(generated, tmp_path_factory, worker_id):
             assert {outcome.student for outcome in course.course.autograde(MODULE)} == set(people.PEOPLE)
             course.course.feedback(MODULE)
     return course, {name: course.course.verdict(MODULE, name) for name in people.PEOPLE}
+
+
+@pytest.fixture
+def tito(monkeypatch, capsys):
+    """`tito course` in this process: its exit code, and what it wrote."""
+
+    def run(lab, *words: str, path: str | None = None) -> SimpleNamespace:
+        with monkeypatch.context() as changed:
+            changed.setattr(sys, "argv", ["tito", "course", *words])
+            changed.chdir(lab.root)
+            if path is not None:
+                changed.setenv("PATH", path)
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
+
+    return run

@@ -19,12 +19,15 @@ from tito.grading.steps import show
 
 MODULE = syllabus.module("01")
 SECRET = "48151623"  # stands in the hidden check alone
+REFERENCE = "reference-3141592"  # stands in the solutions of the course alone
+RUBRIC = "anything that says so earns twenty points"  # stands in the course's own answer to the question
 FAST = {"cell_seconds": 3, "total_seconds": 40, "memory_mb": 1024, "file_mb": 8, "processes": 64, "messages": 300}
 
 SOURCE = (
     tiny.MODULE.replace("use_prefix(0)", "use_prefix(1)")
     .replace("core.introduction", "core.setup")
     .replace("double(-7)", f"double(-{SECRET})")
+    .replace("return 2 * x", f"return 2 * x  # {REFERENCE}")
 )
 DOUBLE = '#| export\ndef double(x):\n    """Twice x."""\n    return 2 * x'
 HALF = '#| export\ndef half(x):\n    """Half of x."""\n    return x / 2'
@@ -40,8 +43,8 @@ def write_repository(folder: Path) -> Path:
     (root / "modules" / "01_setup.py").write_text(SOURCE, encoding="utf-8")
     core = root / "tinytorch" / "core"
     (core / "introduction.py").write_text("WHOSE = 'the prefix'\n", encoding="utf-8")
-    (core / "setup.py").write_text("REFERENCE = 'of module 01'\n", encoding="utf-8")
-    (core / "tensor.py").write_text("REFERENCE = 'of module 02'\n", encoding="utf-8")
+    for name in ("setup", "tensor"):
+        (core / f"{name}.py").write_text(f"def double(x):\n    return 2 * x  # {REFERENCE}\n", encoding="utf-8")
     return root
 
 
@@ -123,3 +126,14 @@ class Lab:
 
     def marks(self) -> dict[str, float]:
         return {student: mark.score for student, mark in self.course.marks(MODULE).items()}
+
+
+def sandboxes_in(folder: Path) -> list[str]:
+    """The commands, of any process on this machine, that name a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().decode(errors="replace"))
+        except OSError:  # it has just ended
+            continue
+    return [command for command in found if str(folder) in command]

@@ -3,16 +3,17 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
-import sys
 import time
+import zipfile
 from types import SimpleNamespace
 
 import pytest
 from lab import DOUBLE, MODULE, SECRET, Lab
 from people import PEOPLE, RAID, hand_in
 
-from tito import cli, samples, syllabus
+from tito import samples, syllabus
 from tito.course import Course
 from tito.errors import TitoError, write_atomic
 from tito.grading import reference, steps
@@ -174,24 +175,6 @@ def test_a_reference_that_fails_its_own_checks_stops_before_anybody_is_graded(ow
 
 
 @pytest.fixture
-def tito(monkeypatch, capsys):
-    """`tito course` in this process: its exit code, and what it wrote."""
-
-    def run(lab, *words: str, path: str | None = None) -> SimpleNamespace:
-        with monkeypatch.context() as changed:
-            changed.setattr(sys, "argv", ["tito", "course", *words])
-            changed.chdir(lab.root)
-            if path is not None:
-                changed.setenv("PATH", path)
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-        out, err = capsys.readouterr()
-        return SimpleNamespace(returncode=ended.value.code, stdout=out, stderr=err)
-
-    return run
-
-
-@pytest.fixture
 def bare(generated, tmp_path):
     """A repository in which nothing was generated yet."""
     shutil.copytree(generated, tmp_path / "bare", ignore=shutil.ignore_patterns("course"))
@@ -282,6 +265,38 @@ def test_what_could_not_be_graded_is_an_exit_code_too(tito, own_lab, monkeypatch
     done = tito(own_lab, "autograde", "01")
     assert done.returncode == 1
     assert "not graded: nbgrader fails on it: ZeroDivisionError: division by zero" in done.stdout
+
+
+def test_a_name_in_a_zip_is_shown_as_text_and_not_obeyed_by_the_terminal(tito, own_lab, tmp_path):
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.writestr("eve\x1b]0;pwned\x07\u202e-01_setup.ipynb", "{}")
+    done = tito(own_lab, "collect", "01", str(tmp_path / "in.zip"))
+    assert done.returncode == 0, done.stderr
+    assert "pwned" in done.stdout
+    assert all(line.isprintable() for line in done.stdout.splitlines())
+
+
+def test_no_other_user_of_this_machine_can_look_into_a_course(tmp_path):
+    """Whatever the modes of the files in it: notebooks with solutions, hand-ins, marks, and the reference's answers."""
+    before = os.umask(0)
+    try:
+        lab = Lab(tmp_path / "repository")
+        lab.course.generate(MODULE)
+        lab.hand_in("ada")
+        assert grade(lab)["ada"].verdict.points == 80
+    finally:
+        os.umask(before)
+    closed = [lab.folder, *(path for path in (lab.root / "build").iterdir() if path.is_dir())]
+    assert {path.name: path.stat().st_mode & 0o777 for path in closed} == {path.name: 0o700 for path in closed}
+    files = {path for path in lab.root.rglob("*") if SECRET.encode() in (path.read_bytes() if path.is_file() else b"")}
+    outside = {path for path in files if not any(path.is_relative_to(folder) for folder in closed)}
+    assert outside <= {lab.root / "modules" / "01_setup.py"}
+
+
+def test_a_course_that_others_could_look_into_is_closed_and_its_group_is_kept(own_lab):
+    own_lab.folder.chmod(0o2775)
+    Course(own_lab.root)
+    assert own_lab.folder.stat().st_mode & 0o7777 == 0o2770
 
 
 def test_a_class_of_another_folder_is_graded_there(own_lab, tmp_path):

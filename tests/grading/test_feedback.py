@@ -1,5 +1,6 @@
 """The feedback page: the learner's code, points and reasons; nothing that runs, nothing from elsewhere, no hidden check."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -61,6 +62,12 @@ def test_it_says_why_points_were_lost(page):
     assert "twice 3 is 6, not 9" in "".join(body(page("raid")).text)
     assert "syntax error" in "".join(body(page("fay")).text)
     assert "graded again on an array" in "".join(body(page("raid")).text).lower()
+
+
+def test_formulas_are_set_by_a_mathjax_that_links_to_nothing_and_runs_nothing(page):
+    r"""Without its `Safe` extension, $\href{javascript:...}{x}$ in an essay would be a link that runs."""
+    assert re.findall(r"mathjax/[^\"']+", page("zoe"))
+    assert all(found.endswith(",Safe") for found in re.findall(r"mathjax/[^\"']+", page("zoe")))
 
 
 def test_no_markup_is_shown_as_text(page):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import nbformat
 import pytest
@@ -181,6 +182,20 @@ def test_a_cell_that_does_not_compile_is_named_and_still_shown(pristine, cells, 
     rebuilt = rebuild(pristine, cells)
     assert rebuilt.problems["double"].startswith("syntax error")
     assert text in texts(rebuilt)["double"]
+
+
+def test_a_cell_is_parsed_here_but_compiled_in_the_sandbox_alone(pristine, cells):
+    """Compiling this text takes four gigabytes: each `finally` doubles what the one in it needs."""
+    opening = "\n".join(f"{' ' * n}try:\n{' ' * n} pass\n{' ' * n}finally:" for n in range(22))
+    named(cells, "double")["source"] = f"{opening}\n{' ' * 22}pass"
+    began = time.monotonic()
+    assert rebuild(pristine, cells).problems == {}
+    assert time.monotonic() - began < 5
+
+
+def test_an_essay_that_would_take_hours_to_show_is_named(pristine, cells):
+    named(cells, "half_reflect")["source"] = "|a" * 10_001
+    assert rebuild(pristine, cells).problems == {"half_reflect": "cell half_reflect is longer than 20000 characters"}
 
 
 @pytest.mark.parametrize("text", ["x = '\\d'", "x = 1\nx is 1", "assert (1, 'a')"])

@@ -1,14 +1,15 @@
 """Running a module's graded cells outside a kernel: the reference, a blank, and every wrong answer, and judging them."""
 
-import json
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from tito import source
+from tito.audit import trial
+from tito.grading.judge import Verdict
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -51,25 +52,22 @@ def unsolved(text: str) -> str:
     return source.with_body(text, "\n".join(indent + line for line in STUB.splitlines()))
 
 
-def run(path: Path, texts: dict[str, str], versions: list[tuple[str, str, str]]) -> dict:
-    """The module's cells with some texts replaced, and other versions of single cells: see runner.py."""
-    cells = [(c.id, texts.get(c.id, c.source), source.is_check(c)) for c in source.in_grading_order(source.read(path))]
-    done = subprocess.run(
-        [sys.executable, str(HERE / "runner.py")], input=json.dumps({"cells": cells, "versions": versions}),
-        text=True, capture_output=True, cwd=ROOT / "modules", check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def run(path: Path, texts: dict[str, str], versions: list[trial.Version]) -> trial.Trial:
+    """The module's cells with some texts replaced, and other versions of single cells."""
+    notebook = source.read(path)
+    cells = [NotebookNode({**cell, "source": texts.get(cell.id, cell.source)}) for cell in notebook.cells]
+    return trial.run(path, NotebookNode({**notebook, "cells": cells}), versions)
 
 
 @cache
-def reference(path: Path) -> dict[str, list]:
-    """[error or None, answers] of each cell of the solved module."""
-    return run(path, {}, [])["outcomes"]
+def reference(path: Path) -> trial.Trial:
+    """The solved module."""
+    return run(path, {}, [])
 
 
-def blank(path: Path) -> dict[str, list]:
-    return run(path, {name: unsolved(text) for name, text in exercises(path).items()}, [])["outcomes"]
+def blank(path: Path) -> Verdict:
+    tried = run(path, {name: unsolved(text) for name, text in exercises(path).items()}, [])
+    return trial.verdict(source.read(path), tried, reference(path))
 
 
 @cache
@@ -77,4 +75,5 @@ def lost_by_wrong_answers(path: Path) -> dict[str, str | None]:
     """For each wrong answer of a module, the message of the first check that loses a point by it, or None."""
     texts = exercises(path)
     mine = [wrong for wrong in wrong_answers() if wrong.module == path.stem and wrong.cell in texts]
-    return run(path, {}, [(str(one), one.cell, source.with_body(texts[one.cell], one.body)) for one in mine])["lost"]
+    losses = run(path, {}, [(str(one), one.cell, source.with_body(texts[one.cell], one.body)) for one in mine]).losses
+    return {key: loss and loss[1] for key, loss in losses.items()}

@@ -262,7 +262,7 @@ def test_every_op_of_the_layer_is_one_that_has_a_rule_or_will_get_one():
     layer, x = MultiHeadAttention(6, 2, causal=True), numbers(2, 5, 6)
     x.requires_grad = True
     found = {type(t.origin[0]).__name__ for t in recipe(layer(x)) if t.origin}
-    assert found <= {"Permute", "MatMul", "Add", "Reshape", "AttentionWeightsOp"}, found
+    assert found <= {"LinearOp", "Permute", "MatMul", "Reshape", "AttentionWeightsOp"}, found
     assert {id(p) for p in layer.parameters()} | {id(x)} <= {id(t) for t in recipe(layer(x))}
 
 

@@ -26,7 +26,7 @@ from tinytorch.core.autograd import (
     zero_grad,
 )
 from tinytorch.core.dense import MLP, Dropout, Flatten, Sequential
-from tinytorch.core.layers import Linear, Parameter
+from tinytorch.core.layers import Linear, LinearOp, Parameter
 from tinytorch.core.setup import peak_memory
 from tinytorch.core.spatial import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from tinytorch.core.tensor import Op, Tensor, apply, concat, manual_seed, stack, where
@@ -276,9 +276,61 @@ def test_linear_is_pytorchs(shape, bias):
 
 
 def test_the_gradient_of_linears_weights_lies_in_memory_as_they_do():
-    layer = Linear(3, 5)
-    layer(Tensor(numbers(4, 3))).sum().backward()
-    assert layer.weight.grad.data.flags.c_contiguous
+    layer, x = Linear(3, 5), numbers(4, 3)
+    for rows in (x, np.asfortranarray(x), numbers(3, 4).T, numbers(2, 4, 3)):
+        layer(Tensor(rows)).sum().backward()
+        assert layer.weight.grad.data.flags.c_contiguous
+        zero_grad(layer.parameters())
+
+
+STRIDED = {
+    "transposed": lambda: numbers(3, 4).T,
+    "every second row, backwards": lambda: numbers(8, 3)[::-2],
+    "one column of two": lambda: numbers(4, 6)[:, ::2],
+    "a stack with its axes exchanged": lambda: numbers(4, 2, 3).swapaxes(0, 1),
+    "one row for all": lambda: np.broadcast_to(numbers(3), (2, 4, 3)),
+    "one example": lambda: numbers(1, 3),
+}
+
+
+@pytest.mark.parametrize("name", STRIDED)
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_passes_gradcheck_whatever_the_strides_of_its_inputs(name, bias):
+    x, w, b = STRIDED[name](), np.asfortranarray(numbers(5, 3, seed=1)), numbers(10, seed=2)[::2]
+    inputs = (x, w, b)[: 2 + bias]
+    assert gradcheck(lambda *tensors: apply(LinearOp(), *tensors), *inputs)
+    y = apply(LinearOp(), *[leaf(a, np.float64) for a in inputs])
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y.data, x @ w.T + (b if bias else 0))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0, 3), (4, 0)], ids=str)
+def test_an_empty_batch_or_no_inputs_give_linears_parameters_gradients_of_zero(shape):
+    x, w, b = leaf(np.ones(shape)), leaf(np.ones((5, shape[-1]))), leaf(np.ones(5))
+    y = apply(LinearOp(), x, w, b)
+    assert y.shape == (*shape[:-1], 5)
+    y.sum().backward()
+    assert (x.grad.shape, w.grad.shape) == (shape, (5, shape[-1]))
+    assert not w.grad.data.any()
+    np.testing.assert_array_equal(b.grad.data, np.full(5, y.size / 5))
+
+
+def test_a_linear_layer_on_a_constant_computes_no_gradient_for_it():
+    op = LinearOp()
+    op.forward(numbers(4, 3), numbers(5, 3), numbers(5))
+    entries = autograd.RULES[LinearOp](op, np.ones((4, 5)))
+    assert len(entries) == 3 and all(map(callable, entries))
+    x, layer = Tensor(numbers(4, 3)), Linear(3, 5)
+    found = gradients(layer(x).sum(), np.float32(1))
+    assert set(found) == {layer.weight, layer.bias}
+
+
+def test_linear_has_the_gradients_of_the_product_and_the_sum_it_stands_for():
+    x, w, b = leaf(numbers(2, 7, 3)), leaf(numbers(5, 3, seed=1)), leaf(numbers(5, seed=2))
+    one = gradients((apply(LinearOp(), x, w, b) ** 2).sum(), np.float32(1))
+    many = gradients(((x @ w.T + b) ** 2).sum(), np.float32(1))
+    for t in (x, w, b):
+        close(one[t], many[t])
 
 
 CONVOLUTIONS = st.tuples(
@@ -587,11 +639,12 @@ def test_a_write_into_what_a_rule_needs_is_noticed(f):
         y.backward()
 
 
-def test_a_step_of_the_weights_between_forward_and_backward_is_noticed_through_their_transpose():
+@pytest.mark.parametrize(("f", "kind"), [(lambda layer, x: layer(x), "LinearOp"), (lambda layer, x: x @ layer.weight.T, "MatMul")])
+def test_a_step_of_the_weights_between_forward_and_backward_is_noticed_also_through_their_transpose(f, kind):
     layer, x = Linear(3, 2), leaf(numbers(4, 3))
-    y = layer(x).sum()
+    y = f(layer, x).sum()
     layer.weight.assign(np.zeros((2, 3)))
-    with pytest.raises(RuntimeError, match=r"shape \(2, 3\)|Tensor.*written|written in place after MatMul"):
+    with pytest.raises(RuntimeError, match=f"written in place after {kind}"):
         y.backward()
 
 

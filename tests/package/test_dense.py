@@ -12,7 +12,7 @@ from tinytorch.core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh, relu
 from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Sequential, new_bytes, op_flops, summary, two_moons
 from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.setup import peak_memory
-from tinytorch.core.tensor import Add, MatMul, Op, Tensor, manual_seed, randn
+from tinytorch.core.tensor import Add, MatMul, Op, Tensor, _Write, manual_seed, randn
 
 rng = np.random.default_rng
 
@@ -95,7 +95,7 @@ def test_dropout_zeroes_a_share_of_p_and_keeps_the_mean(p, seed):
     y = Dropout(p, rng(seed))(Tensor(np.ones((100, 200)))).data
     assert y.dtype == np.float32
     deviation = math.sqrt(p * (1 - p) / y.size)
-    assert abs((y == 0).mean() - p) <= 5 * deviation + 1e-9
+    assert abs((y == 0).mean() - p) <= 5 * deviation + 10 / y.size  # a rare zero is no normal number
     np.testing.assert_allclose(y[y != 0], 1 / (1 - p), rtol=1e-6)
 
 
@@ -186,7 +186,7 @@ def test_the_summary_of_an_mlp_is_the_formula(sizes, n):
     hidden = sum(sizes[1:-1])
     assert s.parameters == sum(m * k + k for m, k in pairs)
     assert s.flops == sum(2 * n * m * k + n * k for m, k in pairs) + n * hidden
-    assert s.activation_bytes == 4 * n * (2 * sum(sizes[1:]) + hidden)
+    assert s.activation_bytes == 4 * n * (sum(sizes[1:]) + hidden)
     assert [row.output_shape for row in s.rows if row.kind == "Dense"] == [(n, k) for k in sizes[1:]]
 
 
@@ -245,13 +245,13 @@ def test_a_tied_parameter_counts_once():
 def test_a_summary_leaves_no_trace():
     dropout = Dropout(0.5, rng(7))
     model = Sequential(Linear(4, 4), ReLU(), dropout)
-    before, writes = model.state_dict(), Op.writes
+    before, writes = model.state_dict(), _Write.last
     summary(model, (2, 4))
     assert [list(vars(member)) for _, member in model.named_members() if member is dropout] == [["p", "generator"]]
     assert vars(model[1]) == {}
     assert dropout.generator.random() == rng(7).random()
     assert all((before[name] == array).all() for name, array in model.state_dict().items())
-    assert (model.training, Op.recording, Op.writes) == (True, True, writes)
+    assert (model.training, Op.recording, _Write.last) == (True, True, writes)
     assert all(p.grad is None for p in model.parameters())
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tinytorch.core.activations import ReLU, relu
 from tinytorch.core.layers import (
     Layer,
     Linear,
+    LinearOp,
     Parameter,
     fans,
     kaiming_normal,
@@ -21,7 +23,8 @@ from tinytorch.core.layers import (
     uniform,
     xavier_uniform,
 )
-from tinytorch.core.tensor import Op, Tensor, manual_seed, randn, recipe
+from tinytorch.core.setup import peak_memory
+from tinytorch.core.tensor import Op, Tensor, _Write, manual_seed, randn, recipe
 
 sizes = st.integers(1, 6)
 each_shape = pytest.mark.parametrize("shape", [(5,), (3, 5), (0, 5), (2, 0, 5), (2, 3, 5), (2, 1, 4, 5)], ids=str)
@@ -120,12 +123,12 @@ def test_integers_cannot_be_learned():
 
 
 def test_assign_writes_in_place_and_notes_the_date():
-    p, before = Parameter([1.0, 2.0]), Op.writes
+    p, before = Parameter([1.0, 2.0]), Op.tick()
     memory = p.data
     p.assign([3, 4])
     assert p.data is memory
     np.testing.assert_array_equal(memory, [3, 4])
-    assert p.written == Op.writes == before + 1
+    assert p.written == _Write.last == before + 1
 
 
 # -- linear --------------------------------------------------------------------------------------------------------
@@ -151,10 +154,52 @@ def test_linear_starts_as_pytorchs_does():
         np.testing.assert_allclose(p.data.std(), 0.1 / math.sqrt(3), rtol=0.04)
 
 
-@pytest.mark.parametrize("shape", [(4,), (2, 4), (2, 3, 4), (2, 2, 10)], ids=str)
-def test_an_input_of_the_wrong_size_is_a_value_error(shape):
-    with pytest.raises(ValueError, match="cannot multiply"):
+@pytest.mark.parametrize("shape", [(), (4,), (2, 4), (2, 3, 4), (2, 2, 10)], ids=str)
+def test_an_input_of_the_wrong_size_is_a_value_error_that_names_both_shapes(shape):
+    with pytest.raises(ValueError, match=re.escape(f"cannot multiply {shape} by (5, 2)")):
         Linear(5, 2)(randn(shape))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (4, 2)], ids=str)
+def test_a_bias_of_the_wrong_shape_is_a_value_error_that_names_both_shapes(shape):
+    layer = Linear(5, 2)
+    layer.bias = Parameter(np.ones(shape))
+    with pytest.raises(ValueError, match=re.escape(f"a bias of shape {shape}: weights (2, 5)")):
+        layer(randn(4, 5))
+
+
+def test_a_linear_layer_is_one_op_and_remembers_its_input_and_parameters():
+    layer, bare, x = Linear(5, 4), Linear(5, 4, bias=False), randn(2, 3, 5)
+    op, inputs = layer(x).origin
+    assert type(op) is LinearOp and all(a is b for a, b in zip(inputs, (x, layer.weight, layer.bias), strict=True))
+    assert all(a is b for a, b in zip(bare(x).origin[1], (x, bare.weight), strict=True))
+    assert len(op.saved) == 3 and np.shares_memory(op.saved[0], x.data) and op.saved[1] is layer.weight.data
+
+
+@pytest.mark.parametrize("x", [np.arange(6).reshape(2, 3), np.eye(2, 3, dtype=bool), np.ones((2, 3)), [[1.0, 2.0, 3.0]], [1, 2, 3]])
+def test_whatever_is_no_tensor_of_floats_goes_into_linear_as_float32(x):
+    layer = Linear(3, 4)
+    for given in (x, Tensor(x)):
+        y = layer(given)
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y.data, np.array(x) @ layer.weight.data.T + layer.bias.data, rtol=1e-5, atol=1e-6)
+
+
+@each_shape
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_linear_op_keeps_the_dtype_and_writes_into_its_result_alone(shape, dtype):
+    arrays = [np.random.default_rng(i).standard_normal(s).astype(dtype) for i, s in enumerate([shape, (4, 5), (4,)])]
+    for a in arrays:
+        a.flags.writeable = False
+    y, bare = LinearOp().forward(*arrays), LinearOp().forward(*arrays[:2])
+    assert y.dtype == bare.dtype == dtype
+    assert not any(np.shares_memory(y, a) for a in arrays)
+    np.testing.assert_allclose(y, bare + arrays[2], rtol=1e-2 if dtype == np.float16 else 1e-5, atol=1e-2 if dtype == np.float16 else 1e-6)
+
+
+def test_linear_op_makes_one_array_of_the_size_of_its_result():
+    x, w, b = np.ones((3000, 5), np.float32), np.ones((100, 5), np.float32), np.ones(100, np.float32)
+    assert 1_200_000 <= peak_memory(LinearOp().forward, x, w, b) < 1_250_000
 
 
 # -- the tree ------------------------------------------------------------------------------------------------------

@@ -87,6 +87,17 @@ def test_a_kits_package_holds_no_module_and_no_cache(real_kit):
     assert not list((real_kit / "modules").glob("*.py"))
 
 
+def test_in_a_kit_every_capability_waits_for_its_modules_and_training_for_all_of_them(tito, real_kit):
+    assert {"checkpoint.py", "recipes.py", "training.py"} <= {path.name for path in (real_kit / "tito").iterdir()}
+    said = tito("checkpoint", "--json", inside=real_kit)
+    found = json.loads(said.out)
+    assert (said.code, len(found)) == (0, 16)
+    assert {each["evidence"] for each in found if each["state"] == "not yet"} == {"complete 00", "complete 00 first"}
+    said = tito("train", "digits-mlp", inside=real_kit)
+    assert said.code == 1
+    assert "is not built yet" in said.err
+
+
 def test_a_kit_depends_on_what_the_repository_depends_on(root, real_kit):
     theirs, ours = (tomllib.loads((place / "pyproject.toml").read_text(encoding="utf-8")) for place in (real_kit, root))
     for key in ("dependencies", "requires-python", "version", "scripts", "entry-points"):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['naive_matmul', 'fans', 'kaiming_normal', 'uniform', 'kaiming_uniform', 'xavier_uniform', 'Parameter', 'Layer',
-           'Linear']
+           'LinearOp', 'Linear']
 
 # %% modules/04_layers.py #imports
 import math
@@ -14,7 +14,7 @@ from types import FunctionType
 import numpy as np
 
 from .activations import Activation
-from .tensor import Op, Tensor, default_generator, rand, randn
+from .tensor import Op, Tensor, _note_write, apply, default_generator, rand, randn
 
 # %% modules/04_layers.py #naive_matmul
 def naive_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -66,8 +66,7 @@ class Parameter(Tensor):
     def assign(self, array) -> None:
         """Overwrite the numbers in place and note the date: a recipe which used the old ones no longer holds."""
         self.data[...] = array
-        Op.writes += 1
-        self.written = Op.writes
+        _note_write(self)
 
 # %% modules/04_layers.py #layer
 class Layer:
@@ -85,6 +84,25 @@ def _in_layer(body: type) -> None:
         if callable(value):
             setattr(Layer, name, value)
 
+# %% modules/04_layers.py #linear_op
+class LinearOp(Op):
+    """x @ weight.T + bias: (*, in), (out, in), (out,) -> (*, out). Saves (the rows of x, weight, whether there is a bias)."""
+    def forward(self, x, weight, bias=None):
+        if x.shape[-1:] != weight.shape[1:]:
+            raise ValueError(f"cannot multiply {x.shape} by {weight.T.shape}: the last axis of x must have size {weight.shape[1]}")
+        if bias is not None and bias.shape != weight.shape[:1]:
+            raise ValueError(f"cannot add a bias of shape {bias.shape}: weights {weight.shape} take {weight.shape[:1]}")
+        rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        self.saved = (rows, weight, bias is not None)
+        y = rows @ weight.T
+        if bias is not None:
+            y += bias
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
+
+    def flops(self, y, x, weight, bias=None) -> int:
+        """A product, and one addition for each number: module 05 counts with it."""
+        return 2 * y.size * weight.shape[1] + (bias is not None) * y.size
+
 # %% modules/04_layers.py #linear
 class Linear(Layer):
     """Each output is a weighted sum of all inputs, plus a bias; the weights have shape (out, in), as in PyTorch."""
@@ -96,11 +114,8 @@ class Linear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """x @ W.T + b: (*, in) -> (*, out)."""
-        rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        y = rows @ self.weight.T
-        if self.bias is not None:
-            y = y + self.bias
-        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], self.out_features)
+        x = x if isinstance(x, Tensor) and x.dtype.kind == "f" else Tensor(x).astype(np.float32)
+        return apply(LinearOp(), x, self.weight) if self.bias is None else apply(LinearOp(), x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['IntOrPair', 'BLOCK_BYTES', 'conv_output_size', 'naive_conv2d', 'windows', 'im2col', 'conv2d_im2col', 'in_blocks',
-           'conv2d_blocked', 'Conv2dOp', 'Conv2d', 'largest', 'MaxPool2dOp', 'AvgPool2dOp', 'MaxPool2d', 'AvgPool2d',
-           'GlobalAvgPool2d']
+           'in_windows', 'conv2d_blocked', 'Conv2dOp', 'Conv2d', 'largest', 'MaxPool2dOp', 'AvgPool2dOp', 'MaxPool2d',
+           'AvgPool2d', 'GlobalAvgPool2d']
 
 # %% modules/06_spatial.py #imports
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from math import prod
@@ -83,7 +83,7 @@ def conv2d_im2col(x: np.ndarray, weight: np.ndarray, bias=None, stride: IntOrPai
     return y.reshape(n, oh, ow, out).transpose(0, 3, 1, 2)
 
 # %% modules/06_spatial.py #in_blocks
-BLOCK_BYTES = 2**19  # half a megabyte: it stays in the cache of one core
+BLOCK_BYTES = 2**20  # a megabyte: it stays in the cache of one core
 _threads_taken = Lock()
 
 @cache
@@ -113,27 +113,40 @@ def in_blocks(work: Callable[[int, int], None], n: int, size: int) -> None:
     finally:
         _threads_taken.release()
 
+# %% modules/06_spatial.py #in_windows
+def in_windows(x: np.ndarray, kernel_size: IntOrPair, stride: IntOrPair, padding: IntOrPair) -> Iterator[tuple[tuple, np.ndarray]]:
+    """Block after block of the windows of x (n, c, h, w): which (images, rows) they are, and a buffer (windows, kh * kw * c)."""
+    (n, c, h, w), (kh, kw), (sh, sw), (ph, pw) = x.shape, _pair(kernel_size), _pair(stride), _pair(padding, 0)
+    oh, ow = conv_output_size((h, w), (kh, kw), stride, padding)
+    bytes_a_row = ow * kh * kw * c * x.itemsize
+    rows, images = max(1, min(oh, BLOCK_BYTES // bytes_a_row)), max(1, min(n, BLOCK_BYTES // (bytes_a_row * oh)))
+    padded = np.zeros((images, h + 2 * ph, w + 2 * pw, c), x.dtype)
+    view = sliding_window_view(padded, (kh, kw), axis=(1, 2))[:, ::sh, ::sw].transpose(0, 1, 2, 4, 5, 3)
+    buffer = np.empty((images, rows, ow, kh, kw, c), x.dtype)
+    for first in range(0, n, images):
+        last = min(first + images, n)
+        padded[: last - first, ph : ph + h, pw : pw + w] = x[first:last].transpose(0, 2, 3, 1)
+        for top in range(0, oh, rows):
+            block = buffer[: last - first, : min(rows, oh - top)]
+            block[...] = view[: last - first, top : top + rows]
+            yield (slice(first, last), slice(top, top + rows)), block.reshape(-1, kh * kw * c)
+
 # %% modules/06_spatial.py #conv2d_blocked
 def conv2d_blocked(x: np.ndarray, weight: np.ndarray, bias=None, stride: IntOrPair = 1, padding: IntOrPair = 0) -> np.ndarray:
     """conv2d_im2col, a few images at a time, channels last in memory: (n, c, h, w), (out, c, kh, kw) -> (n, out, oh, ow)."""
-    (n, c, h, w), (out, _, kh, kw), dtype = x.shape, weight.shape, np.result_type(x, weight)
-    (sh, sw), (ph, pw), (oh, ow) = _pair(stride), _pair(padding, 0), conv_output_size((h, w), (kh, kw), stride, padding)
-    matrix = weight.transpose(2, 3, 1, 0).reshape(-1, out).astype(dtype, copy=False)  # (kh * kw * c, out)
+    n, (out, _, kh, kw), dtype = len(x), weight.shape, np.result_type(x, weight)
+    oh, ow = conv_output_size(x.shape[2:], (kh, kw), stride, padding)
+    matrix = np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, out), dtype)  # (kh * kw * c, out)
     y = np.empty((n, oh, ow, out), dtype)
-    bytes_a_row = ow * len(matrix) * dtype.itemsize
-    rows = max(1, min(oh, BLOCK_BYTES // bytes_a_row))  # a large image is taken a few rows at a time
 
     def work(first: int, last: int) -> None:
-        padded = np.zeros((last - first, h + 2 * ph, w + 2 * pw, c), dtype)
-        padded[:, ph : ph + h, pw : pw + w] = x[first:last].transpose(0, 2, 3, 1)
-        view = sliding_window_view(padded, (kh, kw), axis=(1, 2))[:, ::sh, ::sw].transpose(0, 1, 2, 4, 5, 3)
-        for top in range(0, oh, rows):
-            block = y[first:last, top : top + rows].reshape(-1, out)  # a view: what is written here is in y
-            np.matmul(view[:, top : top + rows].reshape(-1, len(matrix)), matrix, out=block)
+        for place, rows in in_windows(x[first:last].astype(dtype, copy=False), (kh, kw), stride, padding):
+            block = y[first:last][place].reshape(-1, out)  # a view: what is written here is in y
+            np.matmul(rows, matrix, out=block)
             if bias is not None:
                 block += bias
 
-    in_blocks(work, n, max(1, BLOCK_BYTES // (bytes_a_row * oh)))
+    in_blocks(work, n, max(1, -(-n // 8)))
     return y.transpose(0, 3, 1, 2)
 
 # %% modules/06_spatial.py #conv2d_op
@@ -188,8 +201,8 @@ def largest(taps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     number = np.arange(len(taps), dtype=np.min_scalar_type(len(taps) - 1))  # uint8 for up to 256 taps: one byte each
     y, which = np.full_like(taps[0], -np.inf), np.zeros_like(taps[0], number.dtype)
     for i, tap in enumerate(taps):
-        which = np.maximum(which, number[i] * (tap > y))
-        y = np.maximum(y, tap)
+        np.maximum(which, number[i] * (tap > y), out=which)
+        np.maximum(y, tap, out=y)
     return y, which
 
 # %% modules/06_spatial.py #max_pool_op

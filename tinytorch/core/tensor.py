@@ -10,7 +10,7 @@ __all__ = ['Sub', 'Neg', 'Div', 'Abs', 'Log', 'Exp', 'Sqrt', 'TanhOp', 'Maximum'
 
 # %% modules/02_tensor.py #imports
 from functools import reduce
-from itertools import zip_longest
+from itertools import count, zip_longest
 from math import prod
 from operator import attrgetter, getitem
 
@@ -22,7 +22,7 @@ from .introduction import topological_order
 class Op:
     """One operation: arrays in, an array out."""
     recording = True  # module 09 switches it off where no gradient is wanted
-    writes = 0  # how many times any tensor has been written into
+    tick = count(1).__next__  # the clock: each call gives the next number
     saved = ()  # what its derivative will need
 
     def __init__(self, *parameters): self.parameters = parameters
@@ -62,10 +62,15 @@ def _wrap(array) -> Tensor:
 # %% modules/02_tensor.py #apply
 def apply(op: Op, *inputs: Tensor) -> Tensor:
     """Run op on the inputs' arrays; where one of them requires a gradient, the result remembers (op, inputs)."""
-    result = _wrap(op.forward(*[x.data for x in inputs]))
+    if len(inputs) == 2:  # most ops, and a call without a star is quicker
+        a, b = inputs
+        result = _wrap(op.forward(a.data, b.data))
+    else:
+        result = _wrap(op.forward(*[x.data for x in inputs]))
     for x in inputs:
         if x.requires_grad and Op.recording:
-            result.requires_grad, result.origin, op.written = True, (op, inputs), Op.writes
+            result.requires_grad, result.origin, op.date = True, (op, inputs), Op.tick()
+            break
     return result
 
 # %% modules/02_tensor.py #add
@@ -159,7 +164,15 @@ Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))  # Where
 
 # %% modules/02_tensor.py #arithmetic
 def _unary(op): return lambda a: apply(op(), a)
-def _infix(op): return lambda a, b: _binary(op(), a, b)
+def _infix(op):
+    def operator(a, b):
+        if type(a) is type(b) and a.data.dtype is b.data.dtype:  # most calls
+            try:
+                return apply(op(), a, b)
+            except ValueError:
+                pass  # the shapes do not fit, and _binary says so
+        return _binary(op(), a, b)
+    return operator
 def _reflected(op): return lambda a, b: _binary(op(), b, a)
 def _comparison(test): return lambda a, b: _wrap(test(*(x.data for x in _operands(a, b))))
 
@@ -294,6 +307,14 @@ class _Transposition:
         return self.permute(dims)
 
 # %% modules/02_tensor.py #indexing
+class _Write:
+    """The date of the last write into any tensor."""
+    last = 0
+
+def _note_write(tensor: Tensor) -> None:
+    """The tensor was written into: what was made from it before no longer holds."""
+    tensor.written = _Write.last = Op.tick()
+
 @_in_tensor
 class _Indexing:
     def __getitem__(self, key): return apply(Index(key), self)
@@ -309,8 +330,7 @@ class _Indexing:
         if Op.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError("a write in place has no gradient: use where(), or write into .data")
         self.data[key] = value.data if isinstance(value, Tensor) else value
-        Op.writes += 1
-        self.written = Op.writes
+        _note_write(self)
     def backward(self, gradient=None):
         """Fill in `.grad` of every tensor that this one came from and that requires it."""
         from tinytorch.core.autograd import backward

@@ -37,7 +37,7 @@ def export(
 
 
 def demo() -> None:
-    """See the whole course work: export, grade a class, and learn, on four modules in about two minutes."""
+    """See the whole course work: export, grade a class, and learn, up to a network that reads digits."""
     repository = places.repository()
     from tito.demo import Demo
 

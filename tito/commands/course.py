@@ -1,4 +1,4 @@
-"""Commands for those who teach: nbgrader's verbs, in nbgrader's order."""
+"""Commands for those who teach: nbgrader's verbs, in nbgrader's order. What comes after grading is in marks.py."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from tito import places, source, syllabus
-from tito.commands import kit, show
-from tito.errors import TitoError
+from tito.commands import kit, show, show_marks
+from tito.errors import TitoError, write_atomic
 
 app = typer.Typer(help="Generate, release, collect, grade, give feedback, export marks.", no_args_is_help=True)
 app.command()(kit.kit)
@@ -20,6 +20,7 @@ FROM = "A folder of hand-ins, or the zip of a learning-management system; withou
 PATTERN = "How names say whose file it is: a regular expression with (?P<student>...)."
 SCHEDULER = "Execute on the workers of a dask.distributed cluster, as tcp://10.0.0.1:8786."
 AGAIN = "Grade also those anew that timed out, or whose process ended, on a machine that was perhaps too busy."
+CHAIN = "Then say what each earns on its author's own earlier modules, and which of these breaks it. No mark changes."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -87,6 +88,7 @@ def autograde(
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=SCHEDULER)] = None,
     again: Annotated[bool, typer.Option("--again", help=AGAIN)] = False,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run what was handed in without protection.")] = False,
+    chain: Annotated[bool, typer.Option("--chain", help=CHAIN)] = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
@@ -99,9 +101,18 @@ def autograde(
         raise TitoError(f"nobody has handed in {chosen}: run `tito course collect {chosen.id} FROM`", code=1)
     grading = course.autograde(chosen, jobs, scheduler, again, show.note)
     outcomes = sorted(show.each(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
-    show.outcomes(outcomes, as_json)
+    if chain:
+        show_marks.chained(_chained(course, chosen, total), as_json)
+    else:
+        show.outcomes(outcomes, as_json)
     if not all(outcome.graded for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _chained(course, module: syllabus.Module, total: int) -> list:
+    from tito.grading.chain import Chain
+
+    return list(show.each(Chain(course, module).grade(), f"chaining {module}", total, lambda one: one.student))
 
 
 @app.command()
@@ -122,13 +133,39 @@ def feedback(
 
 
 @app.command()
-def export(
-    to: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")] = Path("marks.csv"),
-    folder: Folder = None,
+def audit(
+    modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules; all without any.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only so many mutants a module, always the same ones.")] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Also list what only the hidden checks notice.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the gradebook's marks as CSV."""
-    _course(folder).export(to)
-    show.line(to)
+    """Try the checks: mistakes made by rule in each solution must lose a point. It runs the author's code, unprotected."""
+    from tito.audit import auditing
+
+    with show.steps("auditing", quiet=as_json) as say:
+        found = auditing.audits(places.repository(), _modules(modules), sample, say)
+    problems = auditing.shortfalls(found)
+    show.audits(found, problems, unseen, as_json)
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def similarity(
+    module: ModuleName,
+    most: Annotated[int, typer.Option(min=1, help="How many pairs to show.")] = 20,
+    to: Annotated[Path | None, typer.Option(help="The page to write, instead of course/similarity/NN_name.html.")] = None,
+    folder: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the submissions that are alike beyond what the task explains, side by side on a page. No verdict."""
+    from tito.similarity import comparing, page
+
+    course, chosen = _course(folder), syllabus.module(module)
+    with show.steps(f"comparing {chosen}", quiet=as_json) as say:
+        found = comparing.compare(course.folder, chosen, most, course.limits["submission_mb"], say)
+    target = to or course.folder / "similarity" / f"{chosen.slug}.html"
+    write_atomic(target, page.page(found))
+    show.similarity(found, target, as_json)
 
 
 @app.command()

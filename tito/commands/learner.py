@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tito import places, syllabus
+from tito import checkpoint as capabilities
+from tito import places, syllabus, training
 from tito.commands import show
 from tito.learner import checking, handing_in, making, progress
 from tito.learner import doctor as examination
@@ -19,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def add_to(parent: typer.Typer) -> None:
-    for command in (init, lab, start, check, complete, status, submit, feedback, reset, doctor):
+    for command in (init, lab, start, check, complete, status, checkpoint, train, submit, feedback, reset, doctor):
         parent.command()(command)
 
 
@@ -95,6 +96,33 @@ def status(as_json: AsJson = False) -> None:
     rows = [[s.module, s.state, f"{s.points:g} of {s.of:g}" if s.of else "", s.note] for s in found.modules]
     show.table(["module", "state", "points", ""], rows)
     show.line(f"next: {found.next}")
+
+
+def checkpoint(
+    module: Annotated[str | None, typer.Argument(metavar="[NN]", help="One module, as 03 or activations.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Can your framework … ? Sixteen capabilities, each tried on real data and shown with its evidence."""
+    wanted = capabilities.wanted(syllabus.module(module) if module else None)
+    looking = capabilities.look(places.package_root(), wanted)
+    found = list(show.each(looking, "can your framework", len(wanted), lambda finding: finding.can))
+    show.checkpoint(found, as_json)
+    raise typer.Exit(0 if capabilities.as_it_should_be(found) else 1)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=", ".join(training.NAMES))],
+    seeds: Annotated[str, typer.Option("--seed", "--seeds", help="One number, or several as 0,1,2: a run each.")] = "0",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of as many as the recipe says.")] = None,
+    validate: Annotated[bool, typer.Option("--validate", help="Hold a tenth back; leave the test images alone.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the pictures go; by default runs/RECIPE.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network with your framework: digits in seconds, CIFAR-10 in minutes."""
+    orders = [training.Order(training.recipe(recipe), seed, epochs, validate) for seed in training.seeds(seeds)]
+    root = places.package_root()
+    found = list(training.run(root, orders, out or training.home(root, recipe), quiet=as_json))
+    show.training(found, training.median(found), as_json)
 
 
 def reset(module: ModuleName) -> None:

@@ -46,8 +46,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: bool =
         return
     shown = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        shown.add_row(*[Text(str(value)) for value in row])
+        shown.add_row(*[Text(_printable(str(value))) for value in row])
     out.print(shown, soft_wrap=False)
+
+
+def _printable(text: str) -> str:
+    """A name in a zip may hold what a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def each(
@@ -150,6 +155,30 @@ def report(found: Any, as_json: bool = False) -> None:
         out.print(f"Not answered yet, and graded by a person: {', '.join(found.unanswered)}.")
 
 
+def checkpoint(findings: list, as_json: bool) -> None:
+    """What the framework can do, and how that was seen."""
+    if as_json:
+        json_of([dataclasses.asdict(finding) for finding in findings])
+        return
+    table(["module", "can your framework …", "", "evidence"], [[f.module, f.can, f.state, f.evidence] for f in findings])
+
+
+def training(results: list, median: Any, as_json: bool) -> None:
+    """What each run reached; the medians where there are several."""
+    if as_json:
+        json_of({"runs": [dataclasses.asdict(result) for result in results], "median": dataclasses.asdict(median)})
+        return
+    for r in results:
+        line(f"{r.recipe}, seed {r.seed}: {_reached(r, f'{r.examples:,} {r.seen} images')}")
+        line(f"trained by {r.package}; curve, confusion matrix and mistakes are in {r.folder}")
+    if len(results) > 1:
+        line(f"median of {len(results)} seeds: {_reached(median, f'the {results[0].seen} images')}")
+
+
+def _reached(run: Any, images: str) -> str:
+    return f"{run.accuracy:.2%} of {images} right after {run.seconds:.3g} s of training, {run.peak_bytes / 1e6:.0f} MB at most"
+
+
 def benchmark(results: list, as_json: bool) -> None:
     """Times beside PyTorch's: below 1 is faster than it."""
     if as_json:
@@ -169,3 +198,50 @@ def _time(seconds: float | None) -> str:
 
 def _ratio(result) -> str:
     return "-" if result.ratio is None else f"{result.ratio:.2f} ({result.low:.2f} to {result.high:.2f})"
+
+
+def audits(found: list, problems: list[str], unseen: bool, as_json: bool) -> None:
+    """A line for each module, then each mutant that lost no point, as a diff of its line, and what falls short."""
+    if as_json:
+        json_of({"modules": [one.as_dict() for one in found], "problems": problems})
+        return
+    rows = [
+        [one.module, f"{one.unsolved:g}", f"{one.reference:g}", len(one.fate), len(one.equivalent),
+         _share(one.killed, one.counted), _share(one.killed_by_visible, one.counted)]
+        for one in found
+    ]  # fmt: skip
+    counted, total = sum(one.counted for one in found), sum(len(one.fate) for one in found)
+    killed, seen = sum(one.killed for one in found), sum(one.killed_by_visible for one in found)
+    rows.append(["total", "", "", total, total - counted, _share(killed, counted), _share(seen, counted)])
+    table(["module", "unsolved", "reference", "mutants", "equivalent", "killed by all", "by visible"], rows)
+    for one in found:
+        for mutant in one.survivors:
+            _mutant(one, mutant, "no check notices")
+        for mutant, fate in one.unseen.items() if unseen else ():
+            _mutant(one, mutant, f"only {fate.check} notices: {fate.why}")
+    for problem in problems:
+        warn(problem)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} ({part / whole:.1%})" if whole else "-"
+
+
+def _mutant(one: Any, mutant: Any, what: str) -> None:
+    out.print(f"\n{one.module}/{mutant.cell}, line {mutant.line}, {mutant.kind}: {what}", style="bold")
+    out.print(f"  - {mutant.was}\n  + {mutant.now}")
+
+
+def similarity(found: Any, page: Any, as_json: bool) -> None:
+    """Pairs, the most alike first, and where the page lies that shows them side by side."""
+    if as_json:
+        json_of({**found.as_dict(), "page": str(page)})
+        return
+    rows = [
+        [p.first.student, p.second.student, f"{p.likeness:.0%}", ", ".join(f"{c} {s:.0%}" for c, s in list(p.cells.items())[:4])]
+        for p in found.pairs
+    ]
+    table(["student", "and", "likeness", "where"], rows)
+    for student, why in found.left_out.items():
+        warn(f"{student} was not compared: {why}")
+    line(f"{found.note}\n{page}")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # importing nbformat costs a worker more than a second
 START_SECONDS = 60
 GRACE_SECONDS = 3
 UNSURE = ("timed out", "its process ended", "did not answer")  # ends that a busy machine may have brought about
-KEPT_TYPES = ("text/plain", "text/html", "image/png")
+KEPT_TYPES = ("text/plain", "image/png")  # no HTML: only to make it harmless takes minutes, if somebody wants it to
 
 
 @dataclass

@@ -4,6 +4,7 @@ Submission reads and rebuilds, DropOtherFiles tidies; then Grade executes and ju
 They stand in place of what nbgrader has for sanitizing, executing and saving.
 """
 
+import html
 import stat
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,28 @@ class Explain(NbGraderPreprocessor):
         return nb, resources
 
 
+class Rubric(NbGraderPreprocessor):
+    """For formgrader alone: above every reflection, the course's own answer with its rubric. No file ever holds both."""
+
+    def preprocess(self, nb: NotebookNode, resources):
+        if "submission_id" not in resources:  # formgrader's, which no other page has
+            return nb, resources
+        course = Path(resources["metadata"]["path"]).parents[2]
+        texts = {cell.id: cell.source for cell in reference.solved(course, resources["assignment_id"]).cells}
+        cells = []
+        for cell in nb.cells:
+            if source.is_graded(cell) and cell.cell_type == "markdown" and cell.id in texts:
+                cells.append(new_markdown_cell(_rubric(texts[cell.id])))
+            cells.append(cell)
+        nb.cells = cells
+        return nb, resources
+
+
+def _rubric(text: str) -> str:
+    lines = ["**The course's answer and rubric** (shown to those who grade, never to learners)", "", *text.splitlines()]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
 HEADINGS = {f"h{level}" for level in range(1, 7)}
 TABLES = {"table", "tbody", "td", "th", "thead", "tr"}
 BLOCKS = {"blockquote", "br", "dd", "div", "dl", "dt", "hr", "img", "li", "ol", "p", "pre", "ul"}
@@ -184,7 +207,10 @@ WORDS = {"a", "b", "code", "del", "em", "i", "s", "span", "strong", "sub", "sup"
 def harmless_html(markdown: str) -> str:
     """Markdown as HTML in which nothing runs and nothing is fetched: nbgrader's pages show what learners wrote as it is."""
     tags, protocols = HEADINGS | TABLES | BLOCKS | WORDS, {"http", "https", "mailto", "data"}
-    return bleach.clean(markdown2html_mistune(markdown), tags, _harmless, protocols=protocols, strip=True)
+    try:
+        return bleach.clean(markdown2html_mistune(markdown), tags, _harmless, protocols=protocols, strip=True)
+    except Exception:  # such as a picture that was attached: what cannot be set is shown as it was written
+        return f"<pre>{html.escape(markdown)}</pre>"
 
 
 def _harmless(tag: str, name: str, value: str) -> bool:

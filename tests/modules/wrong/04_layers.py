@@ -77,29 +77,46 @@
     return uniform(shape, gain * math.sqrt(6 / (sum(fans(shape)) * 2)), generator)
 # %% xavier_uniform: takes the gain into the root
     return uniform(shape, math.sqrt(gain * 6 / sum(fans(shape))), generator)
-# %% linear: forgets to transpose
-        y = rows @ self.weight
-        if self.bias is not None:
-            y = y + self.bias
-# %% linear: adds the bias without looking whether there is one
-        y = rows @ self.weight.T + self.bias
-# %% linear: forgets the bias
-        y = rows @ self.weight.T
-# %% linear: takes x for the rows
-        y = x @ self.weight.T
-        if self.bias is not None:
-            y = y + self.bias[0]
-# %% linear: computes with arrays, so that nothing is remembered
-        y = Tensor(rows.data @ self.weight.data.T)
-        if self.bias is not None:
-            y = Tensor(y.data + self.bias.data)
-# %% linear: the bias is remembered, the product is not
-        y = Tensor(rows.data @ self.weight.data.T)
-        if self.bias is not None:
-            y = y + self.bias
-# %% linear: returns at once, and the axes in front are lost
-        y = rows @ self.weight.T
-        return y if self.bias is None else y + self.bias
+# %% linear_op: forgets to transpose
+        y = rows @ weight
+        if bias is not None:
+            y += bias
+# %% linear_op: adds the bias without looking whether there is one
+        y = rows @ weight.T
+        y += bias
+# %% linear_op: forgets the bias
+        y = rows @ weight.T
+# %% linear_op: the bias goes to the rows, not to the columns
+        y = rows @ weight.T
+        if bias is not None:
+            y += bias[:, None]
+# %% linear_op: adds into a second array
+        y = rows @ weight.T
+        if bias is not None:
+            y = y + bias
+# %% linear_op: a buffer in NumPy's default dtype
+        y = np.zeros((len(rows), len(weight)))
+        y += rows @ weight.T
+        if bias is not None:
+            y += bias
+# %% linear_op: computes in float64, and back
+        y = (rows @ weight.T.astype(float)).astype(rows.dtype)
+        if bias is not None:
+            y += bias
+# %% linear_op: the product over the input, which is only a view
+        y = np.matmul(rows, weight.T, out=rows) if rows.shape[1] == len(weight) else rows @ weight.T
+        if bias is not None:
+            y += bias
+# %% linear_op: returns at once, and the axes in front are lost
+        return rows @ weight.T if bias is None else rows @ weight.T + bias
+# %% linear_op: tensors, where an op computes with arrays
+        y = Tensor(rows) @ Tensor(weight).T
+        if bias is not None:
+            y = y + Tensor(bias)
+# %% linear_op: the other way round
+        y = weight @ rows.T
+        if bias is not None:
+            y += bias
 # %% named_members: meets a shared layer twice
         for name, member in self.members():
             yield prefix + name, member

@@ -112,8 +112,10 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        for x, g in _entries(*take_apart(t), grad):
-            pending[x] = g
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and entry is not None:
+                pending[x] = _fitted(entry, x)
 # %% walk: adds in place and so changes what belongs to others
     while order:
         t = order.pop()
@@ -123,19 +125,24 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        for x, g in _entries(*take_apart(t), grad):
-            if x in pending:
-                pending[x] += g
-            else:
-                pending[x] = g
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and entry is not None:
+                if x in pending:
+                    pending[x] += _fitted(entry, x)
+                else:
+                    pending[x] = _fitted(entry, x)
 # %% walk: keeps a gradient for every tensor
     while order:
         t = order.pop()
         grad = leaves[t] = pending.pop(t, None)
         if t.origin is None or grad is None:
             continue
-        for x, g in _entries(*take_apart(t), grad):
-            pending[x] = pending[x] + g if x in pending else g
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and entry is not None:
+                g = _fitted(entry, x)
+                pending[x] = pending[x] + g if x in pending else g
 # %% walk: from the beginning of the order
     for t in order:
         grad = pending.pop(t, None)
@@ -144,17 +151,49 @@ def _(op, grad):
         if t.origin is None:
             leaves[t] = grad
             continue
-        for x, g in _entries(*take_apart(t), grad):
-            pending[x] = pending[x] + g if x in pending else g
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and entry is not None:
+                g = _fitted(entry, x)
+                pending[x] = pending[x] + g if x in pending else g
 # %% walk: recursion, which is not deep enough
     def visit(t, grad):
         if t.origin is None:
             leaves[t] = leaves[t] + grad if t in leaves else grad
             return
         op, inputs = t.origin
-        for x, g in _entries(op, inputs, grad):
-            visit(x, g)
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and entry is not None:
+                visit(x, _fitted(entry, x))
     visit(result, grad)
+# %% walk: passes on a gradient to constants too
+    while order:
+        t = order.pop()
+        grad = pending.pop(t, None)
+        if grad is None:
+            continue
+        if t.origin is None:
+            leaves[t] = grad
+            continue
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if entry is not None:
+                g = _fitted(entry, x)
+                leaves[x] = pending[x] = pending[x] + g if x in pending else g
+# %% walk: forgets that an entry may be None
+    while order:
+        t = order.pop()
+        grad = pending.pop(t, None)
+        if grad is None:
+            continue
+        if t.origin is None:
+            leaves[t] = grad
+            continue
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad:
+                g = _fitted(entry, x)
+                pending[x] = pending[x] + g if x in pending else g
 # %% backward: replaces what was there
     taken = {}
     for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():

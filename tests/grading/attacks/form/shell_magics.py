@@ -1,0 +1,7 @@
+# Calls the shell by magics, which are no Python.
+# 80 points: syntax error in cell double
+def hand_in(notebook):
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == "double":
+            cell["source"] = "!cat COURSE/gradebook.db /etc/passwd\n%sx touch COURSE/pwned\n" + cell["source"]
+    return notebook

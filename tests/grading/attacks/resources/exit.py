@@ -1,0 +1,5 @@
+# Leaves without a word.
+# 0 points: its process ended in cell double
+import os
+
+os._exit(0)

@@ -1,0 +1,5 @@
+# Matches a regular expression that takes years, in C.
+# 0 points: timed out
+import re
+
+re.match("(a+)+$", "a" * 60 + "b")

@@ -1,0 +1,11 @@
+# Fills the one folder on disk that it can write to, that of its sockets, with small files.
+# 0 points: it wrote where only the kernel's sockets belong
+import os
+import time
+
+import ipykernel
+
+os.chdir(os.path.dirname(ipykernel.get_connection_file()))
+for number in range(3000):
+    open(f"file{number}", "w").close()
+time.sleep(2)

@@ -1,0 +1,4 @@
+# Never ends.
+# 0 points: timed out in cell double
+while True:
+    pass

@@ -1,0 +1,6 @@
+# Never ends, in C, where no interrupt is looked at.
+# 0 points: timed out, and did not stop when interrupted in cell double
+import collections
+import itertools
+
+collections.deque(itertools.repeat(0), maxlen=0)

@@ -1,0 +1,5 @@
+# Reads where nothing is.
+# 0 points: its process ended in cell double
+import ctypes
+
+ctypes.string_at(0)

@@ -1,0 +1,10 @@
+# Starts threads without end.
+# 0 points: too many processes|out of memory|timed out|its process ended
+import threading
+import time
+
+while True:
+    try:
+        threading.Thread(target=time.sleep, args=(100,)).start()
+    except RuntimeError:
+        time.sleep(0.01)

@@ -1,0 +1,15 @@
+# Makes the kernel run nothing of what it is asked, and say that all is well.
+# 0 points: tampered
+from IPython import get_ipython
+from IPython.core.interactiveshell import ExecutionResult
+
+
+async def run(*args, **kwargs):
+    return ExecutionResult(None)
+
+
+get_ipython().run_cell_async = run
+
+
+def double(x):
+    return 3 * x

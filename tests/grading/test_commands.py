@@ -1,0 +1,109 @@
+"""The commands after grading, as they are typed: what they print, what they write, and how they refuse."""
+
+import json
+
+import pytest
+from lab import MODULE, SECRET, Lab
+from people import SCRIPT
+from test_regrade import ADDED, STRICTER, rewrite, worth
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+
+@pytest.fixture(scope="module")
+def graded_two(generated, tmp_path_factory):
+    lab = Lab(tmp_path_factory.mktemp("commands") / "repository", generated)
+    lab.hand_in("ada")
+    path = lab.hand_in("three", double="def double(x):\n    return 6", half=f"def half(x):\n    raise ValueError({SCRIPT!r})")
+    (path.parent / "timestamp.txt").write_text("2026-03-03 12:00:00 UTC")
+    list(lab.course.autograde(MODULE))
+    return lab.root
+
+
+@pytest.fixture
+def two(graded_two, tmp_path) -> Lab:
+    return Lab(tmp_path / "repository", graded_two)
+
+
+def fails(done, code: int, *words: str) -> None:
+    assert done.returncode == code, done.stderr
+    *progress, problem = done.stderr.strip().splitlines()
+    assert all(line.startswith("generating: ") for line in progress)
+    assert problem.startswith("tito: ")
+    assert not [word for word in words if word not in problem]
+
+
+def test_due_sets_says_and_takes_away_a_date(tito, two):
+    assert "01_setup has no due date" in tito(two, "due", "01").stdout
+    done = tito(two, "due", "01", "2026-03-01T14:00+02:00")
+    assert "01_setup is due 2026-03-01 12:00 UTC: 1 of 2 hand-ins are late, 1 lose points" in done.stdout
+    assert tito(two, "due", "01").stdout == done.stdout
+    assert "no due date" in tito(two, "due", "01", "none").stdout
+    fails(tito(two, "due", "01", "tomorrow"), 2, "'tomorrow' is no time", "2026-10-01T17:00")
+    fails(tito(two, "due", "02"), 2, "was never generated", "tito course generate 02")
+
+
+def test_a_policy_that_makes_no_sense_is_named_in_one_line(tito, two):
+    with open(two.root / "nbgrader_config.py", "a", encoding="utf-8") as config:
+        config.write("c.LatePolicy.points_per_day = 'ten'\n")
+    fails(tito(two, "export", "marks.csv"), 2, "nbgrader_config.py", "points_per_day")
+
+
+def test_regrading_shows_then_applies(tito, two):
+    rewrite(two, worth("half_check", 20), ADDED, STRICTER)
+    fails(tito(two, "generate", "01"), 1, "half_zero: added, worth 10", "tito course regrade 01")
+    done = tito(two, "regrade", "01")
+    assert done.returncode == 0, done.stderr
+    assert "double_check: its text changed" in done.stdout
+    assert "double_check 30 -> 0: its text changed; " in done.stdout
+    assert "nothing is changed yet: `tito course regrade 01 --apply` does it" in done.stdout
+    assert SECRET not in done.stdout
+    preview = json.loads(tito(two, "regrade", "01", "--json").stdout)
+    assert [change["student"] for change in preview["changes"]] == ["ada", "three"]
+    assert preview["applied"] is False
+    done = tito(two, "regrade", "01", "--apply")
+    assert "done; the old marks are in " in done.stdout
+    assert "tito course feedback 01" in done.stdout
+    assert two.marks()["three"] == next(c["after"] for c in preview["changes"] if c["student"] == "three")
+    assert "0 marks change, 2 stay as they are" in tito(two, "regrade", "01").stdout
+
+
+def test_regrading_what_nobody_handed_in_names_the_next_step(tito, own_lab):
+    fails(tito(own_lab, "regrade", "01"), 1, "nothing of 01_setup is graded yet", "tito course autograde 01")
+    fails(tito(own_lab, "report", "01"), 1, "nothing of 01_setup is graded yet")
+
+
+def test_marks_are_exported_by_the_files_name(tito, two, tmp_path):
+    for name in ("m.csv", "m.canvas.csv", "m.moodle.csv", "m.json"):
+        done = tito(two, "export", str(tmp_path / name))
+        assert (done.returncode, done.stdout.strip()) == (0, str(tmp_path / name))
+        assert "ada" in (tmp_path / name).read_text()
+    done = tito(two, "export", str(tmp_path / "gs"), "--format", "gradescope")
+    assert done.stdout.strip() == f"2 files in {tmp_path / 'gs'}"
+    assert SCRIPT in json.loads((tmp_path / "gs" / "01_setup" / "three" / "results.json").read_text())["tests"][2]["output"]
+    printed = json.loads(tito(two, "export", "--json", "--module", "01").stdout)
+    assert {record["student"]: record["score"] for record in printed} == two.marks()
+    fails(tito(two, "export", str(tmp_path / "m.xlsx")), 2, "canvas", "--format")
+
+
+def test_a_report_is_a_table_json_and_a_page(tito, two, tmp_path):
+    done = tito(two, "report", "01", "--html", str(tmp_path / "report.html"))
+    assert done.returncode == 0, done.stderr
+    assert "01_setup: 2 handed in" in done.stdout
+    assert "double_hidden" in done.stdout
+    assert SCRIPT in done.stdout
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    found = json.loads(tito(two, "report", "01", "--json").stdout)
+    assert {check["id"]: check["passed"] for check in found["checks"]}["double_check"] == 2
+
+
+def test_chaining_says_what_stood_in_and_that_no_mark_changes(tito, two):
+    before = two.marks()
+    done = tito(two, "autograde", "01", "--chain")
+    assert done.returncode == 0, done.stderr
+    assert "This changes no mark" in done.stdout
+    found = json.loads(tito(two, "autograde", "01", "--chain", "--json").stdout)
+    assert {one["student"]: one["integration"] for one in found} == {"ada": 1.0, "three": 1.0}
+    assert two.marks() == before

@@ -1,0 +1,260 @@
+# %% descend: a new array, which the layer never sees
+    p = p - lr * direction
+# %% descend: right numbers, but a new array for the product
+    p -= lr * direction
+# %% descend: changes the direction in place
+    direction *= lr
+    p -= direction
+# %% descend: climbs
+    np.multiply(direction, lr, out=scratch)
+    p += scratch
+# %% descend: writes the product into scratch and forgets the rest
+    np.multiply(direction, lr, out=scratch)
+    p = p - scratch
+# %% accumulate: a new array
+    v = momentum * v + g
+# %% accumulate: a running mean in place of a sum
+    v *= momentum
+    v += (1 - momentum) * g
+# %% accumulate: right numbers, but new arrays on the way
+    v[:] = momentum * v + g
+# %% accumulate: the friction acts on the new gradient, too
+    v += g
+    v *= momentum
+# %% accumulate: scales the gradient in place
+    v *= momentum
+    g *= 1 - momentum
+    v += g
+# %% look_ahead: returns a new array
+    return g + momentum * v
+# %% look_ahead: changes the velocity
+    v *= momentum
+    np.add(g, v, out=out)
+    return out
+# %% look_ahead: forgets the momentum
+    np.add(g, v, out=out)
+    return out
+# %% look_ahead: forgets to return
+    np.multiply(v, momentum, out=out)
+    out += g
+# %% look_ahead: right numbers, but a new array on the way
+    out[:] = g + momentum * v
+    return out
+# %% decayed: adds to the gradient in place
+    g += weight_decay * p
+    return g
+# %% decayed: shrinks the parameter itself
+    p *= 1 - weight_decay
+    return g
+# %% decayed: copies the gradient where there is nothing to do
+    np.multiply(p, weight_decay, out=out)
+    out += g
+    return out
+# %% decayed: pulls away from zero
+    if weight_decay == 0:
+        return g
+    np.multiply(p, -weight_decay, out=out)
+    out += g
+    return out
+# %% decayed: right numbers, but a new array on the way
+    if weight_decay == 0:
+        return g
+    out[:] = g + weight_decay * p
+    return out
+# %% blend: a sum that fades, as in accumulate
+    m *= beta
+    m += x
+# %% blend: beta and 1 - beta the wrong way round
+    np.subtract(x, m, out=scratch)
+    scratch *= beta
+    m += scratch
+# %% blend: overwrites m before it is needed
+    m *= beta
+    np.subtract(x, m, out=scratch)
+    scratch *= 1 - beta
+    m += scratch
+# %% blend: new arrays on the way
+    m += (1 - beta) * (x - m)
+# %% blend: scales x in place
+    m *= beta
+    x *= 1 - beta
+    m += x
+# %% step_lr: multiplies once and never again
+        return base if t < self.step_size else base * self.gamma
+# %% step_lr: shrinks after every step
+        return base * self.gamma ** (t / self.step_size)
+# %% step_lr: one step too late
+        return base * self.gamma ** ((t - 1) // self.step_size)
+# %% step_lr: multiplies the present rate instead of the first
+        lr = self.optimizer.param_groups[0]["lr"]
+        return lr * self.gamma if t and t % self.step_size == 0 else lr
+# %% rmsprop: divides by the mean of squares without the root
+        np.multiply(g, g, out=work)
+        blend(s, work, alpha, work)
+        np.divide(g, s + eps, out=work)
+        descend(p, work, lr, work)
+# %% rmsprop: eps inside the root
+        np.multiply(g, g, out=work)
+        blend(s, work, alpha, work)
+        np.sqrt(s + eps, out=work)
+        np.divide(g, work, out=work)
+        descend(p, work, lr, work)
+# %% rmsprop: divides the gradient in place
+        np.multiply(g, g, out=work)
+        blend(s, work, alpha, work)
+        np.sqrt(s, out=work)
+        work += eps
+        g /= work
+        descend(p, g, lr, work)
+# %% rmsprop: takes the root of the state itself
+        np.multiply(g, g, out=work)
+        blend(s, work, alpha, work)
+        np.sqrt(s, out=s)
+        np.divide(g, s + eps, out=work)
+        descend(p, work, lr, work)
+# %% rmsprop: averages the gradient, not its square
+        blend(s, g, alpha, work)
+        np.abs(s, out=work)
+        work += eps
+        np.divide(g, work, out=work)
+        descend(p, work, lr, work)
+# %% rmsprop: right numbers, but a new array for each operation
+        blend(s, g**2, alpha, work)
+        p -= lr * g / (np.sqrt(s) + eps)
+# %% adam: no correction of the bias
+        blend(m, g, beta1, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta2, work)
+        np.sqrt(v, out=work)
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr, work)
+# %% adam: corrects the state itself, again and again
+        blend(m, g, beta1, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta2, work)
+        m /= 1 - beta1**t
+        v /= 1 - beta2**t
+        np.sqrt(v, out=work)
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr, work)
+# %% adam: corrects with t = 0 at the first step
+        blend(m, g, beta1, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta2, work)
+        np.sqrt(v, out=work)
+        work /= math.sqrt(1 - beta2 ** (t - 1))
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr / (1 - beta1 ** (t - 1)), work)
+# %% adam: forgets the root of the correction
+        blend(m, g, beta1, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta2, work)
+        np.sqrt(v, out=work)
+        work /= 1 - beta2**t
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr / (1 - beta1**t), work)
+# %% adam: the gradient in place of its mean
+        blend(m, g, beta1, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta2, work)
+        np.sqrt(v, out=work)
+        work /= math.sqrt(1 - beta2**t)
+        work += eps
+        np.divide(g, work, out=work)
+        descend(p, work, lr, work)
+# %% adam: eps added before the correction
+        blend(m, g, beta1, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta2, work)
+        np.sqrt(v, out=work)
+        work += eps
+        work /= math.sqrt(1 - beta2**t)
+        np.divide(m, work, out=work)
+        descend(p, work, lr / (1 - beta1**t), work)
+# %% adam: as it stands in the paper, a new array for each operation
+        m[:] = beta1 * m + (1 - beta1) * g
+        v[:] = beta2 * v + (1 - beta2) * g * g
+        p -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+# %% adamw: adds the decay to the gradient, as Adam does
+        super().update(p, g, state, scratch, t, lr, betas, eps, weight_decay)
+# %% adamw: decays, and hands the decay on as well
+        p *= 1 - lr * weight_decay
+        super().update(p, g, state, scratch, t, lr, betas, eps, weight_decay)
+# %% adamw: decays without the rate
+        p *= 1 - weight_decay
+        super().update(p, g, state, scratch, t, lr, betas, eps, 0.0)
+# %% adamw: a new array, which the layer never sees
+        p = p * (1 - lr * weight_decay)
+        super().update(p, g, state, scratch, t, lr, betas, eps, 0.0)
+# %% adamw: decays after the step
+        super().update(p, g, state, scratch, t, lr, betas, eps, 0.0)
+        p *= 1 - lr * weight_decay
+# %% cosine: a straight line
+    return start + (end - start) * share
+# %% cosine: a whole wave
+    return end + (start - end) * (1 + math.cos(2 * math.pi * share)) / 2
+# %% cosine: a quarter of a wave, steep at the end
+    return end + (start - end) * math.cos(math.pi / 2 * share)
+# %% cosine: forgets the end
+    return start * (1 + math.cos(math.pi * share)) / 2
+# %% cosine: begins at the end
+    return start + (end - start) * (1 + math.cos(math.pi * share)) / 2
+# %% clip: each gradient by itself
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    for g in grads:
+        n = math.sqrt(float((g**2).sum()))
+        if n > max_norm:
+            g *= max_norm / (n + 1e-6)
+    return total
+# %% clip: lengthens short gradients, too
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    for g in grads:
+        g *= max_norm / (total + 1e-6)
+    return total
+# %% clip: a new array, which the parameter never sees
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g = g * (max_norm / (total + 1e-6))
+    return total
+# %% clip: cuts each number by itself
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    for g in grads:
+        np.clip(g, -max_norm, max_norm, out=g)
+    return total
+# %% clip: the sum of the norms is not the norm of all
+    total = sum(math.sqrt(float((g**2).sum())) for g in grads)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    return total
+# %% clip: complains after the damage
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    return total
+# %% clip: returns the norm after clipping
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    return min(total, max_norm)

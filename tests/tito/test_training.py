@@ -1,0 +1,173 @@
+"""`tito train`: what a run of the package here reaches, what it leaves behind, and what it says when something is wrong."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tito import places, training
+from tito.errors import TitoError
+
+CIFAR = pytest.mark.skipif(
+    not (Path(os.environ.get("TINYTORCH_DATA", "")) / "cifar-10-batches-py" / "test_batch").is_file(),
+    reason="CIFAR-10 is not here: TINYTORCH_DATA does not name its folder",
+)
+
+
+def copy(root, folder):
+    """A workspace in which everything up to training is built."""
+    shutil.copytree(root / "tinytorch", folder / "tinytorch", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "modules").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mine(root, tmp_path_factory):
+    return copy(root, tmp_path_factory.mktemp("trained") / "mine")
+
+
+@pytest.fixture
+def broken(root, tmp_path):
+    """A workspace of one's own, and a function that adds text to a module of its package."""
+
+    def add(name, text):
+        path = copy(root, tmp_path / "broken") / "tinytorch" / "core" / f"{name}.py"
+        path.write_text(path.read_text(encoding="utf-8") + f"\n\n{text}\n", encoding="utf-8")
+        return tmp_path / "broken"
+
+    return add
+
+
+@pytest.fixture(scope="module")
+def trained(mine):
+    """Two runs of one recipe in the workspace, by the command: what it said, and where."""
+    words = [sys.executable, "-m", "tito", "train", "digits-mlp", "--seeds", "0,1"]
+    return subprocess.run(words, cwd=mine, capture_output=True, text=True, check=False)
+
+
+def results(folder, name="digits-mlp"):
+    return [json.loads(path.read_text()) for path in sorted((folder / "runs" / name).glob("seed-*/result.json"))]
+
+
+def test_a_run_leaves_three_pictures_and_its_figures(mine, trained):
+    assert trained.returncode == 0, trained.stderr
+    for seed in (0, 1):
+        place = mine / "runs" / "digits-mlp" / f"seed-{seed}"
+        assert {path.name for path in place.iterdir()} == {*training.PICTURES, training.RESULT}
+        for name in training.PICTURES:
+            header = (place / name).read_bytes()[:24]
+            assert header[:8] == b"\x89PNG\r\n\x1a\n" and min(struct.unpack(">II", header[16:])) > 100
+
+
+def test_the_digits_are_learned_and_the_command_says_how_well(mine, trained):
+    found = results(mine)
+    for result in found:
+        assert result["accuracy"] >= 0.97, "the course promises 97 % of the digits"
+        assert (result["seen"], result["examples"], result["parameters"]) == ("test", 360, 64 * 256 + 256 + 2560 + 10)
+        assert 10_000_000 < result["peak_bytes"] < 400_000_000
+        assert len(result["history"]) == result["epochs"] == 30
+        assert f"digits-mlp, seed {result['seed']}: {result['accuracy']:.2%} of 360 test images right" in trained.stdout
+    median = (found[0]["accuracy"] + found[1]["accuracy"]) / 2
+    assert f"median of 2 seeds: {median:.2%} of the test images right" in trained.stdout
+    assert trained.stdout.count("epoch 30/30") == 2
+
+
+def test_the_workspaces_own_package_is_trained(mine, trained):
+    assert {result["package"] for result in results(mine)} == {str(mine / "tinytorch")}
+
+
+def test_a_second_run_keeps_the_first_and_is_the_same_in_every_bit(tito, mine, trained):
+    before = results(mine)[0]
+    said = tito("train", "digits-mlp", "--json", inside=mine)
+    found = json.loads(said.out)
+    assert found["median"]["accuracy"] == found["runs"][0]["accuracy"]
+    kept = [path for path in (mine / "runs" / "digits-mlp").iterdir() if path.name.startswith("seed-0.")]
+    assert json.loads((kept[0] / "result.json").read_text()) == before
+    again = json.loads((mine / "runs" / "digits-mlp" / "seed-0" / "result.json").read_text())
+    assert again["history"] == before["history"] != results(mine)[-1]["history"]
+    assert again["accuracy"] == before["accuracy"]
+
+
+def test_a_validation_run_holds_a_tenth_back(tito, mine, tmp_path):
+    said = tito("train", "digits-cnn", "--validate", "--epochs", "1", "--out", tmp_path / "out", "--json", inside=mine)
+    (run,) = json.loads(said.out)["runs"]
+    assert (run["seen"], run["examples"], run["epochs"]) == ("validation", 143, 1)
+    (row,) = json.loads((tmp_path / "out" / "seed-0" / "result.json").read_text())["history"]
+    assert row["validation_accuracy"] == run["accuracy"]
+
+
+@CIFAR
+def test_a_validation_run_never_reads_the_test_images(tito, mine, tmp_path, monkeypatch):
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    for path in (Path(os.environ["TINYTORCH_DATA"]) / "cifar-10-batches-py").glob("data_batch_*"):
+        (folder / path.name).symlink_to(path)
+    monkeypatch.setenv("TINYTORCH_DATA", str(tmp_path))
+    out = ["--epochs", "1", "--out", tmp_path / "out", "--json"]
+    (run,) = json.loads(tito("train", "cifar10-mlp", "--validate", *out, inside=mine).out)["runs"]
+    assert run["examples"] == 5000
+    assert run["accuracy"] > 0.35
+    said = tito("train", "cifar10-mlp", *out, inside=mine)
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "test_batch is missing" in said.err
+
+
+def test_cifar10_that_is_missing_is_said_in_one_line_with_the_way_to_get_it(tito, mine, tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYTORCH_DATA", str(tmp_path))
+    said = tito("train", "cifar10-cnn", "--out", tmp_path / "out", inside=mine)
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert f"CIFAR-10 is not in {tmp_path}" in said.err
+    assert "tito data get cifar10" in said.err
+
+
+def test_a_workspace_that_cannot_train_yet_is_told_what_to_build(tito, broken):
+    root = broken("setup", "")
+    (root / "tinytorch" / "core" / "optimizers.py").unlink()
+    said = tito("train", "digits-mlp", inside=root)
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "tinytorch.core.optimizers is not built yet: it is what module 10 builds" in said.err
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "said"),
+    [
+        ("optimizers", "AdamW.update = lambda self, p, *rest, **options: p.fill(np.nan)", "the loss is nan in epoch 1"),
+        ("layers", "Linear.forward = lambda self, x: x @ self.weight", r"digits-mlp stopped with ValueError"),
+        ("activations", "ReLU.forward = lambda self, x: print('hm') or 1 / 0", "activations.py, line"),
+        ("training", "import os; os._exit(3)", "it ended with exit code 3 and said nothing"),
+    ],
+)
+def test_a_package_that_cannot_train_is_told_why_in_one_line(tito, broken, module, text, said):
+    found = tito("train", "digits-mlp", "--epochs", "1", inside=broken(module, text))
+    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert said in found.err
+
+
+@pytest.mark.parametrize("text", ["", "x", "1,", "0,0", "-1", "1.5"])
+def test_seeds_are_whole_numbers_each_once(text):
+    with pytest.raises(TitoError, match="seeds are different whole numbers"):
+        training.seeds(text)
+
+
+def test_an_unknown_recipe_is_a_wrong_question(tito, mine):
+    said = tito("train", "mnist", inside=mine)
+    assert (said.code, said.err) == (2, f"tito: no recipe is called 'mnist': there are {', '.join(training.NAMES)}\n")
+
+
+def test_a_file_in_the_place_of_the_folder_is_left_alone(tito, mine, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    said = tito("train", "digits-mlp", "--out", tmp_path / "out", inside=mine)
+    assert said.code == 2
+    assert "name another folder with --out" in said.err
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_in_the_repository_runs_go_into_what_can_be_built_again(root, mine):
+    assert training.home(root, "digits-mlp") == root / "build" / "runs" / "digits-mlp"
+    assert places.is_repository(root) and not places.is_repository(mine)
+    assert training.home(mine, "digits-mlp") == mine / "runs" / "digits-mlp"

@@ -1,0 +1,181 @@
+"""The audit of a module: what the unsolved release and the reference earn, and which mutants of the reference lose no point."""
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from tito import source
+from tito.audit import NO_EFFECT, trial
+from tito.audit.equivalent import Equivalent, listed
+from tito.audit.mutants import Mutant, mutants
+from tito.errors import TitoError
+from tito.release import release
+from tito.syllabus import Module
+
+ALL, VISIBLE = 0.95, 0.80  # of the mutants that are not equivalent, the shares that have to be killed
+PROCESSES = 2  # for the mutants of one module
+
+
+@dataclass(frozen=True)
+class Killed:
+    """The first check that a mutant loses, and why."""
+
+    check: str
+    why: str
+    hidden: bool
+
+
+@dataclass
+class Audit:
+    """A module's checks, tried: what was earned without and with the solutions, and what became of each mutant."""
+
+    module: Module
+    unsolved: float
+    reference: float
+    of: float
+    fate: dict[Mutant, Killed | Equivalent | None]
+    stale: list[Equivalent] = field(default_factory=list)
+
+    @property
+    def equivalent(self) -> list[Mutant]:
+        return [mutant for mutant, fate in self.fate.items() if isinstance(fate, Equivalent)]
+
+    @property
+    def counted(self) -> int:
+        return len(self.fate) - len(self.equivalent)
+
+    @property
+    def survivors(self) -> list[Mutant]:
+        """Mutants that cost no point at all."""
+        return [mutant for mutant, fate in self.fate.items() if fate is None]
+
+    @property
+    def unseen(self) -> dict[Mutant, Killed]:
+        """Mutants that the learner's own checks let pass, and that a hidden check notices."""
+        return {m: fate for m, fate in self.fate.items() if isinstance(fate, Killed) and fate.hidden}
+
+    @property
+    def killed(self) -> int:
+        return self.counted - len(self.survivors)
+
+    @property
+    def killed_by_visible(self) -> int:
+        return self.killed - len(self.unseen)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not as it should be, each in a line."""
+        found = []
+        if self.unsolved != 0:
+            found.append(f"{self.module}: the unsolved release earns {self.unsolved:g} points")
+        if self.reference != self.of or self.of != source.AUTOMATIC_POINTS:
+            found.append(f"{self.module}: the reference earns {self.reference:g} of {self.of:g} points")
+        return found + [f"{entry} is listed as equivalent, but no such mutant survives: stale" for entry in self.stale]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, as JSON has it."""
+        numbers = ("unsolved", "reference", "of", "counted", "killed", "killed_by_visible")
+        return {
+            "module": str(self.module), **{name: getattr(self, name) for name in numbers},
+            "mutants": [_as_dict(mutant, fate) for mutant, fate in self.fate.items()], "problems": self.problems,
+        }  # fmt: skip
+
+
+def _as_dict(mutant: Mutant, fate: Killed | Equivalent | None) -> dict[str, Any]:
+    what = {"survived": fate is None}
+    if isinstance(fate, Killed):
+        what |= {"check": fate.check, "hidden": fate.hidden, "why": fate.why}
+    elif fate:
+        what["equivalent"] = fate.why
+    return {"cell": mutant.cell, "line": mutant.line, "kind": mutant.kind, "was": mutant.was, "now": mutant.now, **what}
+
+
+def audit(
+    root: Path, path: Path, module: Module, sample: int | None = None, on_mutant: Callable[[], None] = lambda: None
+) -> Audit:
+    """Try the unsolved release, the reference and its mutants (`sample` of them, always the same) on a module's checks."""
+    notebook = source.read(path)
+    made = _sampled(module_mutants(notebook), sample)
+    shares = [made[i::PROCESSES] for i in range(PROCESSES)]
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        tried = list(pool.map(partial(_tried, path, notebook, on_mutant), shares))
+    losses = {key: loss for one in tried for key, loss in one.losses.items()}
+    hidden = {cell.id for cell in notebook.cells if source.is_hidden(cell)}
+    entries = [entry for entry in listed(root) if entry.module == module]
+    fate, used = {}, set()
+    for mutant in made:
+        loss = losses[mutant.key]
+        if loss == NO_EFFECT:
+            continue
+        equal = next((entry for entry in entries if entry.means(mutant)), None) if loss is None else None
+        used.add(equal)
+        fate[mutant] = Killed(*loss, hidden=loss[0] in hidden) if loss else equal
+    stale = [entry for entry in entries if entry not in used] if sample is None else []
+    reference = trial.verdict(notebook, tried[0], tried[0])
+    unsolved = trial.verdict(notebook, trial.run(path, _unsolved(root, path, notebook)), tried[0])
+    return Audit(module, unsolved.points, reference.points, sum(c.of for c in reference.checks), fate, stale)
+
+
+def module_mutants(notebook: NotebookNode) -> list[Mutant]:
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and source.is_solution(cell)]
+    return [mutant for cell in cells for mutant in mutants(cell.id, cell.source)]
+
+
+def _sampled(made: list[Mutant], sample: int | None) -> list[Mutant]:
+    """All, or as many as that: whichever they are, the same ones at every run."""
+    if sample is None:
+        return made
+    chosen = sorted(made, key=lambda mutant: hashlib.sha256(mutant.key.encode()).digest())[:sample]
+    return [mutant for mutant in made if mutant in chosen]
+
+
+def _tried(path: Path, notebook: NotebookNode, on_mutant: Callable[[], None], share: list[Mutant]) -> trial.Trial:
+    return trial.run(path, notebook, [(m.key, m.cell, m.text) for m in share], lambda key: on_mutant())
+
+
+def _unsolved(root: Path, path: Path, notebook: NotebookNode) -> NotebookNode:
+    """What learners get, with the hidden checks put back, as grading does."""
+    texts = {cell.id: cell.source for cell in nbformat.reads(release(root, path), as_version=4).cells}
+    cells = [NotebookNode(cell) for cell in notebook.cells]
+    for cell in cells:
+        if not source.is_hidden(cell):
+            cell.source = texts[cell.id]
+    return NotebookNode({**notebook, "cells": cells})
+
+
+def audits(
+    root: Path,
+    modules: list[Module],
+    sample: int | None = None,
+    say: Callable[[str, int, int], None] = lambda name, place, total: None,
+) -> list[Audit]:
+    """Audit modules, all that exist without any; `say` is told of every mutant that was tried."""
+    paths = source.paths(root)
+    for module in modules:
+        if module not in paths:
+            raise TitoError(f"modules/{module.slug}.py does not exist")
+    chosen = modules or list(paths)
+    totals = {m: len(_sampled(module_mutants(source.read(paths[m])), sample)) for m in chosen}
+    done = itertools.count(1)
+    return [audit(root, paths[m], m, sample, lambda m=m: say(str(m), next(done), sum(totals.values()))) for m in chosen]
+
+
+def shortfalls(found: list[Audit]) -> list[str]:
+    """What is not as it should be, over all that were audited."""
+    problems = [problem for one in found for problem in one.problems]
+    total = sum(one.counted for one in found)
+    for what, killed, share in [
+        ("all checks", sum(one.killed for one in found), ALL),
+        ("the visible checks", sum(one.killed_by_visible for one in found), VISIBLE),
+    ]:
+        if killed < share * total:
+            problems.append(f"{what} kill {killed} of {total} mutants, {killed / total:.1%}: at least {share:.0%} are wanted")
+    return problems

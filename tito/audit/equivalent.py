@@ -1,0 +1,53 @@
+"""Mutants that no check can notice, because they do what the solution does: listed by hand, each with its reason.
+
+An entry of tests/modules/equivalent.toml is known by module, cell, and the line before and after. So an edit elsewhere leaves it
+alone, and one of that line makes it stale: a person looks again.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tito import syllabus
+from tito.audit.mutants import Mutant
+from tito.errors import TitoError
+from tito.syllabus import Module
+
+FIELDS = {"cell", "was", "now", "why"}
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    """One entry: this change of this line of this cell changes nothing that a check could ask about, and why not."""
+
+    module: Module
+    cell: str
+    was: str
+    now: str
+    why: str
+
+    def means(self, mutant: Mutant) -> bool:
+        return (self.cell, self.was, self.now) == (mutant.cell, mutant.was, mutant.now)
+
+    def __str__(self) -> str:
+        return f"{self.module}/{self.cell}: {self.was} => {self.now}"
+
+
+def listed(root: Path) -> list[Equivalent]:
+    """All entries of a repository, in their order; none where there is no list."""
+    path = root / "tests" / "modules" / "equivalent.toml"
+    if not path.is_file():
+        return []
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TitoError(f"{path.name} cannot be read: {error}", code=1) from None
+    found = []
+    for name, entries in tables.items():
+        for entry in entries:
+            if set(entry) != FIELDS or not all(isinstance(text, str) and text.strip() for text in entry.values()):
+                raise TitoError(
+                    f"{path.name}: an entry of {name} has {sorted(entry)}, and needs {sorted(FIELDS)}, as texts", code=1
+                )
+            found.append(Equivalent(syllabus.module(name), **entry))
+    return found

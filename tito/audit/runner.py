@@ -1,0 +1,182 @@
+"""Runs a module's cells in one process, and, at each cell that has other versions, each of these in a fork.
+
+Reads {"cells": [[id, text, is_check]], "versions": [[key, id, text]]}; writes a line of JSON, [outcomes, helped], then one for
+each version, [key, loss]. An outcome is [the error that the cell ended with or null, its answers, seconds]; a loss is [the first
+check that loses a point, why], null if none does, or "no effect" where a helper of `mutants` found nothing to act on.
+
+Nothing here is a sandbox: what runs is the author's own text, on the author's machine.
+"""
+
+import copy
+import io
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import warnings
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from tito.audit import NO_EFFECT
+from tito.grading import answers
+
+SECONDS = 20  # for one cell of the reference
+SLOWER = 10  # times as slow as the reference may be a version, and never less than:
+LEAST_SECONDS = 2.0
+MEMORY = 6 << 30  # address space of one process
+
+Cell = tuple[str, str, bool]
+
+
+def main() -> None:
+    task = json.load(sys.stdin)
+    out, sys.stdout = sys.stdout, io.StringIO()
+    matplotlib.use("Agg")
+    warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    signal.signal(signal.SIGALRM, too_slow)
+    cells = [tuple(cell) for cell in task["cells"]]
+    outcomes = in_a_fork(lambda: {name: run(name, text, SECONDS) for name, text, _ in cells}, SECONDS * len(cells))
+    if not isinstance(outcomes, dict):
+        sys.exit(f"the reference could not be run: {outcomes}")
+    print(json.dumps(outcomes), file=out, flush=True)
+    for key, loss in losses(cells, task["versions"], outcomes):
+        print(json.dumps([key, loss]), file=out, flush=True)
+
+
+def too_slow(*_) -> None:
+    alarms.append(1)
+    raise TimeoutError("it did not end in time")
+
+
+alarms: list[int] = []  # one entry for each time that the alarm went off in the cell which is running
+applied: list[int] = []  # one for each time that a helper did something
+
+
+def run(name: str, text: str, seconds: float) -> list:
+    """[the error it ended with, or None; the answers it handed in; the seconds it took]."""
+    given: list = []
+    answers.publish = given.append
+    alarms.clear()
+    start = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds / 4)  # again and again: the first may be swallowed
+    try:
+        try:
+            exec(compile(text, f"<{name}>", "exec"), SPACE)
+            problem = None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except BaseException as error:  # a version may raise anything
+        problem = f"{type(error).__name__}: {error}"
+    if alarms:
+        problem = f"TimeoutError: it did not end within {seconds:.0f} s"
+    return [problem, given, time.monotonic() - start]
+
+
+def losses(cells: list[Cell], versions: list, outcomes: dict):
+    for place, (name, text, _) in enumerate(cells):
+        for key, cell, other in versions:
+            if cell == name:
+                rest = [(name, other, False), *cells[place + 1 :]]
+                patience = sum(limit(outcomes, cell[0]) for cell in rest)
+                loss = in_a_fork(lambda rest=rest: first_lost(rest, outcomes), patience)
+                yield key, [name, loss] if isinstance(loss, str) and loss != NO_EFFECT else loss
+        run(name, text, SECONDS)
+
+
+def limit(outcomes: dict, name: str) -> float:
+    return max(LEAST_SECONDS, SLOWER * outcomes[name][2])
+
+
+def first_lost(cells: list[Cell], outcomes: dict) -> list | str | None:
+    """The first check that loses a point, and why."""
+    for name, text, is_check in cells:
+        problem, given, _ = run(name, text, limit(outcomes, name))
+        if is_check and (message := what_is_lost(problem, given, outcomes[name][1])):
+            return [name, message]
+    helped = any(helper in cells[0][1] for helper in ("in_another_dtype(", "after_changing("))
+    return NO_EFFECT if helped and not applied else None
+
+
+def what_is_lost(problem: str | None, given: list, expected: list) -> str | None:
+    if problem or len(given) != len(expected):
+        return problem or f"{len(given)} answers of {len(expected)}"
+    pairs = zip(given, expected, strict=True)
+    wrong = (answers.mismatch(answers.Answer.read(a), answers.Answer.read(b)) for a, b in pairs)
+    return next((f"an answer {message}" for message in wrong if message), None)
+
+
+def in_a_fork(work, seconds: float) -> Any:
+    """What `work` returns, computed in a child: what it does to this process's objects is lost. If it dies, why."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        try:
+            with os.fdopen(writer, "w") as pipe:
+                json.dump(work(), pipe)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    chunks, end = [], time.monotonic() + seconds
+    while select.select([reader], [], [], max(0.0, end - time.monotonic()))[0]:
+        chunks.append(os.read(reader, 1 << 20))
+        if not chunks[-1]:
+            break
+    else:
+        os.kill(child, signal.SIGKILL)
+    os.close(reader)
+    os.waitpid(child, 0)
+    try:
+        return json.loads(b"".join(chunks))
+    except ValueError:
+        return "its process ended, or was ended after its time"
+
+
+# -- what mutants call ---------------------------------------------------------------------------------------------
+
+OTHER = {"b": np.int64, "i": np.float64, "u": np.float64}
+
+
+def in_another_dtype(value: Any) -> Any:
+    """An array or a tensor in the dtype that comes of not minding it; so are those in a tuple or a list."""
+    if type(value) in (tuple, list):
+        return type(value)(in_another_dtype(item) for item in value)
+    array = value if isinstance(value, np.ndarray) else getattr(value, "data", None)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        return value
+    other = OTHER.get(array.dtype.kind) or (np.float64 if array.dtype != np.float64 else np.float32)
+    applied.append(1)
+    if array is value:
+        return array.astype(other)
+    value = copy.copy(value)
+    value.data = array.astype(other)
+    return value
+
+
+def after_changing(result: Any, given: Any) -> Any:
+    """`result`, after the input `given` was written into, as `+=` or `sort` would."""
+    array = given if isinstance(given, np.ndarray) else getattr(given, "data", None)
+    if isinstance(given, tuple):
+        for item in given:
+            after_changing(None, item)
+    elif isinstance(array, np.ndarray):
+        if array.size and array.flags.writeable:
+            array[...] = ~array if array.dtype == bool else array + 1
+            applied.append(1)
+    elif isinstance(given, list | dict | set) and given:
+        given.popitem() if isinstance(given, dict) else given.pop()
+        applied.append(1)
+    return result
+
+
+# The names of the notebook.
+SPACE = {"__name__": "__main__", "in_another_dtype": in_another_dtype, "after_changing": after_changing}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Trying versions of single cells against a module's checks, in a process of its own: see runner.py."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from tito import source
+from tito.errors import TitoError
+from tito.grading.answers import Answer
+from tito.grading.execute import Execution, Ran
+from tito.grading.judge import Verdict, judge
+
+Version = tuple[str, str, str]  # a key, the cell, its text
+
+
+@dataclass
+class Trial:
+    """What each cell did, [error or None, answers, seconds], and what each version lost, (check, why), None or "no effect"."""
+
+    outcomes: dict[str, list]
+    losses: dict[str, Any] = field(default_factory=dict)
+
+
+def run(
+    path: Path,
+    notebook: NotebookNode,
+    versions: list[Version] = (),
+    on_version: Callable[[str], None] = lambda key: None,
+) -> Trial:
+    """Run what a grade depends on in the notebook of the source at `path`, then each version of a cell to its first loss."""
+    cells = [(cell.id, cell.source, source.is_check(cell)) for cell in source.in_grading_order(notebook)]
+    with tempfile.TemporaryFile() as said, subprocess.Popen(
+        [sys.executable, "-m", "tito.audit.runner"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, cwd=path.parent,
+    ) as runner:  # fmt: skip
+        runner.stdin.write(json.dumps({"cells": cells, "versions": list(versions)}).encode())
+        runner.stdin.close()
+        trial = None
+        for line in runner.stdout:
+            if trial is None:
+                trial = Trial(json.loads(line))
+                continue
+            key, loss = json.loads(line)
+            trial.losses[key] = tuple(loss) if isinstance(loss, list) else loss
+            on_version(key)
+        runner.wait()
+        if trial is None or len(trial.losses) < len(versions):
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise TitoError(f"the cells of {path.name} could not be run to the end: {lines[-1]}", code=1)
+    return trial
+
+
+def verdict(notebook: NotebookNode, tried: Trial, reference: Trial) -> Verdict:
+    """The judge's verdict on the cells that ran, beside those of the reference."""
+    ran = {}
+    for name, (problem, answers, _) in tried.outcomes.items():
+        kind, _, message = (problem or "").partition(": ")
+        ran[name] = Ran(error=(kind, message) if problem else None, answers=answers)
+    expected = {name: [Answer.read(text) for text in given] for name, (_, given, _) in reference.outcomes.items()}
+    return judge(notebook, {}, Execution(ran), expected)

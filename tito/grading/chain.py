@@ -1,0 +1,200 @@
+"""Does what a learner built work together? A module graded once more, on the learner's own modules before it.
+
+The mark is the one against the reference's modules, in which an earlier mistake costs nothing. This only tells what the
+same hand-in earns on the learner's own, and which of them breaks it. The learner's package is put together here as text,
+from what the reference exports: a submission comes near no tool that reads directives in it, or evaluates.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbformat import NotebookNode
+
+from tito import export, source
+from tito.grading import reference, sandbox
+from tito.grading.execute import execute
+from tito.grading.judge import Verdict, judge
+from tito.grading.rebuild import Rebuilt, rebuild_file
+from tito.syllabus import MODULES, Module
+
+if TYPE_CHECKING:
+    from tito.course import Course
+
+
+@dataclass
+class Chained:
+    """What a submission earns on the reference's modules and on the learner's own."""
+
+    student: str
+    apart: float
+    chained: float
+    of: float
+    broke: list[str] = field(default_factory=list)  # the learner's modules without which it would earn what it earns apart
+    why: str = ""  # the first point that they cost
+    lent: dict[str, str] = field(default_factory=dict)  # modules of the reference that stood in, and why
+
+    @property
+    def integration(self) -> float | None:
+        """The part of its points that a submission keeps on the learner's own modules; None if it has none to keep."""
+        return round(self.chained / self.apart, 3) if self.apart else None
+
+
+class Chain:
+    """One module of a course and what it needs of the modules before it."""
+
+    def __init__(self, course: Course, module: Module):
+        self.course, self.module = course, module
+        self.expected = reference.answers(course.repository, course.folder, module, course.limits, course.sandboxed)
+        self.pristine = reference.pristine_for_grading(course.folder, module.slug)
+        self.packages: dict[Module, str] = {}
+
+    def grade(self) -> Iterator[Chained]:
+        """Everybody whose submission is graded and could be run."""
+        for student in self.course.submissions(self.module):
+            verdict = self.course.verdict(self.module, student)
+            rebuilt = self._rebuilt(self.module, student)
+            if verdict is not None and rebuilt.unreadable is None:
+                yield self._of(student, rebuilt, verdict)
+
+    def _of(self, student: str, rebuilt: Rebuilt, apart: Verdict) -> Chained:
+        own, lent = self._own(student)
+        needed = self._needed(rebuilt.notebook, own)
+        own = {module: text for module, text in own.items() if module in needed}
+        verdict = self._run(rebuilt, own)
+        of = sum(check.of for check in verdict.checks)
+        found = Chained(student, apart.points, verdict.points, of, lent={m.slug: why for m, why in lent.items() if m in needed})
+        if verdict.points < apart.points:
+            found.broke = [module.slug for module in self._culprits(student, rebuilt, own, verdict.points, apart.points)]
+            found.why = _first_loss(apart, verdict)
+        return found
+
+    def _culprits(
+        self, student: str, rebuilt: Rebuilt, own: dict[Module, str], chained: float, apart: float
+    ) -> list[Module]:
+        """Those whose replacement by the reference's wins points: one after the other, the likeliest first."""
+        winning = []
+        for module in sorted(own, key=lambda one: (-self._lost(one, student), one)):
+            points = self._run(rebuilt, {other: text for other, text in own.items() if other != module}).points
+            if points >= apart:
+                return [module]
+            if points > chained:
+                winning.append(module)
+        without = {module: text for module, text in own.items() if module not in winning}
+        together = winning and self._run(rebuilt, without).points >= apart
+        return sorted(winning if together else own)
+
+    def _lost(self, module: Module, student: str) -> float:
+        """The points that a module's own checks took: who lost some is asked first."""
+        verdict = self.course.verdict(module, student)
+        return sum(check.of - check.points for check in verdict.checks) if verdict else 0.0
+
+    def _run(self, rebuilt: Rebuilt, own: dict[Module, str]) -> Verdict:
+        course, name = self.course, "tinytorch"
+        with sandbox.scratch() as folder:
+            shutil.copytree(course.repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            for module, text in own.items():
+                export.package_file(folder, module).write_text(text, encoding="utf-8")
+            execution = execute(rebuilt.notebook, self.module, folder / name, course.limits, course.sandboxed)
+        return judge(rebuilt.notebook, rebuilt.problems, execution, self.expected)
+
+    # -- the learner's package -----------------------------------------------------------------------------------------
+
+    def _own(self, student: str) -> tuple[dict[Module, str], dict[Module, str]]:
+        """The package files of the learner's earlier modules, and why there is none of the others."""
+        own, lent = {}, {}
+        for module in MODULES[: self.module.number]:
+            if not export.package_file(self.course.repository, module).is_file():
+                continue
+            if not (self.course.folder / "source" / module.slug).is_dir():
+                lent[module] = "it was never generated"
+                continue
+            if not self._notebook(module, student).is_file():
+                lent[module] = "it was not handed in"
+                continue
+            rebuilt = self._rebuilt(module, student)
+            text = with_solutions(self._package(module), self._usable(module, rebuilt))
+            if rebuilt.unreadable:
+                lent[module] = rebuilt.unreadable
+            elif not _compiles(text):
+                lent[module] = "its cells do not make one file"
+            else:
+                own[module] = text
+        return own, lent
+
+    def _notebook(self, module: Module, student: str) -> Path:
+        return self.course.folder / "submitted" / student / module.slug / f"{module.slug}.ipynb"
+
+    def _rebuilt(self, module: Module, student: str) -> Rebuilt:
+        pristine = reference.pristine_for_grading(self.course.folder, module.slug) if module != self.module else self.pristine
+        return rebuild_file(pristine, self._notebook(module, student), self.course.limits["submission_mb"])
+
+    def _usable(self, module: Module, rebuilt: Rebuilt) -> list[NotebookNode]:
+        """The cells of a submission; one that cannot be used is as it was released, unsolved."""
+        unsolved = {cell.id: cell for cell in reference.released(self.course.folder, module.slug).cells}
+        return [unsolved[cell.id] if cell.id in rebuilt.problems else cell for cell in rebuilt.notebook.cells]
+
+    def _package(self, module: Module) -> str:
+        """What the course's own notebook of a module exports."""
+        if module not in self.packages:
+            solved = reference.solved(self.course.folder, module.slug)
+            self.packages[module] = export.render(solved, module, f"modules/{module.slug}.py")
+        return self.packages[module]
+
+    def _needed(self, notebook: NotebookNode, own: dict[Module, str]) -> set[Module]:
+        """The modules that the notebook imports, with all that these import."""
+        waiting = _imports("\n".join(cell.source for cell in source.in_grading_order(notebook)))
+        needed: set[Module] = set()
+        while waiting:
+            module = waiting.pop()
+            if module < self.module and module not in needed:
+                needed.add(module)
+                path = export.package_file(self.course.repository, module)
+                texts = [own.get(module, ""), path.read_text(encoding="utf-8") if path.is_file() else ""]
+                waiting |= _imports("\n".join(texts))
+        return needed
+
+
+def with_solutions(package: str, cells: list[NotebookNode]) -> str:
+    """The text that nbdev made of the reference, with a submission's solution cells in place of the reference's."""
+    texts = {cell.id: cell.source for cell in cells if source.is_solution(cell) and cell.cell_type == "code"}
+    parts = re.split(r"(?m)^(# %% .* #(\S+))$", package)
+    out = [parts[0]]
+    for mark, name, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        if name in texts:
+            lines = texts[name].split("\n")
+            body = "\n" + "\n".join(lines[len(source.directives(texts[name])) :]) + "\n\n"
+        out += [mark, body]
+    return "".join(out).rstrip("\n") + "\n"
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile(text, "module", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return False
+    return True
+
+
+def _imports(text: str) -> set[Module]:
+    """The modules of the package that a text names in its imports; of one that cannot be parsed, all that it names."""
+    named = {module.name: module for module in MODULES}
+    try:
+        nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+        text = "\n".join(map(ast.unparse, nodes))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    return {named[word] for word in re.findall(r"\w+", text) if word in named}
+
+
+def _first_loss(apart: Verdict, chained: Verdict) -> str:
+    for after in chained.checks:
+        if after.points < apart.earned.get(after.id, 0.0):
+            return f"{after.id}: {after.reason}" if after.reason else after.id
+    return ""

@@ -1,0 +1,72 @@
+"""The pairs side by side, in one page that fetches nothing and runs nothing. All that people wrote is escaped."""
+
+from html import escape
+
+from tito.similarity.comparing import NO_VERDICT, Comparison, Pair, Submission
+
+MOST_LINES, MOST_COLUMNS = 400, 300  # of one cell that are shown
+
+HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<style>
+body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #222; background: #fff; }}
+table {{ border-collapse: collapse; }} td, th {{ padding: .2em 1em .2em 0; text-align: left; vertical-align: top; }}
+.note {{ border-left: 4px solid #b60; padding-left: 1em; }}
+.side {{ display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1em; }}
+pre {{ background: #f6f6f6; padding: .6em; overflow-x: auto; font-size: 13px; line-height: 1.4; margin: .3em 0; }}
+mark {{ background: #ffe08a; }}
+</style></head><body>
+"""
+
+
+def page(found: Comparison) -> str:
+    """The whole page."""
+    title = f"{found.module}: which submissions are alike"
+    parts = [HEAD.format(title=escape(title)), f"<h1>{escape(title)}</h1>", f'<p class="note">{escape(NO_VERDICT)}</p>']
+    parts.append(
+        f"<p>{found.submissions} submissions were compared. What was given, what the reference has and what most of the class "
+        "has counts nothing; what few have counts most. Marked lines hold what both have.</p>"
+    )
+    rows = [
+        f'<tr><td><a href="#pair-{n}">{_name(p.first)} and {_name(p.second)}</a></td>'
+        f"<td>{p.likeness:.0%}</td><td>{_cells(p)}</td></tr>"
+        for n, p in enumerate(found.pairs, 1)
+    ]
+    parts.append("<table><tr><th>pair</th><th>likeness</th><th>where</th></tr>" + "".join(rows) + "</table>")
+    parts += [_pair(n, pair) for n, pair in enumerate(found.pairs, 1)]
+    left = "".join(f"<tr><td>{escape(name)}</td><td>{escape(why)}</td></tr>" for name, why in found.left_out.items())
+    parts.append(f"<h2>Not compared</h2><table>{left}</table>" if left else "")
+    return "\n".join(parts) + "\n</body></html>\n"
+
+
+def _name(one: Submission) -> str:
+    return escape(one.student)
+
+
+def _cells(pair: Pair) -> str:
+    return ", ".join(f"{escape(name)} {share:.0%}" for name, share in pair.cells.items())
+
+
+def _pair(number: int, pair: Pair) -> str:
+    first, second = pair.first, pair.second
+    parts = [f'<h2 id="pair-{number}">{_name(first)} and {_name(second)}: {pair.likeness:.0%}</h2>']
+    for cell, share in pair.cells.items():
+        sides = "".join(f"<div>{_name(one)}{_code(one.texts[cell], pair.lines(one, cell))}</div>" for one in (first, second))
+        parts.append(f'<h3>{escape(cell)} ({share:.0%} of it)</h3><div class="side">{sides}</div>')
+    return "\n".join(parts)
+
+
+def _code(text: str, marked: set[int]) -> str:
+    lines = text.split("\n")
+    shown = [_line(line, number in marked) for number, line in enumerate(lines[:MOST_LINES], 1)]
+    if len(lines) > MOST_LINES:
+        shown.append(f"… and {len(lines) - MOST_LINES} more lines")
+    return "<pre>" + "\n".join(shown) + "</pre>"
+
+
+def _line(line: str, marked: bool) -> str:
+    """One line: what cannot be seen is shown as such, so that no character moves or hides another."""
+    cut = line[:MOST_COLUMNS] + ("…" if len(line) > MOST_COLUMNS else "")
+    text = escape("".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in cut))
+    return f"<mark>{text}</mark>" if marked else text
