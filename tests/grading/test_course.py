@@ -259,6 +259,10 @@ def test_each_submission_has_its_line_and_the_end_counts_how_they_ended(tito, ow
     assert "ada 80, graded before" in again.stderr
 
 
+def test_processes_here_and_a_cluster_are_not_asked_for_at_once(tito, own_lab):
+    fails(tito(own_lab, "autograde", "01", "--jobs", "2", "--scheduler", "tcp://10.0.0.1:8786"), 2, "say one of them")
+
+
 def test_what_could_not_be_graded_is_an_exit_code_too(tito, own_lab, monkeypatch):
     hand_in(own_lab, ("ada",))
     monkeypatch.setattr(steps.SaveGrades, "preprocess", lambda *_: 1 / 0)
