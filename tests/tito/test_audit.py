@@ -1,0 +1,221 @@
+"""The audit makes mistakes by rule, and finds the checks that let them pass."""
+
+import json
+import time
+
+import pytest
+import tiny
+
+from tito import source, syllabus
+from tito.audit import NO_EFFECT, auditing, trial
+from tito.audit.equivalent import listed
+from tito.audit.mutants import mutants
+from tito.errors import TitoError
+
+CELL = '''
+def f(a, b, x=7):
+    """Not 5, and not a < b."""
+    ### BEGIN SOLUTION
+{body}
+    ### END SOLUTION
+    return 3 + 4
+'''
+
+
+def changes(body: str) -> set[tuple[str, str]]:
+    """(kind, the line as it is now) of every mutant of a body."""
+    text = CELL.format(body="\n".join("    " + line for line in body.splitlines()))
+    return {(mutant.kind, mutant.now) for mutant in mutants("f", text)}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "now"),
+    [
+        ("c = a < b", "boundary", "c = a <= b"),
+        ("c = a < b", "comparison", "c = a >= b"),
+        ("c = a and b", "comparison", "c = a or b"),
+        ("if a:\n    b.go()", "comparison", "if (not a):"),
+        ("c = max(a, b)", "comparison", "c = min(a, b)"),
+        ("c = (a + 1) * b", "arithmetic", "c = (a + 1) / b"),
+        ("c = (a + 1) * b", "sign", "c = (a - 1) * b"),
+        ("c = -a", "sign", "c = (a)"),
+        ("c = 10", "constant", "c = 11"),
+        ("c = 10", "constant", "c = 9"),
+        ("c = 0.5", "constant", "c = 0.55"),
+        ("c = 'x'", "constant", "c = '_x'"),
+        ("c = a.sum(keepdims=True)", "constant", "c = a.sum(keepdims=False)"),
+        ("c = a[:b]", "boundary", "c = a[:(b) + 1]"),
+        ("for i in range(b):\n    a.go(i)", "boundary", "for i in range((b) - 1):"),
+        ("c = a.sum(axis=b)", "axis", "c = a.sum(axis=-1)"),
+        ("c = a.T", "axis", "c = a"),
+        ("c = g(a, b, k=1)", "swapped arguments", "c = g(b, a, k=1)"),
+        ("c = a @ b", "swapped arguments", "c = (b @ a)"),
+        ("a.go()", "removed statement", "pass"),
+        ("a += b", "removed statement", "pass"),
+        ("c = a.astype(np.float32)", "wrong dtype", "c = a.astype(np.float64)"),
+        ("c = a.astype(np.float32)", "wrong dtype", "c = a"),
+        ("c = np.ones(3, dtype=b)", "wrong dtype", "c = np.ones(3)"),
+        ("return a", "wrong dtype", "return in_another_dtype(a)"),
+        ("return a", "input changed", "return after_changing(a, b)"),
+        ("a.go()", "input changed", "after_changing(None, b)"),
+        ("ä = 'ü' + a  # ö", "sign", "ä = 'ü' - a  # ö"),
+    ],
+)
+def test_every_kind_of_mistake_is_made(body, kind, now):
+    assert (kind, now) in changes(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["c = max(a, b)", "c = a in (1, b)", "c = a.sum(axis=(0, 1))", 'raise ValueError("no " + str(a))', "yield a", "'words'"],
+)
+def test_mistakes_that_change_nothing_a_check_could_ask_are_not_made(body):
+    made = changes(body)
+    assert not {now for kind, now in made if kind in ("swapped arguments", "input changed") or "_words" in now or "_no" in now}
+
+
+def test_only_what_the_learner_writes_is_touched_and_each_mutant_differs_in_one_line():
+    text = CELL.format(body="    c = a * 2\n    c += 1")
+    for mutant in mutants("f", text):
+        old, new = text.splitlines(), mutant.text.splitlines()
+        if mutant.was == "(at the end)":
+            new.remove("    " + mutant.now)
+            assert new == old
+        else:
+            assert [i for i, (a, b) in enumerate(zip(old, new, strict=True), 1) if a != b] == [mutant.line]
+            assert 5 <= mutant.line <= 6
+
+
+# -- trying them -----------------------------------------------------------------------------------------------------
+
+SOURCE = tiny.MODULE
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A function: the tiny module with some texts replaced, as a repository."""
+
+    def write(*replacements):
+        text = SOURCE
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        return tiny.repository(tmp_path / "repository", text)
+
+    return write
+
+
+def audit(root, **options):
+    (found,) = auditing.audits(root, [syllabus.module("00")], **options)
+    return found
+
+
+def test_a_weak_check_lets_mutants_survive_and_a_hidden_one_may_notice(repository):
+    found = audit(repository(("assert half(double(3)) == 3,", "assert half(0) == 0,")))
+    assert (found.unsolved, found.reference, found.of) == (0, 80, 80)
+    assert {(m.cell, m.now) for m in found.survivors} == {
+        ("half", "return x * 2"),
+        ("half", "return x / 3"),
+        ("half", "return x / 1"),
+    }
+    found = audit(repository(("assert double(3) == 6,", "assert double(1) == 2,")))
+    assert {m.now for m in found.unseen} >= {"return 3 * x"} - {m.now for m in found.survivors}
+    assert {fate.check for fate in found.unseen.values()} <= {"double_hidden"}
+
+
+def test_points_for_nothing_and_a_reference_that_fails_are_reported(repository):
+    root = repository(('answer(double(-7), about="a negative number")', 'answer(3, about="what everybody has")'))
+    path = root / "modules" / "00_introduction.py"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('answer(double(np.arange(3.0)), about="an array")\n', ""), encoding="utf-8"
+    )
+    assert audit(root).problems == ["00_introduction: the unsolved release earns 20 points"]
+    path.write_text(SOURCE.replace("assert double(3) == 6,", "assert double(3) == 7,"), encoding="utf-8")
+    assert audit(root).problems == ["00_introduction: the reference earns 50 of 80 points"]
+
+
+ENTRY = '[[00_introduction]]\ncell = "half"\nwas = "{was}"\nnow = "return x * 2"\nwhy = "asked at 0 alone"\n'
+
+
+def test_an_equivalent_mutant_leaves_the_count_and_an_entry_that_fits_none_is_stale(repository):
+    root = repository(("assert half(double(3)) == 3,", "assert half(0) == 0,"))
+    listing = root / "tests" / "modules" / "equivalent.toml"
+    listing.parent.mkdir(parents=True)
+    before = audit(root)
+    listing.write_text(ENTRY.format(was="return x / 2"), encoding="utf-8")
+    after = audit(root)
+    assert [m.now for m in after.equivalent] == ["return x * 2"]
+    assert (after.counted, len(after.survivors)) == (before.counted - 1, len(before.survivors) - 1)
+    listing.write_text(ENTRY.format(was="return x / 4"), encoding="utf-8")
+    assert (
+        "half: return x / 4 => return x * 2 is listed as equivalent, but no such mutant survives: stale"
+        in audit(root).problems[0]
+    )
+    assert audit(root, sample=2).problems == []  # of a sample nobody knows
+
+
+@pytest.mark.parametrize(
+    "text", ["[[00_introduction]]\ncell = 1", "[[nowhere]]\ncell = 1", "x = 3", "[[", "[[00_introduction]]\nwhy = 'x'"]
+)
+def test_a_list_that_cannot_be_read_is_one_line(repository, text):
+    root = repository()
+    (root / "tests" / "modules").mkdir(parents=True)
+    (root / "tests" / "modules" / "equivalent.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(TitoError):
+        listed(root)
+
+
+def test_loops_exits_and_bombs_lose_their_points_and_stop_nothing(repository):
+    path = repository() / "modules" / "00_introduction.py"
+    notebook = source.read(path)
+    bodies = {
+        "a loop": "    while True:\n        pass",
+        "a loop that swallows": "    while True:\n        try:\n            while True: pass\n        except Exception: pass",
+        "an exit": "    import os\n    os._exit(0)",
+        "another exit": "    raise SystemExit",
+        "memory": "    return bytearray(1 << 40)",
+        "right": "    return x + x",
+        "no effect": "    return in_another_dtype(2 * x) if type(x) is str else 2 * x",
+    }
+    text = {cell.id: cell.source for cell in notebook.cells}["double"]
+    start = time.monotonic()
+    losses = trial.run(path, notebook, [(name, "double", source.with_body(text, body)) for name, body in bodies.items()]).losses
+    assert time.monotonic() - start < 60
+    assert losses.pop("right") is None and losses.pop("no effect") == NO_EFFECT
+    assert all(losses.values()), losses
+
+
+def test_a_sample_is_always_the_same(repository):
+    root = repository()
+    samples = [{mutant.key for mutant in audit(root, sample=5).fate} for _ in range(2)]
+    assert samples[0] == samples[1] <= {mutant.key for mutant in audit(root).fate}
+
+
+def test_the_command_lists_survivors_and_its_code_says_whether_all_is_well(repository, tito):
+    root = repository(("assert half(double(3)) == 3,", "assert half(0) == 0,"))
+    said = tito("course", "audit", "00", "--unseen", inside=root)
+    assert said.code == 1
+    assert "00_introduction/half, line 5, arithmetic: no check notices\n  - return x / 2\n  + return x * 2" in said.out
+    assert "all checks kill" in said.err
+    said = tito("course", "audit", "--json", inside=root)
+    found = json.loads(said.out)
+    assert said.code == 1 and found["modules"][0]["reference"] == 80
+    assert {"cell", "line", "kind", "was", "now", "survived"} <= set(found["modules"][0]["mutants"][0])
+    (root / "modules" / "00_introduction.py").write_text(SOURCE, encoding="utf-8")
+    assert tito("course", "audit", inside=root).code == 0
+    assert tito("course", "audit", "16", inside=root).err == "tito: modules/16_capstone.py does not exist\n"
+
+
+# -- the course ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["03", "04"])
+def test_the_checks_of_a_module_notice_what_they_should(root, module):
+    found = auditing.audits(root, [syllabus.module(module)])
+    assert auditing.shortfalls(found) == []
+
+
+def test_every_equivalent_mutant_that_is_listed_can_be_made(root):
+    made = {module: auditing.module_mutants(source.read(path)) for module, path in source.paths(root).items()}
+    stale = [str(entry) for entry in listed(root) if not any(map(entry.means, made[entry.module]))]
+    assert stale == []
