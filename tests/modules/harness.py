@@ -17,7 +17,9 @@ STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 
 
 @dataclass(frozen=True)
-class WrongAnswer:
+class Solution:
+    """Somebody's solution of an exercise, wrong or right in a way of its own, and the thought behind it."""
+
     module: str
     cell: str
     thought: str
@@ -32,12 +34,13 @@ def sources() -> list[Path]:
 
 
 @cache
-def wrong_answers() -> list[WrongAnswer]:
+def answers(kind: str) -> list[Solution]:
+    """All that are "wrong", or "right" without being the reference."""
     found = []
-    for path in sorted((HERE / "wrong").glob("*.py")):
+    for path in sorted((HERE / kind).glob("*.py")):
         parts = re.split(r"^# %% (\w+): (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for cell, thought, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            found.append(WrongAnswer(path.stem, cell, thought.strip(), body.strip("\n")))
+            found.append(Solution(path.stem, cell, thought.strip(), body.strip("\n")))
     return found
 
 
@@ -71,9 +74,9 @@ def blank(path: Path) -> Verdict:
 
 
 @cache
-def lost_by_wrong_answers(path: Path) -> dict[str, str | None]:
-    """For each wrong answer of a module, the message of the first check that loses a point by it, or None."""
+def lost(path: Path, kind: str) -> dict[str, str | None]:
+    """For each wrong, or right, answer of a module, the message of the first check that loses a point by it, or None."""
     texts = exercises(path)
-    mine = [wrong for wrong in wrong_answers() if wrong.module == path.stem and wrong.cell in texts]
+    mine = [one for one in answers(kind) if one.module == path.stem and one.cell in texts]
     losses = run(path, {}, [(str(one), one.cell, source.with_body(texts[one.cell], one.body)) for one in mine]).losses
     return {key: loss and loss[1] for key, loss in losses.items()}

@@ -37,21 +37,31 @@ def test_the_blank_earns_nothing(path):
     assert earned == {}, "these checks give points for a notebook that nobody has filled in"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [pytest.param(w, id=str(w), marks=pytest.mark.xdist_group(w.module)) for w in harness.wrong_answers()],
-)
+def each(kind):
+    return [pytest.param(one, id=str(one), marks=pytest.mark.xdist_group(one.module)) for one in harness.answers(kind)]
+
+
+def message_for(answer, kind, root):
+    path = root / "modules" / f"{answer.module}.py"
+    assert answer.cell in harness.exercises(path), "no such exercise"
+    return harness.lost(path, kind)[str(answer)]
+
+
+@pytest.mark.parametrize("wrong", each("wrong"))
 def test_a_wrong_answer_loses_points(wrong, root):
-    path = root / "modules" / f"{wrong.module}.py"
-    assert wrong.cell in harness.exercises(path), "no such exercise"
-    message = harness.lost_by_wrong_answers(path)[str(wrong)]
+    message = message_for(wrong, "wrong", root)
     assert message is not None, "no check noticed"
     assert len(message) > 10, message
 
 
+@pytest.mark.parametrize("right", each("right"))
+def test_a_right_answer_that_is_not_the_reference_loses_nothing(right, root):
+    assert message_for(right, "right", root) is None
+
+
 @each_module
 def test_every_exercise_has_two_wrong_answers(path):
-    wrong = [answer.cell for answer in harness.wrong_answers() if answer.module == path.stem]
+    wrong = [answer.cell for answer in harness.answers("wrong") if answer.module == path.stem]
     assert {name: wrong.count(name) for name in harness.exercises(path) if wrong.count(name) < 2} == {}
 
 

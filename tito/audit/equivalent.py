@@ -44,10 +44,11 @@ def listed(root: Path) -> list[Equivalent]:
         raise TitoError(f"{path.name} cannot be read: {error}", code=1) from None
     found = []
     for name, entries in tables.items():
-        for entry in entries:
-            if set(entry) != FIELDS or not all(isinstance(text, str) and text.strip() for text in entry.values()):
+        for entry in entries if isinstance(entries, list) else [entries]:
+            texts = isinstance(entry, dict) and all(isinstance(text, str) and text.strip() for text in entry.values())
+            if not texts or set(entry) != FIELDS:
                 raise TitoError(
-                    f"{path.name}: an entry of {name} has {sorted(entry)}, and needs {sorted(FIELDS)}, as texts", code=1
+                    f"{path.name}: an entry of {name} needs {', '.join(sorted(FIELDS))}, each a text: {entry}", code=1
                 )
             found.append(Equivalent(syllabus.module(name), **entry))
     return found

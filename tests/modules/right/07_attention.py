@@ -1,0 +1,25 @@
+# %% embedding: token by token
+        for token in ids.ravel().tolist():
+            if not 0 <= token < self.num_embeddings:
+                raise IndexError(f"no row {token}: there are {self.num_embeddings}")
+        return self.weight[ids]
+# %% padding_mask: a loop over the sequences
+    lengths = list(lengths)
+    mask = np.zeros((len(lengths), 1, 1, n), bool)
+    for b, length in enumerate(lengths):
+        mask[b, :, :, :length] = True
+    return mask
+# %% mask_bias: a full array, then the places
+    rows = mask.any(-1)
+    if not rows.all():
+        raise ValueError(f"nothing is allowed in row {[int(i[0]) for i in np.nonzero(~rows)]}")
+    bias = np.zeros(mask.shape, np.float32)
+    bias[~mask] = -np.inf
+    return bias
+# %% sdpa: in two steps
+    w = attention_weights(q, k, mask=mask)
+    return w @ v
+# %% mha: without the helper project
+        q, k, v = (split_heads(f(x), self.num_heads) for f in (self.q_proj, self.k_proj, self.v_proj))
+        y = scaled_dot_product_attention(q, k, v, mask=self.allowed(x.shape[-2], mask))
+        return self.out_proj(merge_heads(y))
