@@ -172,8 +172,8 @@ def test_no_page_runs_or_fetches_what_an_attack_wrote(run):
         body = run.page(name).split("<body", 1)[1]
         assert not re.search(r"<(script|iframe|svg|object|embed|form|link|base|style)\b", body)
         assert not re.search(r"<[^>]*\s(on\w+\s*=|style\s*=[^>]*url)", body)
-        assert not re.search(rf"""src\s*=\s*["']?\s*{WEBSITE}""", body)
-        assert not re.search(r"""(src|href)\s*=\s*["']?\s*(javascript|data:text)""", body, re.IGNORECASE)
+        assert not re.search(rf"""<[^>]*src\s*=\s*["']?\s*{WEBSITE}""", body)
+        assert not re.search(r"""<[^>]*(src|href)\s*=\s*["']?\s*(javascript|data:text)""", body, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
