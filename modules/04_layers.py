@@ -457,7 +457,8 @@ x, w, b = randn(500, 3), Parameter(randn(100, 3)), Parameter(randn(100))
 # Three ops for one layer, each of them to be remembered; and `+` reads the product and writes a second array as large.
 # A small network would spend its time on the first, a large one on the second. So this layer is an op of its own. Its
 # `forward` gets *arrays*, as that of `Mul` did.
-#
+
+# %% [markdown]
 # `x` may have any number of axes before the last, or none. The given lines look whether the shapes fit, put all rows of
 # `x` into one matrix, as one large product is faster than many small ones, save, and restore the axes at the end.
 #

@@ -1467,9 +1467,9 @@ for name, seconds in [("NumPy alone", plain), ("recorded", forward - plain), ("b
 # Rubric: 2 points for the bytes of weights and gradients; 2 for the graph, compared with the measured row; 2 for the batch of about 265; 1 for the graph alone.
 
 # %% [markdown]
-# Take your own table of checkpoints. Which block size has the smallest peak, and which does the count $16/s + 2s$ choose? If it cannot decide: what was not counted? Count the forward and backward passes of
-# a step with checkpoints, derive a factor of time from them, and say how far your measurement is from it. Name one case in which a checkpoint saves nothing. At most five
-# sentences.
+# Take your own table of checkpoints. Which block size has the smallest peak, and which does the count $16/s + 2s$ choose? If it cannot decide: what was not counted?
+# Count the forward and backward passes of a step with checkpoints, derive a factor of time from them, and say how far your measurement is from it. Name one case in which
+# a checkpoint saves nothing. At most six sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "checkpoint_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
 # 16/s + 2s is 12 for s = 2 and for 4, 18 for 1 and 8: a tie. The measured smallest peak is at 2 (9.0 MB; 10.3 MB at 4). Not counted: the gradients of the weights, which pile up while

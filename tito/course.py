@@ -30,7 +30,7 @@ from tito.grading.judge import Verdict, nothing
 from tito.grading.limits import Limits
 from tito.grading.rebuild import rebuild_file
 from tito.grading.steps import Grading
-from tito.grading.workers import Job, Ready, workers
+from tito.grading.workers import Job, Ready, Workers, workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
@@ -156,14 +156,19 @@ class Course:
         with only_one(self.folder / ".autograding", f"`tito course autograde` is at work on {self.folder}"):
             kept.tidy(self.repository)
             with workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
-                solved = self._task(module, reference.solved(self.folder, module.slug))
-                if not kept.has(self.repository, solved.key):
-                    list(those.run([Job("", solved)]))
+                self._execute_reference(module, those)
                 reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
                 recorded = self._recorded(module)
                 steps = (self._plan(module, student, recorded.get(student), again) for student in self.submissions(module))
                 for step in those.run(steps):
                     yield step if isinstance(step, Outcome) else self._grade(module, step)
+
+    def _execute_reference(self, module: Module, those: Workers) -> None:
+        """Where everything else is executed, for this machine may be one that cannot."""
+        solved = self._task(module, reference.solved(self.folder, module.slug))
+        for ready in those.run([] if kept.has(self.repository, solved.key) else [Job("the reference", solved)]):
+            if ready.problem:
+                raise TitoError(f"the reference solution of {module} cannot be executed: {ready.problem}", code=1)
 
     def _task(self, module: Module, notebook: NotebookNode) -> Task:
         return reference.task(self.repository, notebook, module, self.limits, self.sandboxed)

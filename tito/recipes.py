@@ -126,5 +126,5 @@ RECIPES = {
     "digits-cnn": Recipe(digits, digits_cnn, AdamW, max_lr=1e-2, epochs=20, batch_size=64, threads=1),
     "cifar10-mlp": Recipe(cifar10, cifar10_mlp, AdamW, max_lr=1e-3, epochs=12, prepare=COLOURS, augment=FLIP),
     "cifar10-cnn": Recipe(cifar10, cifar10_cnn, sgd, max_lr=0.05, epochs=8, **ON_PHOTOS),
-    "cifar10-better": Recipe(cifar10, cifar10_better, sgd, max_lr=0.05, epochs=15, clip=2, **ON_PHOTOS),
+    "cifar10-better": Recipe(cifar10, cifar10_better, sgd, max_lr=0.05, epochs=14, clip=2, **ON_PHOTOS),
 }

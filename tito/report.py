@@ -91,7 +91,7 @@ def _check(name: str, kind: str, of: float, found: list[Record], verdicts: dict[
 
 def point_biserial(passed: np.ndarray, rest: np.ndarray) -> float | None:
     """Pearson's correlation of a yes or no with a number; None where one of them is the same for everybody."""
-    if len(passed) < 3 or passed.all() or not passed.any() or np.ptp(rest) == 0:
+    if len(passed) < 3 or passed.all() or not passed.any() or np.ptp(rest) < 0.005:  # points have two decimals
         return None
     return round(float(np.corrcoef(passed, rest)[0, 1]), 2)
 

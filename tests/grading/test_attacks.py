@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import site
 import sys
 import tempfile
@@ -80,7 +81,10 @@ def hashes(lab: Lab) -> dict[Path, str]:
 
 @cache
 def graded(family: str, folder: Path, generated: Path) -> Run:
-    lab, temporary = Lab(folder / family, generated), folder / f"{family}-temporary"
+    shutil.copytree(generated, folder / family)
+    with open(folder / family / "nbgrader_config.py", "a", encoding="utf-8") as config:  # seconds that a busy machine keeps to
+        config.write(f"c.Limits.cell_seconds = {5 if family == 'resources' else 15}\n")
+    lab, temporary = Lab(folder / family), folder / f"{family}-temporary"
     temporary.mkdir()
     for attack in ATTACKS:
         if attack.parent.name == family:
@@ -168,8 +172,8 @@ def test_no_page_runs_or_fetches_what_an_attack_wrote(run):
         body = run.page(name).split("<body", 1)[1]
         assert not re.search(r"<(script|iframe|svg|object|embed|form|link|base|style)\b", body)
         assert not re.search(r"<[^>]*\s(on\w+\s*=|style\s*=[^>]*url)", body)
-        assert not re.search(rf"""src\s*=\s*["']?\s*{WEBSITE}""", body)
-        assert not re.search(r"""(src|href)\s*=\s*["']?\s*(javascript|data:text)""", body, re.IGNORECASE)
+        assert not re.search(rf"""<[^>]*src\s*=\s*["']?\s*{WEBSITE}""", body)
+        assert not re.search(r"""<[^>]*(src|href)\s*=\s*["']?\s*(javascript|data:text)""", body, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

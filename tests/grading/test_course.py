@@ -244,6 +244,33 @@ def test_a_walk_through_all_the_commands(tito, own_lab, tmp_path):
     assert "ada" in (tmp_path / "marks.csv").read_text()
 
 
+def test_each_submission_has_its_line_and_the_end_counts_how_they_ended(tito, own_lab):
+    hand_in(own_lab, ("ada", "crash", "fay", "json"))
+    done = tito(own_lab, "autograde", "01", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert [line.endswith(f"({place}/4)") for place, line in enumerate(lines, 1)] == [True] * 4
+    assert any("crash 0, its process ended" in line for line in lines)
+    assert "4 submissions, of which 4 were graded now and 0 are unchanged:" in done.stdout
+    counted = {line.strip() for line in done.stdout.splitlines()}
+    assert {"1  graded", "1  its process ended", "1  syntax error", "1  01_setup.ipynb is not a notebook"} <= counted
+    again = tito(own_lab, "autograde", "01", "--jobs", "2")
+    assert "of which 0 were graded now and 4 are unchanged" in again.stdout
+    assert "ada 80, graded before" in again.stderr
+
+
+def test_processes_here_and_a_cluster_are_not_asked_for_at_once(tito, own_lab):
+    fails(tito(own_lab, "autograde", "01", "--jobs", "2", "--scheduler", "tcp://10.0.0.1:8786"), 2, "say one of them")
+
+
+def test_what_could_not_be_graded_is_an_exit_code_too(tito, own_lab, monkeypatch):
+    hand_in(own_lab, ("ada",))
+    monkeypatch.setattr(steps.SaveGrades, "preprocess", lambda *_: 1 / 0)
+    done = tito(own_lab, "autograde", "01")
+    assert done.returncode == 1
+    assert "not graded: nbgrader fails on it: ZeroDivisionError: division by zero" in done.stdout
+
+
 def test_a_name_in_a_zip_is_shown_as_text_and_not_obeyed_by_the_terminal(tito, own_lab, tmp_path):
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         archive.writestr("eve\x1b]0;pwned\x07\u202e-01_setup.ipynb", "{}")

@@ -8,6 +8,7 @@ import random
 import signal
 import sqlite3
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import psutil
@@ -242,8 +243,20 @@ KILLS = 20
 CLASS = ("ada", "raid", "zoe")
 
 
-def grade(root: Path, jobs: int) -> None:
-    list(Course(root).autograde(MODULE, jobs))
+def grade(root: Path, jobs: int, begun=None) -> None:
+    course = Course(root)
+    if begun:
+        begun.set()
+    list(course.autograde(MODULE, jobs))
+
+
+@pytest.fixture
+def context():
+    """A way to start processes in which grading begins at once, since what it imports is there."""
+    forkserver._forkserver._stop()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tito.course"])
+    return context
 
 
 def hand_in_again(lab: Lab, turn: int) -> None:
@@ -252,27 +265,30 @@ def hand_in_again(lab: Lab, turn: int) -> None:
         lab.hand_in(name, double=f"def double(x):\n    return {wrong}  # {name} {turn}")
 
 
-def test_a_kill_at_any_moment_loses_no_grade_and_leaves_no_half_written_file(generated, tmp_path):
+def test_a_kill_at_any_moment_loses_no_grade_and_leaves_no_half_written_file(generated, tmp_path, context):
     """Twenty times everybody hands in anew, and grading is killed: in the end all is as if nothing had happened."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tito.course"])
-    lab, moments = Lab(tmp_path / "repository", generated), random.Random(9)
-    whole = 3.0
-    for turn in range(KILLS):
+    lab, moments, killed, whole = Lab(tmp_path / "repository", generated), random.Random(9), 0, 0.0
+    for turn in range(1 + KILLS):
         hand_in_again(lab, turn)
-        process, began = context.Process(target=grade, args=(lab.root, 1 + turn % 2)), time.monotonic()
+        begun = context.Event()
+        process = context.Process(target=grade, args=(lab.root, 1 + turn % 2, begun))
         process.start()
-        process.join(moments.uniform(0, whole))
+        begun.wait()
+        began = time.monotonic()
+        process.join(moments.uniform(0, whole) if whole else None)
         if process.exitcode is None:
+            killed += 1
             process.kill()
         else:
+            assert process.exitcode == 0
             whole = time.monotonic() - began
         process.join()
         all_files_are_whole(lab)
-    hand_in_again(lab, KILLS)
+    assert killed >= KILLS / 2, "the moments were chosen from all the time that grading takes"
+    hand_in_again(lab, turn)
     grade(lab.root, 2)
     undisturbed = Lab(tmp_path / "undisturbed", generated)
-    hand_in_again(undisturbed, KILLS)
+    hand_in_again(undisturbed, turn)
     grade(undisturbed.root, 1)
     assert result(lab) == result(undisturbed)
 

@@ -639,7 +639,11 @@ def test_a_write_into_what_a_rule_needs_is_noticed(f):
         y.backward()
 
 
-@pytest.mark.parametrize(("f", "kind"), [(lambda layer, x: layer(x), "LinearOp"), (lambda layer, x: x @ layer.weight.T, "MatMul")])
+@pytest.mark.parametrize(
+    ("f", "kind"),
+    [(lambda layer, x: layer(x), "LinearOp"), (lambda layer, x: x @ layer.weight.T, "MatMul")],
+    ids=["layer", "product"],
+)
 def test_a_step_of_the_weights_between_forward_and_backward_is_noticed_also_through_their_transpose(f, kind):
     layer, x = Linear(3, 2), leaf(numbers(4, 3))
     y = f(layer, x).sum()

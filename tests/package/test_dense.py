@@ -303,7 +303,7 @@ def test_a_table_that_a_layer_keeps_is_no_activation():
 def test_the_table_aligns_and_sums_up():
     lines = repr(summary(MLP([784, 128, 10], ReLU()), (32, 784))).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert lines[-1].split() == ["total", "101,770", "6.51", "MFLOP", "51.7", "kB"]
+    assert lines[-1].split() == ["total", "101,770", "6.51", "MFLOP", "34", "kB"]
 
 
 # -- the layers of later modules -----------------------------------------------------------------------------------

@@ -176,11 +176,11 @@ def test_a_linear_layer_is_one_op_and_remembers_its_input_and_parameters():
     assert len(op.saved) == 3 and np.shares_memory(op.saved[0], x.data) and op.saved[1] is layer.weight.data
 
 
-@pytest.mark.parametrize("x", [np.arange(6).reshape(2, 3), np.eye(2, 3, dtype=bool), np.ones((2, 3)), [[1.0, 2.0, 3.0]], [1, 2, 3]])
+@pytest.mark.parametrize("x", [np.arange(6).reshape(2, 3), np.eye(2, 3) == 1, np.ones((2, 3)), [[1.0, 2.0, 3.0]], [1, 2, 3]])
 def test_whatever_is_no_tensor_of_floats_goes_into_linear_as_float32(x):
     layer = Linear(3, 4)
-    for given in (x, Tensor(x)):
-        y = layer(given)
+    for each in (x, Tensor(x)):
+        y = layer(each)
         assert y.dtype == np.float32
         np.testing.assert_allclose(y.data, np.array(x) @ layer.weight.data.T + layer.bias.data, rtol=1e-5, atol=1e-6)
 
@@ -194,7 +194,7 @@ def test_linear_op_keeps_the_dtype_and_writes_into_its_result_alone(shape, dtype
     y, bare = LinearOp().forward(*arrays), LinearOp().forward(*arrays[:2])
     assert y.dtype == bare.dtype == dtype
     assert not any(np.shares_memory(y, a) for a in arrays)
-    np.testing.assert_allclose(y, bare + arrays[2], rtol=1e-2 if dtype == np.float16 else 1e-5, atol=1e-2 if dtype == np.float16 else 1e-6)
+    np.testing.assert_array_equal(y, bare + arrays[2])
 
 
 def test_linear_op_makes_one_array_of_the_size_of_its_result():

@@ -14,6 +14,9 @@ import time
 import zipfile
 from functools import partial
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -204,6 +207,11 @@ def test_a_confusion_matrix_counts_every_example_once(n, classes, seed):
     assert accuracy(Tensor(x), t) == pytest.approx(m.trace() / n)
 
 
+def test_targets_as_bytes_do_not_overflow_in_a_confusion_matrix_of_many_classes():
+    t = np.arange(20, dtype=np.uint8)
+    np.testing.assert_array_equal(confusion_matrix(np.eye(20), Tensor(t)), np.eye(20))
+
+
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_a_lone_logit_decides_by_its_sign(shape):
     x = np.array([-1.0, 2.0, 0.5, -3.0]).reshape(shape)
@@ -377,6 +385,17 @@ def test_on_a_terminal_one_line_is_rewritten_with_speed_and_time_left(capsys, mo
     assert [line for line in out.split("\n") if line][-1].split("\r")[-1].startswith("epoch 2/2  loss")
 
 
+def test_in_a_notebook_one_output_is_rewritten(capsys, monkeypatch):
+    shown = []
+    handle = SimpleNamespace(update=lambda data, raw: shown.append(data["text/plain"]))
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=lambda data, raw, display_id: handle))
+    moons_trainer().fit([two_moons(20)] * 3, 2)
+    assert re.match(r"epoch 1/2 \[====        \] loss", shown[0]) and shown[-1] == ""
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 # -- resuming -----------------------------------------------------------------------------------------------------------
 
 AUGMENT = Compose([RandomCrop(1), RandomHorizontalFlip(0.5)])
@@ -407,13 +426,9 @@ def make(seed, optimizer=PLAIN, schedule=None, size=50, transform=None, prefetch
 
 def whole_state(trainer) -> bytes:
     """All of a run, as the bytes of its file."""
-    path = f"/dev/shm/{os.getpid()}.npz" if os.path.isdir("/dev/shm") else f"{os.getpid()}.npz"
-    try:
-        trainer.save(path)
-        with open(path, "rb") as file:
-            return file.read()
-    finally:
-        os.unlink(path)
+    with TemporaryDirectory() as folder:
+        trainer.save(f"{folder}/run.npz")
+        return Path(folder, "run.npz").read_bytes()
 
 
 VALIDATION = DataLoader(CHOOSE, 200)
@@ -819,6 +834,9 @@ def test_pictures_show_what_they_are_given():
     axes = plot_mistakes(Tensor(images), 10 * logits, targets, "abcd", n=3)
     assert [ax.get_title() for ax in axes] == ["c\ntaken for\nb", "c\ntaken for\nd", ""]
     plot_mistakes(images[:1, :1], logits[:1], targets[:1])  # no mistake at all
+    bytes_ = np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
+    shown = plot_mistakes(bytes_, logits, targets, n=2)[0].images[0].get_array()
+    np.testing.assert_array_equal(shown, bytes_[2].transpose(1, 2, 0))
     plot_history([{"loss": 1.0}])
     for number in plt.get_fignums():
         plt.figure(number).canvas.draw()

@@ -65,7 +65,7 @@ def _(op, grad):
 
 # %% modules/11_training.py #cross_entropy
 def class_numbers(logits, targets) -> np.ndarray:
-    """A copy of the targets (n,), in int64; an error unless they number a class for each row of the logits (n, classes)."""
+    """A copy of the targets (n,) as int64; an error unless they number a class for each row of the logits (n, classes)."""
     t = np.array(targets)
     if len(logits.shape) != 2 or t.shape != logits.shape[:1] or t.size == 0:
         raise ValueError(f"logits (n, classes) need class numbers (n,), with n at least 1; these are {logits.shape} and {t.shape}")
@@ -74,7 +74,7 @@ def class_numbers(logits, targets) -> np.ndarray:
     if t.min() < 0 or t.max() >= logits.shape[1]:
         row = np.flatnonzero((t < 0) | (t >= logits.shape[1]))[0]
         raise ValueError(f"target {row} is class {t[row]}, but {logits.shape[1]} logits are for classes 0 to {logits.shape[1] - 1}")
-    return t.astype(np.int64, copy=False)  # class times classes does not fit into a byte
+    return t.astype(np.int64, copy=False)
 
 def cross_entropy(logits: Tensor, targets, label_smoothing: float = 0.0) -> Tensor:
     """The mean of -log softmax(logits)[target]: (n, classes), (n,) -> (). From logits, not from probabilities."""
@@ -457,13 +457,14 @@ def plot_confusion_matrix(matrix: np.ndarray, classes=None):
     return ax
 
 def plot_mistakes(images, logits, targets, classes=None, n: int = 10):
-    """The images (n, channels, height, width) of the worst mistakes: those which the network held for least likely to be right."""
+    """The worst mistakes, farthest from right first; images (n, channels, height, width), bytes or floats from 0 to 1; Axes."""
     import matplotlib.pyplot as plt
     x, guess, t = np.asarray(logits), predicted(logits), class_numbers(logits, targets)
     order = (x[np.arange(len(x)), t] - x[np.arange(len(x)), guess]).argsort(kind="stable")
     names, (_, axes) = classes or range(x.shape[1]), plt.subplots(1, n, figsize=(1.2 * n, 1.8), layout="constrained", squeeze=False)
     for ax, i in zip(axes[0], order[: (guess != t).sum()]):
-        ax.imshow(np.asarray(images[i]).transpose(1, 2, 0).clip(0, 1), cmap="gray_r")
+        picture = np.asarray(images[i]).transpose(1, 2, 0)
+        ax.imshow(picture if picture.dtype == np.uint8 else picture.clip(0, 1), cmap="gray_r")
         ax.set_title(f"{names[t[i]]}\ntaken for\n{names[guess[i]]}", fontsize=8)
     for ax in axes[0]:
         ax.axis("off")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tito import places, source, syllabus
+from tito import places, processes, source, syllabus
 from tito.commands import kit, show, show_marks
 from tito.errors import TitoError, write_atomic
 
@@ -19,7 +19,7 @@ Folder = Annotated[Path | None, typer.Option(help="nbgrader's folders, instead o
 FROM = "A folder of hand-ins, or the zip of a learning-management system; without it, nbgrader's exchange."
 PATTERN = "How names say whose file it is: a regular expression with (?P<student>...)."
 SCHEDULER = "Execute on the workers of a dask.distributed cluster, as tcp://10.0.0.1:8786."
-AGAIN = "Grade also those anew that timed out, or whose process ended, on a machine that was perhaps too busy."
+AGAIN = "Grade also those anew that timed out, died or seem tampered with: perhaps the machine was too busy."
 CHAIN = "Then say what each earns on its author's own earlier modules, and which of these breaks it. No mark changes."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -93,6 +93,10 @@ def autograde(
     as_json: AsJson = False,
 ) -> None:
     """Grade every submission: rebuilt, executed in the sandbox, judged outside it. What is unchanged is not graded again."""
+    if scheduler and jobs > 1:
+        raise TitoError("--jobs is for this machine and --scheduler for a cluster: say one of them")
+    if jobs > 1:
+        processes.begin()
     course, chosen = _course(folder, sandboxed=not no_sandbox), syllabus.module(module)
     if no_sandbox:
         show.warn("NO SANDBOX: what was handed in runs with your rights, on your files and your network")

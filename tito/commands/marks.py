@@ -32,6 +32,7 @@ def due(
 
 def regrade(
     module: ModuleName,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many to execute at a time, on this machine.")] = 1,
     apply: Annotated[bool, typer.Option("--apply", help="Change the marks, after keeping the old ones in a dated file.")] = False,
     folder: Folder = None,
     as_json: AsJson = False,
@@ -41,7 +42,7 @@ def regrade(
 
     chosen = syllabus.module(module)
     anew = Regrade(_course(folder), chosen)
-    list(show.each(anew.grade(), f"regrading {chosen}", len(anew.students), lambda outcome: outcome.student))
+    list(show.each(anew.grade(jobs), f"regrading {chosen}", len(anew.students), lambda outcome: outcome.student))
     show_marks.regrade(chosen, anew.preview(), anew.apply() if apply else None, as_json)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def report(found: Any) -> None:
     show.table(["points", "people", ""], bars)
     for check in found.checks:
         if check.commonest:
-            show.line(f"\n{check.id}, {check.how_often} times: {check.commonest}")
+            show.line(f"\n{check.id}, {check.how_often} ×: {check.commonest}")
 
 
 def _number(value: float | None) -> str:
@@ -83,6 +84,7 @@ def chained(found: list, as_json: bool) -> None:
     for one in found:
         if one.why:
             show.line(f"\n{one.student}: with {', '.join(one.broke)} of its own, {one.why}")
-        for name, why in one.lent.items():
-            show.line(f"{one.student}: the reference's {name} stood in: {why}")
+    lent = Counter((name, why) for one in found for name, why in one.lent.items())
+    for (name, why), people in sorted(lent.items()):
+        show.line(f"\n{people} × the reference's {name} stood in: {why}")
     show.line("\nThis changes no mark: a module is graded on the reference's modules, so an earlier mistake costs only once.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING
 from nbformat import NotebookNode
 
 from tito import export, source
-from tito.grading import reference, sandbox
-from tito.grading.execute import execute
+from tito.grading import kept, reference
+from tito.grading.execute import Task, prefix
 from tito.grading.judge import Verdict, judge
 from tito.grading.rebuild import Rebuilt, rebuild_file
 from tito.syllabus import MODULES, Module
@@ -53,6 +52,7 @@ class Chain:
         self.course, self.module = course, module
         self.expected = reference.answers(course.repository, course.folder, module, course.limits, course.sandboxed)
         self.pristine = reference.pristine_for_grading(course.folder, module.slug)
+        self.prefix = prefix(course.repository / "tinytorch", module)
         self.packages: dict[Module, str] = {}
 
     def grade(self) -> Iterator[Chained]:
@@ -96,12 +96,11 @@ class Chain:
         return sum(check.of - check.points for check in verdict.checks) if verdict else 0.0
 
     def _run(self, rebuilt: Rebuilt, own: dict[Module, str]) -> Verdict:
-        course, name = self.course, "tinytorch"
-        with sandbox.scratch() as folder:
-            shutil.copytree(course.repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            for module, text in own.items():
-                export.package_file(folder, module).write_text(text, encoding="utf-8")
-            execution = execute(rebuilt.notebook, self.module, folder / name, course.limits, course.sandboxed)
+        """What it earns with these of the learner's modules; an execution that was made before is not made again."""
+        course = self.course
+        package = {**self.prefix, **{f"core/{module.name}.py": text.encode() for module, text in own.items()}}
+        cells = tuple((cell.id, cell.source) for cell in source.in_grading_order(rebuilt.notebook))
+        execution = kept.executed(course.repository, Task(cells, self.module, package, course.limits, course.sandboxed))
         return judge(rebuilt.notebook, rebuilt.problems, execution, self.expected)
 
     # -- the learner's package -----------------------------------------------------------------------------------------
@@ -119,13 +118,10 @@ class Chain:
                 lent[module] = "it was not handed in"
                 continue
             rebuilt = self._rebuilt(module, student)
-            text = with_solutions(self._package(module), self._usable(module, rebuilt))
             if rebuilt.unreadable:
                 lent[module] = rebuilt.unreadable
-            elif not _compiles(text):
-                lent[module] = "its cells do not make one file"
             else:
-                own[module] = text
+                own[module] = with_solutions(self._package(module), self._usable(module, rebuilt))
         return own, lent
 
     def _notebook(self, module: Module, student: str) -> Path:
@@ -165,21 +161,15 @@ def with_solutions(package: str, cells: list[NotebookNode]) -> str:
     """The text that nbdev made of the reference, with a submission's solution cells in place of the reference's."""
     texts = {cell.id: cell.source for cell in cells if source.is_solution(cell) and cell.cell_type == "code"}
     parts = re.split(r"(?m)^(# %% .* #(\S+))$", package)
-    out = [parts[0]]
+    futures, out = [], [parts[0]]
     for mark, name, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         if name in texts:
-            lines = texts[name].split("\n")
-            body = "\n" + "\n".join(lines[len(source.directives(texts[name])) :]) + "\n\n"
+            lines = texts[name].split("\n")[len(source.directives(texts[name])) :]
+            futures += [line for line in lines if line.startswith("from __future__ ")]
+            body = "\n" + "\n".join(line for line in lines if line not in futures) + "\n\n"
         out += [mark, body]
+    out[0] += "".join(f"{line}\n\n" for line in futures)  # a file has them first, as nbdev puts them
     return "".join(out).rstrip("\n") + "\n"
-
-
-def _compiles(text: str) -> bool:
-    try:
-        compile(text, "module", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return False
-    return True
 
 
 def _imports(text: str) -> set[Module]:

@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from tito.errors import write_atomic
+from tito.errors import keep_private, write_atomic
 from tito.grading import sandbox
 from tito.grading.execute import Execution, Task, run
 
@@ -36,7 +36,7 @@ def has(root: Path, key: str) -> bool:
 def put(root: Path, key: str, execution: str) -> None:
     """Keep an Execution, as JSON."""
     path = _path(root, key)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keep_private(path.parent)
     write_atomic(path, gzip.compress(execution.encode(), 1))
 
 

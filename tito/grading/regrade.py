@@ -21,7 +21,7 @@ from nbgrader.api import Comment, Grade, Gradebook, GradeCell, Notebook, Solutio
 
 from tito import marks, source
 from tito.collect import keep
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, only_one, write_atomic
 from tito.grading import late
 from tito.marks import CellMark
 from tito.syllabus import Module
@@ -142,7 +142,7 @@ class Regrade:
         """What the gradebook has now: while the shadow is graded, somebody may be marking by hand."""
         self.old = {record.student: record for record in self.course.records([self.module]) if record.handed_in}
 
-    def grade(self) -> Iterator[Outcome]:
+    def grade(self, jobs: int = 1) -> Iterator[Outcome]:
         """Grade what was handed in, in the shadow; what an earlier run has graded there is not run again."""
         for earlier in self.folder.parent.glob("*"):
             if earlier != self.folder:
@@ -154,7 +154,7 @@ class Regrade:
         shutil.rmtree(self.folder / "submitted", ignore_errors=True)
         for student in self.students:
             self._copy(student)
-        yield from self.shadow.autograde(self.module)
+        yield from self.shadow.autograde(self.module, jobs)
         graded = {student for student in self.students if self.shadow.verdict(self.module, student)}
         self.new = {record.student: record for record in self.shadow.records([self.module]) if record.student in graded}
 
@@ -224,6 +224,10 @@ class Regrade:
 
     def apply(self) -> list[Path]:
         """Make the shadow's results the course's, and return the files with the old marks. Interrupted, it can be run again."""
+        with only_one(self.course.folder / ".autograding", f"`tito course autograde` is at work on {self.course.folder}"):
+            return self._apply()
+
+    def _apply(self) -> list[Path]:
         self._read()
         note = self.course.unfinished(self.module)
         kept = [Path(path) for path in json.loads(note.read_text())["old_marks"]] if note.is_file() else self._names()

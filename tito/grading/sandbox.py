@@ -218,9 +218,9 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": str(INSIDE / "lib"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "2",
-        "OPENBLAS_NUM_THREADS": "2",
-        "MKL_NUM_THREADS": "2",
+        "OMP_NUM_THREADS": "1",  # two would fight for one core where many kernels run, and cost one kernel more than they give
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
         "MPLCONFIGDIR": "/tmp/matplotlib",
     }
 

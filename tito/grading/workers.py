@@ -3,11 +3,9 @@
 Whatever happens to a worker, what comes back of a task is what would have come of running it alone.
 """
 
-import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tito import processes
 from tito.errors import TitoError
 from tito.grading import kept, sandbox
 from tito.grading.execute import Execution, Task, run, versions
@@ -165,8 +164,7 @@ class Processes(Workers):
         self._start()
 
     def _start(self) -> None:
-        context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
-        context.set_forkserver_preload([__name__])
+        context = processes.context()
         theirs, self.alive = context.Pipe(duplex=False)
         self.pool = ProcessPoolExecutor(self.jobs, context, _begin, (theirs,))
 

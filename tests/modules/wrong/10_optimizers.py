@@ -258,3 +258,127 @@
         for g in grads:
             g *= max_norm / (total + 1e-6)
     return min(total, max_norm)
+# %% descend: adds to what is in scratch already
+    scratch += direction
+    scratch *= lr
+    p -= scratch
+# %% look_ahead: adds to what is in out already
+    out += v
+    out *= momentum
+    out += g
+    return out
+# %% decayed: adds to what is in out already
+    if weight_decay == 0:
+        return g
+    out += p
+    out *= weight_decay
+    out += g
+    return out
+# %% decayed: keeps 1 - weight_decay of the parameter
+    if weight_decay == 0:
+        return g
+    np.multiply(p, 1 - weight_decay, out=out)
+    out += g
+    return out
+# %% blend: the left form, in which the scratch holds what x must still give
+    np.multiply(m, beta, out=scratch)
+    np.multiply(x, 1 - beta, out=m)
+    m += scratch
+# %% step_lr: what the scheduler has counted, in place of t
+        return base * self.gamma ** (self.last_epoch // self.step_size)
+# %% step_lr: one step too early
+        return base * self.gamma ** ((t + 1) // self.step_size)
+# %% rmsprop: the quotient upside down
+        np.multiply(g, g, out=work)
+        blend(s, work, alpha, work)
+        np.sqrt(s, out=work)
+        work += eps
+        np.divide(work, g, out=work)
+        descend(p, work, lr, work)
+# %% rmsprop: divides first, and remembers afterwards
+        np.sqrt(s, out=work)
+        work += eps
+        np.divide(g, work, out=work)
+        descend(p, work, lr, work)
+        np.multiply(g, g, out=work)
+        blend(s, work, alpha, work)
+# %% adam: counts pieces of parameters in place of steps
+        self.t = getattr(self, "t", 0) + 1
+        blend(m, g, beta1, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta2, work)
+        np.sqrt(v, out=work)
+        work /= math.sqrt(1 - beta2**self.t)
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr / (1 - beta1**self.t), work)
+# %% adam: the betas exchanged
+        blend(m, g, beta2, work)
+        np.multiply(g, g, out=work)
+        blend(v, work, beta1, work)
+        np.sqrt(v, out=work)
+        work /= math.sqrt(1 - beta1**t)
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr / (1 - beta2**t), work)
+# %% adam: overwrites g² while it is still needed
+        np.multiply(g, g, out=work)
+        blend(m, g, beta1, work)
+        blend(v, work, beta2, work)
+        np.sqrt(v, out=work)
+        work /= math.sqrt(1 - beta2**t)
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr / (1 - beta1**t), work)
+# %% adamw: right numbers, but a new array for the decay
+        p -= lr * weight_decay * p
+        super().update(p, g, state, scratch, t, lr, betas, eps, 0.0)
+# %% clip: walks the parameters again, which came once
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for p in parameters:
+            if p.grad is not None:
+                p.grad.data *= max_norm / (total + 1e-6)
+    return total
+# %% clip: the square of the norm
+    total = sum(float((g**2).sum()) for g in grads)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    return total
+# %% clip: a number of NumPy in place of a float
+    total = np.sqrt(sum((g**2).sum() for g in grads))
+    if error_if_nonfinite and not np.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    return total
+# %% clip: notices what is infinite, but not nan
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and math.isinf(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    return total
+# %% clip: complains though nobody asked
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    return total
+# %% clip: another kind of error
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise ValueError(f"the norm is {total}")
+    if total > max_norm:
+        for g in grads:
+            g *= max_norm / (total + 1e-6)
+    return total
