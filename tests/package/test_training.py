@@ -848,3 +848,11 @@ def test_a_loss_of_a_batch_is_one_op_on_the_logits():
     op, inputs = cross_entropy(x, [0, 1]).origin
     assert inputs == (x,) and type(op) is CrossEntropyOp
     assert apply(CrossEntropyOp(np.array([0, 1]), 0.0), x).item() == cross_entropy(x, [0, 1]).item()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64])
+def test_the_confusion_matrix_of_twenty_classes_counts_small_integers_as_large_ones(dtype):
+    x, t = np.random.default_rng(5).standard_normal((300, 20)), np.random.default_rng(6).integers(0, 20, 300)
+    wanted = np.zeros((20, 20), int)
+    np.add.at(wanted, (t, x.argmax(1)), 1)
+    np.testing.assert_array_equal(confusion_matrix(Tensor(x), Tensor(t.astype(dtype))), wanted)
