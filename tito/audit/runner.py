@@ -167,7 +167,8 @@ def after_changing(result: Any, given: Any) -> Any:
             after_changing(None, item)
     elif isinstance(array, np.ndarray):
         if array.size and array.flags.writeable:
-            array[...] = ~array if array.dtype == bool else array + 1
+            change, *others = (np.logical_not,) if array.dtype == bool else (np.add, 1)
+            change(array, *others, out=array, casting="unsafe")  # no memory beside it, which some checks would notice
             applied.append(1)
     elif isinstance(given, list | dict | set) and given:
         given.popitem() if isinstance(given, dict) else given.pop()
