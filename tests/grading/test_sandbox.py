@@ -133,7 +133,7 @@ def test_the_environment_says_nothing_of_this_machine(lab, monkeypatch):
     assert str(Path.home()) not in inside.values()
     assert set(inside) - set(sandbox.environment()) <= {
         "JPY_PARENT_PID", "PWD", "PYDEVD_USE_FRAME_EVAL", "TERM", "CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER",
-        "GIT_PAGER", "MPLBACKEND", "LC_CTYPE",
+        "GIT_PAGER", "MPLBACKEND", "LC_CTYPE", "OPENBLAS_THREAD_TIMEOUT",
     }  # fmt: skip
 
 

@@ -44,9 +44,15 @@ def main() -> None:
     outcomes = in_a_fork(lambda: {name: run(name, text, SECONDS) for name, text, _ in cells}, SECONDS * len(cells))
     if not isinstance(outcomes, dict):
         sys.exit(f"the reference could not be run: {outcomes}")
-    print(json.dumps(outcomes), file=out, flush=True)
+    say(out, outcomes)
     for key, loss in losses(cells, task["versions"], outcomes):
-        print(json.dumps([key, loss]), file=out, flush=True)
+        say(out, [key, loss])
+
+
+def say(out, message) -> None:
+    """A line of JSON to whoever started this."""
+    out.write(json.dumps(message) + "\n")
+    out.flush()
 
 
 def too_slow(*_) -> None:
