@@ -136,7 +136,7 @@ prediction, target = Tensor(np.arange(4.0).reshape(4, 1)), Tensor(np.arange(4.0)
 
 # %% [markdown]
 # Four perfect predictions, and a loss of 2.5. A network returns a column (4, 1), the targets are (4,), and broadcasting made a table of all
-# 16 differences. Write `mse_loss`, and refuse what does not fit with a `ValueError` that names both shapes. The target may be an array.
+# 16 differences. Write `mse_loss`, and refuse what does not fit with a `ValueError` that names both shapes. The target may be an array or a number.
 # About four lines.
 
 # %% nbgrader={"grade": false, "grade_id": "mse_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -257,7 +257,7 @@ for e in [0.0, 0.1, 1.0]:
 np.testing.assert_allclose(p, np.exp(log_p), err_msg="what is saved is the softmax of the logits")
 big = CrossEntropyOp(np.array([0, 1]), 0.0).forward(np.array([[-1e4, 1e4], [3e4, 3e4]], np.float32))
 assert np.isclose(big, (2e4 + np.log(2)) / 2), f"losses of 20,000 and log 2 have the mean 10000.35, not {big}"
-assert big.dtype == np.float32, f"float32 logits give a float32 loss, not {big.dtype}"
+assert isinstance(big, np.float32), f"float32 logits give a float32 loss, not {type(big).__name__}"
 
 # %% nbgrader={"grade": true, "grade_id": "cross_entropy_op_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on other logits, on a class that is excluded by -inf, and on whether the logits are left as they were."""
@@ -618,6 +618,7 @@ weight.assign(np.zeros((2, 1)))
 bias.assign(np.zeros(2))
 cross_entropy(one(point[0]), point[1]).backward()  # a gradient from before
 losses = mended_a(one, SGD(one.parameters(), lr=1.0), [point, point])
+assert [type(loss) for loss in losses] == [float, float], f"a list of two plain numbers, not {losses!r}"
 b, wanted = 0.0, []  # by symmetry all four numbers are b or -b, and the logits 2b and -2b
 for _ in range(2):
     wanted.append(np.log1p(np.exp(-4 * b)))
@@ -841,6 +842,8 @@ def watch(patience, losses):
     net.weight.assign(-1)
     return said, stopping
 
+said, _ = watch(1, [1.0, math.nan, 0.5])
+assert said == [False, True, False], f"nan is no better loss, 0.5 is: False, True, False for 1.0, nan, 0.5; not {said}"
 losses = [3.0, 2.0, 2.5, 1.0, 1.0, 1.5, 1.25]
 for patience, wanted in [(1, [2, 4, 5, 6]), (2, [5, 6]), (3, [6]), (4, []), (None, [])]:
     said, stopping = watch(patience, losses)
@@ -896,7 +899,7 @@ def _in_trainer(body: type) -> None:
 # the large batch: **gradient accumulation**.
 #
 # `step` gets a list of batches. Forgetting, clipping and the update are given; write the loop in between, where `n` is the number of all
-# examples. For each batch: the loss of the model; `backward(share)`, which begins with the batch's share of `n` in place of 1; and add the
+# examples. For each batch, `(*inputs, targets)`: the model's loss by `self.loss`; `backward(share)`, which begins with the batch's share of `n` in place of 1; and add the
 # share of the loss to `total`, as a plain number. About five lines.
 
 # %% nbgrader={"grade": false, "grade_id": "step", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -947,6 +950,9 @@ by_hand = np.concatenate([(p.data - 0.5 * p.grad.data).ravel() for p in net.para
 loss, weights = after_a_step([0, 60])
 assert np.isclose(loss, whole.item()), f"the loss of one batch of 60 is {whole.item()}, not {loss!r}"
 np.testing.assert_allclose(weights, by_hand, atol=1e-6, err_msg="one batch of 60: its gradient by hand, times lr = 0.5")
+product = Trainer(lambda a, b: a * b, SGD(net.parameters(), lr=0.0), loss=mse_loss)
+loss = product.step([(Tensor([2.0], requires_grad=True), Tensor([3.0]), Tensor([4.0]))])
+assert loss == 4.0, f"a model a * b of two inputs, with self.loss = mse_loss: (2 * 3 - 4)² = 4, not {loss!r}"
 for clip in [None, 0.01]:
     (loss, weights), (small_loss, small_weights) = after_a_step([0, 60], clip), after_a_step([0, 10, 20, 60], clip)
     assert type(small_loss) is float, f"`total` is a plain number, not {small_loss!r}"
@@ -1119,10 +1125,10 @@ class _Fit:
 # %%
 model = new_model()
 trainer = Trainer(model, SGD(model.parameters(), lr=0.1, momentum=0.9), clip=1.0, patience=5)
-history = trainer.fit(train_loader, 40, validation=choose_loader)
+history = trainer.fit(train_loader, 60, validation=choose_loader)
 
 # %% [markdown]
-# How many epochs did it want, of 40? The curves show why it stopped, and `plot_history` where the best epoch was.
+# How many epochs did it want, of 60? The curves show why it stopped, and `plot_history` where the best epoch was.
 
 # %% nbgrader={"grade": false, "grade_id": "plot_history", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1194,21 +1200,24 @@ def half(file):
     seen.append(path.read_bytes() if path.exists() else None)
     raise OSError("the disk is full")
 
-seen, order = [], []
+seen, order, files = [], [], []
 with TemporaryDirectory() as folder:
     path = Path(folder, "run.npz")
     fsync, replace = os.fsync, os.replace
     with patch("os.fsync", lambda fd: (order.append(("fsync", os.fstat(fd).st_size)), fsync(fd))), \
-         patch("os.replace", lambda a, b: (order.append("replace"), replace(a, b))):
-        write_atomic(path, lambda file: file.write(b"the first"))
+         patch("os.replace", lambda a, b: (order.append(("replace, closed", files[0].closed)), replace(a, b))):
+        write_atomic(path, lambda file: (files.append(file), file.write(b"the first")))
     assert path.read_bytes() == b"the first", f"the file holds {path.read_bytes()}"
-    assert order == [("fsync", 9), "replace"], f"flush, so that fsync finds all 9 bytes, then replace; this was {order}"
+    wanted = [("fsync", 9), ("replace, closed", True)]
+    assert order == wanted, f"flush, so that fsync finds all 9 bytes, close, then os.replace: {wanted}, not {order}"
     try:
         write_atomic(path, half)
     except OSError:
         seen.append(path.read_bytes())
     else:
         raise AssertionError("the disk was full, and the caller heard nothing of it")
+    write_atomic(path, lambda file: file.write(b"the next"))
+    assert path.read_bytes() == b"the next", f"after a write that failed comes b'the next', not {path.read_bytes()}"
 assert seen == [b"the first"] * 2, f"during and after a write that fails, the old file must be there; these were {seen}"
 
 # %% nbgrader={"grade": true, "grade_id": "write_atomic_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -1285,7 +1294,7 @@ found
 
 # %% nbgrader={"grade": true, "grade_id": "load_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """What was saved is loaded as it was, at any depth; an array keeps shape and dtype; a broken file is a ValueError."""
-tree = {"a": [1, 2.5, None, True, "text", [], {}], "array": 3, "b": {"array": [np.arange(4)], "c": [np.eye(2, 3, dtype=np.float32)]}}
+tree = {"a": [1, 2.5, None, True, "text", [], {}, {"one": 1}], "array": 3, "b": {"array": [np.arange(4)], "c": [np.eye(2, 3, dtype=np.float32)]}}
 with TemporaryDirectory() as folder:
     path = Path(folder, "tree.npz")
     save(tree, path)

@@ -176,6 +176,15 @@
         optimizer.step()
         losses.append(loss.item())
     return losses
+# %% bug_a: keeps the losses with their graphs
+    losses = []
+    for x, y in batches:
+        loss = cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss)
+    return losses
 # %% bug_a: returns the last loss
     for x, y in batches:
         loss = cross_entropy(model(x), y)
@@ -317,6 +326,11 @@
             loss, share = self.loss(self.model(x), targets), len(targets) / n
             loss.backward(share)
             total += share * loss.item()
+# %% step: cross_entropy, whatever the loss of the trainer
+        for *inputs, targets in batches:
+            loss, share = cross_entropy(self.model(*inputs), targets), len(targets) / n
+            loss.backward(share)
+            total += loss.item() * share
 # %% step: every batch twice through the model
         for *inputs, targets in batches:
             share = len(targets) / n
@@ -367,6 +381,12 @@
         os.replace(part, path)
         file.flush()
         os.fsync(file.fileno())
+# %% write_atomic: goes on after what a failed write left
+    with open(part, "ab") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
 # %% load: any dict that has the key
                     return members[str(node["array"])] if "array" in node else node
 # %% load: forgets the other dicts
@@ -378,3 +398,5 @@
                     return members["0"] if node.keys() == {"array"} else node
 # %% load: lists in place of arrays
                     return members[str(node["array"])].tolist() if node.keys() == {"array"} else node
+# %% load: any dict with one key
+                    return members[str(node["array"])] if len(node) == 1 else node
