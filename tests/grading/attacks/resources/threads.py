@@ -1,5 +1,5 @@
 # Starts threads without end.
-# 0 points: too many processes|out of memory|timed out|its process ended
+# 0 points: too many processes|out of memory|timed out|its process ended|tampered
 import threading
 import time
 
