@@ -971,7 +971,7 @@ def _put_back(taps: Callable, shape: tuple, kernel, stride, padding, dtype, size
         for (i, j), tap in zip(np.ndindex(kh, kw), taps(first, last), strict=True):
             there = x[first:last, i : i + sh * tap.shape[1] : sh, j : j + sw * tap.shape[2] : sw]
             np.copyto(there, tap if apart else there + tap)
-    in_blocks(work, n, max(1, size))
+    in_blocks(work, n, size)
     return x.transpose(0, 3, 1, 2)[:, :, ph : ph + h, pw : pw + w]
 def _channels_last(grad):
     return np.ascontiguousarray(grad.transpose(0, 2, 3, 1))  # (n, oh, ow, c)
@@ -997,7 +997,7 @@ def _(op, grad):
         def work(first, last):
             blocks = in_windows(x[first:last], (kh, kw), stride, padding)
             parts[first] = sum(rows.T @ grad[first:last][place].reshape(-1, out) for place, rows in blocks)
-        in_blocks(work, n, max(1, -(-n // 8)))  # eight parts, whatever the number of threads
+        in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))
         return np.ascontiguousarray(np.reshape(total, (kh, kw, c, out)).transpose(3, 2, 0, 1))
     def for_bias():

@@ -587,8 +587,8 @@ plt.plot(train_a(net, SGD(net.parameters(), lr=0.5), [batch] * 300), lw=0.7)
 plt.gca().set(xlabel="step", ylabel="loss");
 
 # %% [markdown]
-# It falls a little, and then it swings, far above its beginning, like a ball without friction: each step seems to follow every gradient there ever was.
-# Write it again, mended. About seven lines.
+# It falls a little, and then it swings, far above its beginning, like a ball without friction: each step seems to follow every gradient
+# there ever was. Write it again, mended. About seven lines.
 
 # %% nbgrader={"grade": false, "grade_id": "bug_a", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def mended_a(model, optimizer, batches) -> list[float]:

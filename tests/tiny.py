@@ -99,3 +99,14 @@ def repository(folder: Path, module: str = MODULE) -> Path:
     (folder / "tinytorch" / "core").mkdir()
     shutil.copy(ROOT / "tinytorch" / "core" / "__init__.py", folder / "tinytorch" / "core")
     return folder
+
+# The module after it, made of the same text: again is double by way of the first one's, back is half.
+SECOND = (
+    MODULE.replace("use_prefix(0)", "use_prefix(1)")
+    .replace("core.introduction", "core.setup")
+    .replace("import numpy as np", "import numpy as np\n\nfrom tinytorch.core.introduction import double as twice")
+    .replace("return 2 * x", "return twice(x)")
+    .replace("double", "again")
+    .replace("import again as twice", "import double as twice")
+    .replace("half", "back")
+)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from types import SimpleNamespace
 
 Rivals = dict[str, Callable[[], object]]
@@ -144,6 +145,13 @@ def _attention() -> Rivals:
     return _against_torch(lambda: layer(x), theirs)
 
 
+def _torch_mlp(torch, sizes: tuple[int, ...]):
+    """PyTorch's network of the same layers as MLP(sizes, relu)."""
+    nn = torch.nn
+    layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
+    return nn.Sequential(*layers[:-1])
+
+
 def _mlp() -> Rivals:
     from tinytorch.core.activations import relu
     from tinytorch.core.dense import MLP
@@ -153,8 +161,8 @@ def _mlp() -> Rivals:
     x, model = Tensor(a), MLP(sizes, relu)
 
     def theirs(torch):
-        y, nn = torch.from_numpy(a), torch.nn
-        rival = nn.Sequential(nn.Linear(3072, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+        y = torch.from_numpy(a)
+        rival = _torch_mlp(torch, (3072, 512, 256, 10))
         return lambda: rival(y)
 
     return _against_torch(lambda: model(x), theirs)
@@ -235,9 +243,10 @@ def _train_mlp() -> Rivals:
     x, optimizer = Tensor(images), Adam(model.parameters())
 
     def theirs(torch):
-        y, t, nn = torch.from_numpy(images), torch.from_numpy(labels), torch.nn
-        rival = nn.Sequential(nn.Linear(3072, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
-        return partial(_learn, rival, torch.optim.Adam(rival.parameters()), lambda net: nn.functional.cross_entropy(net(y), t))
+        y, t = torch.from_numpy(images), torch.from_numpy(labels)
+        rival = _torch_mlp(torch, (3072, 512, 256, 10))
+        update = torch.optim.Adam(rival.parameters())
+        return partial(_learn, rival, update, lambda net: torch.nn.functional.cross_entropy(net(y), t))
 
     return _training(partial(_learn, model, optimizer, lambda net: cross_entropy(net(x), labels)), theirs)
 
@@ -282,10 +291,10 @@ def _train_moons() -> Rivals:
     x, t, optimizer = Tensor(points), Tensor(classes), SGD(model.parameters(), lr=0.1)
 
     def theirs(torch):
-        y, u, nn = torch.from_numpy(points), torch.from_numpy(classes), torch.nn
-        rival = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
+        y, u, functional = torch.from_numpy(points), torch.from_numpy(classes), torch.nn.functional
+        rival = _torch_mlp(torch, (2, 16, 16, 1))
         update = torch.optim.SGD(rival.parameters(), lr=0.1)
-        return partial(_learn, rival, update, lambda net: nn.functional.binary_cross_entropy_with_logits(net(y), u))
+        return partial(_learn, rival, update, lambda net: functional.binary_cross_entropy_with_logits(net(y), u))
 
     return _training(partial(_learn, model, optimizer, lambda net: binary_cross_entropy_with_logits(net(x), t)), theirs)
 

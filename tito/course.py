@@ -189,13 +189,12 @@ class Course:
             write_atomic(notebook, b"")  # nbgrader would pass over the folder; this one is told that its file is empty
         pristine = reference.pristine_for_grading(self.folder, module.slug)
         rebuilt = rebuild_file(pristine, notebook, self.limits["submission_mb"])
-        facts = self._facts(module, student)
+        facts, task = self._facts(module, student), self._task(module, rebuilt.notebook)
         if facts and not (again and facts.get("unsure")):
-            key = reference.grading_key(self.repository, self.folder, module, rebuilt, self.limits, self.sandboxed)
+            key = reference.grading_key(self.repository, self.folder, module, rebuilt, task)
             before = Verdict.from_dict(facts["verdict"])
             if facts["key"] == key and recorded == before.earned and self._same_time(module, student):
                 return Outcome(student, before, changed=False)
-        task = self._task(module, rebuilt.notebook)
         nothing_to_run = rebuilt.unreadable or kept.has(self.repository, task.key)
         return Ready(student) if nothing_to_run else Job(student, task)
 
@@ -233,7 +232,7 @@ class Course:
             .join(GradeCell, Grade.cell_id == GradeCell.id)
             .where(Assignment.name == module.slug, GradeCell.cell_type == "code")
         )
-        with _quietly(), self.api.gradebook as gradebook:
+        with self.gradebook() as gradebook:
             for student, name, points in gradebook.db.execute(query):
                 found.setdefault(student, {})[name] = points
         return found
@@ -322,7 +321,7 @@ class Course:
 
     def marks(self, module: Module) -> dict[str, Mark]:
         """What the gradebook holds for a module: with the points that a person gave."""
-        with _quietly(), self.api.gradebook as gradebook:
+        with self.gradebook() as gradebook:
             return {
                 one.student_id: Mark(one.score, one.max_score, one.needs_manual_grade)
                 for one in gradebook.assignment_submissions(module.slug)

@@ -12,22 +12,12 @@ from tito import cli, syllabus
 from tito.learner import making
 from tito.learner.layout import Workspace
 
-SECOND = (
-    tiny.MODULE.replace("use_prefix(0)", "use_prefix(1)")
-    .replace("core.introduction", "core.setup")
-    .replace("import numpy as np", "import numpy as np\n\nfrom tinytorch.core.introduction import double as twice")
-    .replace("return 2 * x", "return twice(x)")
-    .replace("double", "again")
-    .replace("import again as twice", "import double as twice")
-    .replace("half", "back")
-)
-
 
 @pytest.fixture(scope="session")
 def course(tmp_path_factory):
     """A repository with the modules 00 and 01."""
     repository = tiny.repository(tmp_path_factory.mktemp("course") / "repository")
-    (repository / "modules" / "01_setup.py").write_text(SECOND, encoding="utf-8")
+    (repository / "modules" / "01_setup.py").write_text(tiny.SECOND, encoding="utf-8")
     return repository
 
 

@@ -93,7 +93,8 @@ def _blas() -> ThreadpoolController:
 
 
 def in_blocks(work: Callable[[int, int], None], n: int, size: int) -> None:
-    """work(first, last) for every `size` of range(n), on as many Python threads as BLAS has; BLAS uses one meanwhile."""
+    """work(first, last) for every `size` of range(n), at least 1, on as many Python threads as BLAS has; BLAS uses one meanwhile."""
+    size = max(1, size)
     starts = range(0, n, size)
     threads = min(max([blas.num_threads for blas in _blas().lib_controllers], default=1), len(starts))
     waiting = iter(starts)  # whichever thread is free takes the next
@@ -146,7 +147,7 @@ def conv2d_blocked(x: np.ndarray, weight: np.ndarray, bias=None, stride: IntOrPa
             if bias is not None:
                 block += bias
 
-    in_blocks(work, n, max(1, -(-n // 8)))
+    in_blocks(work, n, -(-n // 8))
     return y.transpose(0, 3, 1, 2)
 
 # %% modules/06_spatial.py #conv2d_op
@@ -216,7 +217,7 @@ class MaxPool2dOp(Op):
         def work(first: int, last: int) -> None:
             y[first:last], which[first:last] = largest([tap[first:last] for tap in taps])
 
-        in_blocks(work, len(y), max(1, BLOCK_BYTES // max(1, y[:1].nbytes)))
+        in_blocks(work, len(y), BLOCK_BYTES // max(1, y[:1].nbytes))
         self.saved = (which, x.shape)
         return y
 

@@ -75,13 +75,10 @@ def _must_be_sound(module: Module, notebook: NotebookNode, execution: Execution)
         raise TitoError(f"in the kernel of {module} an assertion that must fail does not", code=1)
 
 
-def grading_key(
-    root: Path, course: Path, module: Module, rebuilt: Rebuilt, limits: dict[str, int], sandboxed: bool
-) -> str:
-    """What determines the grade of a rebuilt submission: grading again is idle unless this has changed."""
+def grading_key(root: Path, course: Path, module: Module, rebuilt: Rebuilt, execution: Task) -> str:
+    """What determines the grade of a rebuilt submission, executed so: grading again is idle unless this has changed."""
     cells = [[cell.id, cell.cell_type, cell.source, cell.metadata.get("nbgrader")] for cell in rebuilt.notebook.cells]
-    notebooks = rebuilt.notebook, solved(course, module.slug)
-    keys = [task(root, notebook, module, limits, sandboxed).key for notebook in notebooks]
+    keys = [execution.key, task(root, solved(course, module.slug), module, execution.limits, execution.sandboxed).key]
     facts = [cells, keys, rebuilt.problems, rebuilt.unreadable, _tool()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -315,24 +315,27 @@ def _sync_cells(gradebook: Gradebook, notebook: Notebook, wanted: dict[type, dic
     gradebook.db.refresh(notebook)
 
 
+def _entries(gradebook: Gradebook, submitted: SubmittedNotebook, kind: type, there: list, cells: list) -> Iterator[tuple]:
+    """(cell, what the gradebook keeps of that kind for it) for each cell; what is missing is added."""
+    found = {entry.cell_id: entry for entry in there}
+    for cell in cells:
+        entry = found.get(cell.id)
+        if entry is None:
+            entry = kind(cell_id=cell.id, notebook=submitted)
+            gradebook.db.add(entry)
+        yield cell, entry
+
+
 def _sync_grades(gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, CellMark]) -> None:
-    there = {grade.cell_id: grade for grade in submitted.grades}
-    for cell in [*_of_kind(notebook, GradeCell), *_of_kind(notebook, TaskCell)]:
-        grade = there.get(cell.id)
-        if grade is None:
-            grade = Grade(cell_id=cell.id, notebook=submitted)
-            gradebook.db.add(grade)
+    cells = [*_of_kind(notebook, GradeCell), *_of_kind(notebook, TaskCell)]
+    for cell, grade in _entries(gradebook, submitted, Grade, submitted.grades, cells):
         grade.auto_score, grade.needs_manual_grade = wanted[cell.name].auto, wanted[cell.name].to_read
 
 
 def _sync_comments(
     gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, str | None]
 ) -> None:
-    there = {comment.cell_id: comment for comment in submitted.comments}
-    for cell in [*_of_kind(notebook, SolutionCell), *_of_kind(notebook, TaskCell)]:
-        comment = there.get(cell.id)
-        if comment is None:
-            comment = Comment(cell_id=cell.id, notebook=submitted)
-            gradebook.db.add(comment)
+    cells = [*_of_kind(notebook, SolutionCell), *_of_kind(notebook, TaskCell)]
+    for cell, comment in _entries(gradebook, submitted, Comment, submitted.comments, cells):
         if cell.name in wanted:
             comment.auto_comment = wanted[cell.name]

@@ -88,12 +88,13 @@ class Grade(NbGraderPreprocessor):
         limits, module = Limits(parent=self).as_dict(), syllabus.module(resources["nbgrader"]["assignment"])
         facts = nb.metadata["tito"]
         rebuilt = Rebuilt(nb, dict(facts["problems"]), facts["unreadable"])
-        key = reference.grading_key(root, course, module, rebuilt, limits, self.sandbox)
+        task = reference.task(root, nb, module, limits, self.sandbox)
+        key = reference.grading_key(root, course, module, rebuilt, task)
         if rebuilt.unreadable:
             verdict, unsure = nothing(nb, rebuilt.unreadable), False
         else:
             expected = reference.answers(root, course, module, limits, self.sandbox)
-            execution = kept.executed(root, reference.task(root, nb, module, limits, self.sandbox))
+            execution = kept.executed(root, task)
             verdict, unsure = judge(nb, rebuilt.problems, execution, expected), execution.unsure
             show(nb, execution, verdict)
         nb.metadata["tito"] = {"key": key, "sandboxed": self.sandbox, "unsure": unsure, "verdict": verdict.as_dict()}
