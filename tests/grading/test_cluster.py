@@ -1,5 +1,6 @@
 """Grading on a dask.distributed cluster of real processes: some have nothing, some are killed, the scheduler is too."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -68,6 +69,7 @@ def dask(tmp_path_factory):
     made.scheduler()
     yield made
     made.stop()
+    gc.collect()  # now, while these tests expect the sockets that dask leaves, and not in whatever test comes next
 
 
 def as_one_by_one(lab, outcomes) -> None:
