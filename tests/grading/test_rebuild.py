@@ -126,6 +126,15 @@ def test_a_spoiled_cell_costs_that_cell_and_no_other(pristine, cells, spoil):
     json.dumps(rebuilt.problems)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("-" * 100_000 + "1", ": it is nested too deep to be read"), ("a\0b", ": source code string cannot contain null bytes")],
+)
+def test_a_cell_that_cannot_be_parsed_is_told_why_even_where_python_names_no_line(pristine, cells, text, said):
+    named(cells, "double")["source"] = text
+    assert rebuild(pristine, cells).problems == {"double": f"syntax error in cell double{said}"}
+
+
 def test_an_identical_copy_of_a_cell_costs_nothing(pristine, cells):
     cells.append(dict(named(cells, "double")))
     assert rebuild(pristine, cells).problems == {}

@@ -330,6 +330,13 @@ def test_errors_and_answers_without_end_do_not_fill_our_memory(lab, nothing_surv
     assert graded.points["double_check"] == graded.points["double_hidden"] == 0
 
 
+@pytest.mark.parametrize("code", ["import re\nre.match('(a+)+$', 'a' * 60 + 'b')", "9**9**9", "while True:\n    pass"])
+def test_a_cell_that_keeps_pythons_lock_is_interrupted_too_and_the_cells_after_it_run(lab, code):
+    graded = lab.grade(limits={"cell_seconds": 1}, double=f"{DOUBLE}\n{code}")
+    assert graded.verdict.status == "timed out in cell double"
+    assert graded.points == {"double_check": 30, "double_hidden": 20, "half_check": 30}
+
+
 def test_the_time_of_all_cells_together_is_bounded(lab, nothing_survives):
     graded = lab.grade(limits={"cell_seconds": 30, "total_seconds": 2}, double=then(SLEEPY))
     assert graded.verdict.status == "timed out: all the time that a notebook may take was used up in cell double"

@@ -205,7 +205,6 @@ def _manager(folder: Path, sockets: Path, limits: dict[str, int], sandboxed: boo
             argv=sandbox.kernel_command(sockets, limits),
             language="python",
             display_name="tito in a sandbox",
-            interrupt_mode="message",
             metadata={"kernel_provisioner": {"provisioner_name": "tito-sandbox", "config": config}},
         )
         manager = KernelManager(

@@ -189,7 +189,9 @@ def _why_none(ran: Ran) -> str:
     """Why a hidden check broke off. Only the name of a built-in exception: its message could carry the check away."""
     if ran.timed_out:
         return TIMED_OUT
-    name = ran.error[0] if ran.error else ""
+    if not ran.error:
+        return "its check came to the end without it"
+    name = ran.error[0]
     if name == "NotImplementedError":
         return source.UNSOLVED
     known = isinstance(getattr(builtins, name, None), type)

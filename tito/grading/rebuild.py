@@ -132,7 +132,8 @@ def _does_not_parse(text: str, name: str) -> str | None:
             warnings.simplefilter("ignore")
             ast.parse(text, "cell")
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        return f"syntax error in cell {name}{line}: {getattr(error, 'msg', error)}"
+        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        said = getattr(error, "msg", "") or str(error) or "it is nested too deep to be read"  # a MemoryError says nothing
+        return f"syntax error in cell {name}{line}: {said}"
     return None
 

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import site
 import subprocess
 import sys
@@ -91,6 +92,14 @@ class SandboxProvisioner(LocalProvisioner):
             info = await super().launch_kernel([cmd[0], *options, *cmd[1:]], pass_fds=descriptors, **kwargs)
         threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
         return info
+
+    async def send_signal(self, signum: int) -> None:
+        """An interrupt goes past bwrap to all that runs inside. A message would wait until a cell lets go of Python's lock."""
+        if signum != signal.SIGINT:
+            return await super().send_signal(signum)
+        for child in _descendants(self.process.pid) if self.process else ():
+            with suppress(psutil.Error, OSError):  # it has just ended
+                child.send_signal(signum)
 
     def _watch(self, process: subprocess.Popen) -> None:
         """What rlimits cannot bound: all processes together, and the one folder on disk that is writable."""

@@ -2,4 +2,4 @@
 # 0 points: 01_setup.ipynb is no file of its own
 def beside(folder):
     (folder / "01_setup.ipynb").unlink()
-    (folder / "01_setup.ipynb").symlink_to(folder.parent.parent / "a_first" / "01_setup" / "01_setup.ipynb")
+    (folder / "01_setup.ipynb").symlink_to(folder.parent.parent / "0_first" / "01_setup" / "01_setup.ipynb")

@@ -1,3 +1,3 @@
 # Computes a number that fills all memory and takes years.
-# 0 points: timed out|graded
+# 0 points: timed out in cell double|graded
 x = 9 ** 9 ** 9

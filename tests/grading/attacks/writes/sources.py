@@ -4,9 +4,12 @@ import glob
 import os
 
 for path in glob.glob("COURSE/source/*/*.ipynb") + glob.glob("COURSE/release/*/*.ipynb") + ["COURSE/../modules/01_setup.py"]:
-    with open(path, "w") as file:
-        file.write("pwned")
-for path in ("COURSE/pwned", "COURSE/submitted/a_first/pwned", "/course/tinytorch/pwned.py"):
+    try:
+        with open(path, "w") as file:
+            file.write("pwned")
+    except OSError as error:
+        print(error)
+for path in ("COURSE/pwned", "COURSE/submitted/0_first/pwned", "/course/tinytorch/pwned.py"):
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as file:
