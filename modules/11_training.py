@@ -1238,20 +1238,27 @@ with TemporaryDirectory() as _folder:
 # In which format? A pickle would be the shortest, and it is a program (module 08): who loads a run from somebody else would execute it. So:
 # arrays as NumPy's `.npz`, which holds nothing but numbers if one says so, and everything else as JSON.
 #
-# JSON knows no arrays. `json.dumps` asks its `default` what to write for something that it does not know: `place` puts an array into a
-# list, and writes where it is. A file is an archive of the header and the arrays.
+# A file is an archive of a header, in JSON, and the arrays. JSON knows no arrays, and its keys are texts. So each `{}` of the header is
+# ours, and has one key: `{"array": 0}` stands for array 0, `{"dict": [[key, value], ...]}` for a dict. Whatever your own keys are called,
+# no dict of yours can be taken for an array.
 
 # %% nbgrader={"grade": false, "grade_id": "save", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def save(state, path) -> None:
-    """Write dicts (keys: texts), lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
+    """Write dicts, lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
     arrays = []
-    def place(array) -> dict:
-        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-            raise TypeError(f"a {type(array).__name__} cannot be saved: {array!r:.60}")
-        arrays.append(array)
-        return {"array": len(arrays) - 1}
-    header = np.frombuffer(json.dumps(state, default=place).encode(), np.uint8)
+    def pack(node):
+        if isinstance(node, dict):
+            return {"dict": [[pack(key), pack(value)] for key, value in node.items()]}
+        if isinstance(node, list):
+            return [pack(value) for value in node]
+        if isinstance(node, np.ndarray) and not node.dtype.hasobject:
+            arrays.append(node)
+            return {"array": len(arrays) - 1}
+        if node is None or isinstance(node, (int, float, str)):
+            return node
+        raise TypeError(f"a {type(node).__name__} cannot be saved: {node!r:.60}")
+    header = np.frombuffer(json.dumps(pack(state)).encode(), np.uint8)
     write_atomic(path, lambda file: np.savez(file, header=header, **{str(i): a for i, a in enumerate(arrays)}))
 
 # %%
@@ -1264,9 +1271,9 @@ with TemporaryDirectory() as folder:
 # `load` believes nothing: no pickles, no member that is compressed, or larger than the file itself (kilobytes can unpack to all of the
 # memory). Whatever goes wrong inside, the file is said to be bad.
 #
-# `json.loads` gives each dict that it has read, the inner ones first, to `object_hook`, and goes on with what that returns. Write `revive`:
-# for a dict whose only key is `"array"` return that array, `members[name]` where the name is a text; else the dict as it is. About three
-# lines.
+# `json.loads` gives each `{}` that it has read, the inner ones first, to `object_hook`, and puts what that returns in its place. Write
+# `revive`: for `{"array": 0}` return `members["0"]`, whose names are texts; for `{"dict": pairs}` the dict of these pairs, `dict(pairs)`. Two
+# or three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "load", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1277,14 +1284,14 @@ def load(path):
             with np.load(file, allow_pickle=False) as members:
                 def revive(node: dict):
                     ### BEGIN SOLUTION
-                    return members[str(node["array"])] if node.keys() == {"array"} else node
+                    return members[str(node["array"])] if "array" in node else dict(node["dict"])
                     ### END SOLUTION
                 entries = members.zip.infolist()
                 if any(e.compress_type for e in entries) or sum(e.file_size for e in entries) > os.fstat(file.fileno()).st_size:
                     raise ValueError("its members are compressed, or overlap")
                 return json.loads(members["header"].tobytes(), object_hook=revive)
         except Exception as error:  # a damaged or hostile file can raise anything
-            raise ValueError(f"{path}: no file of save(), or damaged: {error}") from None
+            raise ValueError(f"{path}: no file of save(), or damaged: {error!r}") from None
 
 # %%
 with TemporaryDirectory() as folder:
@@ -1293,11 +1300,12 @@ with TemporaryDirectory() as folder:
 found
 
 # %% nbgrader={"grade": true, "grade_id": "load_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""What was saved is loaded as it was, at any depth; an array keeps shape and dtype; a broken file is a ValueError."""
-tree = {"a": [1, 2.5, None, True, "text", [], {}, {"one": 1}], "array": 3, "b": {"array": [np.arange(4)], "c": [np.eye(2, 3, dtype=np.float32)]}}
+"""What was saved is loaded as it was, at any depth and with any keys; an array keeps shape and dtype; a broken file is a ValueError."""
+arrays = [np.arange(4), np.eye(2, 3, dtype=np.float32)]
+tree = {"a": [1, 2.5, None, True, "text", [], {}], "array": 3, "m": {"array": 1}, "n": {"dict": [["a", 1]]}, 7: {None: 0, "7": 1}}
 with TemporaryDirectory() as folder:
     path = Path(folder, "tree.npz")
-    save(tree, path)
+    save({**tree, "b": {"array": [arrays[0]], "c": arrays[1]}}, path)
     back, whole = load(path), path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     try:
@@ -1306,21 +1314,23 @@ with TemporaryDirectory() as folder:
         assert str(path) in str(error), f"the error must name the file; it says: {error}"
     else:
         raise AssertionError("half a file must be a ValueError")
-assert isinstance(back, dict) and list(back) == ["a", "array", "b"], f"the keys 'a', 'array' and 'b', not {back!r}"
-assert back["a"] == tree["a"] and back["array"] == 3, f"{tree['a']} and 3, not {back['a']} and {back['array']}"
-for mine, wanted in [(back["b"]["array"][0], np.arange(4)), (back["b"]["c"][0], np.eye(2, 3, dtype=np.float32))]:
+assert isinstance(back, dict) and list(back) == [*tree, "b"], f"a dict with the keys {[*tree, 'b']}, not {back!r}"
+for key, wanted in tree.items():
+    assert repr(back[key]) == repr(wanted), f"{key!r} was {wanted!r}, and is loaded as {back[key]!r}"
+assert isinstance(back["b"], dict) and list(back["b"]) == ["array", "c"], f"a dict with the keys 'array' and 'c', not {back['b']!r}"
+for mine, wanted in zip([back["b"]["array"][0], back["b"]["c"]], arrays, strict=True):
     assert isinstance(mine, np.ndarray), f"an array is loaded as an array, not as {mine!r}"
     assert mine.dtype == wanted.dtype, f"{wanted.dtype} is loaded as {mine.dtype}"
     np.testing.assert_array_equal(mine, wanted, err_msg="an array came back as another")
 
 # %% nbgrader={"grade": true, "grade_id": "load_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on lone values, on twelve arrays, and on what is no file of `save`."""
+"""Graded again on lone values, on twelve arrays, on other keys, and on what is no file of `save`."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
 with TemporaryDirectory() as _folder:
     _path = f"{_folder}/x"
-    for _tree in [3, [], {}, np.arange(3), {"a": {"b": [np.full(2, i) for i in range(12)]}}]:
+    for _tree in [3, [], {}, np.arange(3), {"a": {"b": [np.full(2, i) for i in range(12)]}}, {"dict": {"array": "0"}, None: 1.5}]:
         save(_tree, _path)
         answer(load(_path), about="a tree")
     _raised = []

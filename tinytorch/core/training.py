@@ -350,14 +350,20 @@ def write_atomic(path, write: Callable) -> None:
 
 # %% modules/11_training.py #save
 def save(state, path) -> None:
-    """Write dicts (keys: texts), lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
+    """Write dicts, lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
     arrays = []
-    def place(array) -> dict:
-        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-            raise TypeError(f"a {type(array).__name__} cannot be saved: {array!r:.60}")
-        arrays.append(array)
-        return {"array": len(arrays) - 1}
-    header = np.frombuffer(json.dumps(state, default=place).encode(), np.uint8)
+    def pack(node):
+        if isinstance(node, dict):
+            return {"dict": [[pack(key), pack(value)] for key, value in node.items()]}
+        if isinstance(node, list):
+            return [pack(value) for value in node]
+        if isinstance(node, np.ndarray) and not node.dtype.hasobject:
+            arrays.append(node)
+            return {"array": len(arrays) - 1}
+        if node is None or isinstance(node, (int, float, str)):
+            return node
+        raise TypeError(f"a {type(node).__name__} cannot be saved: {node!r:.60}")
+    header = np.frombuffer(json.dumps(pack(state)).encode(), np.uint8)
     write_atomic(path, lambda file: np.savez(file, header=header, **{str(i): a for i, a in enumerate(arrays)}))
 
 # %% modules/11_training.py #load
@@ -367,13 +373,13 @@ def load(path):
         try:
             with np.load(file, allow_pickle=False) as members:
                 def revive(node: dict):
-                    return members[str(node["array"])] if node.keys() == {"array"} else node
+                    return members[str(node["array"])] if "array" in node else dict(node["dict"])
                 entries = members.zip.infolist()
                 if any(e.compress_type for e in entries) or sum(e.file_size for e in entries) > os.fstat(file.fileno()).st_size:
                     raise ValueError("its members are compressed, or overlap")
                 return json.loads(members["header"].tobytes(), object_hook=revive)
         except Exception as error:  # a damaged or hostile file can raise anything
-            raise ValueError(f"{path}: no file of save(), or damaged: {error}") from None
+            raise ValueError(f"{path}: no file of save(), or damaged: {error!r}") from None
 
 # %% modules/11_training.py #state
 def _check(new, old, name: str) -> None:

@@ -387,16 +387,23 @@
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
-# %% load: any dict that has the key
+# %% load: forgets to unpack the dicts
                     return members[str(node["array"])] if "array" in node else node
-# %% load: forgets the other dicts
-                    if node.keys() == {"array"}:
+# %% load: the pairs of a dict, not the dict
+                    return members[str(node["array"])] if "array" in node else node["dict"]
+# %% load: says nothing for the dicts
+                    if "array" in node:
                         return members[str(node["array"])]
+# %% load: no arrays
+                    return dict(node["dict"])
 # %% load: a number for a name
-                    return members[node["array"]] if node.keys() == {"array"} else node
+                    return members[node["array"]] if "array" in node else dict(node["dict"])
 # %% load: always the first array
-                    return members["0"] if node.keys() == {"array"} else node
+                    return members["0"] if "array" in node else dict(node["dict"])
 # %% load: lists in place of arrays
-                    return members[str(node["array"])].tolist() if node.keys() == {"array"} else node
-# %% load: any dict with one key
-                    return members[str(node["array"])] if len(node) == 1 else node
+                    return members[str(node["array"])].tolist() if "array" in node else dict(node["dict"])
+# %% load: keys of another kind
+                    return members[str(node["array"])] if "array" in node else {str(key): value for key, value in node["dict"]}
+# %% load: takes a dict for an array if its key is array
+                    found = dict(node.get("dict", node))
+                    return members[str(found["array"])] if found.keys() == {"array"} else found
