@@ -328,6 +328,28 @@ def test_a_loss_that_is_no_number_ends_the_run_before_it_spoils_the_weights():
     np.testing.assert_array_equal(weights(trainer), before)
 
 
+def root_of_squares(x, t):
+    """The root of the sum of squares: 0 where x is t, with a slope of 0/0."""
+    d = x - t
+    return (d * d).sum() ** 0.5
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_a_gradient_that_is_no_number_ends_the_run_as_well_and_the_file_before_it_stays(clip, tmp_path):
+    manual_seed(0)
+    net, x = Linear(2, 1), Tensor([[1.0, 2.0]])
+    good, bad = (x, Tensor([[5.0]])), (x * 0, Tensor([[0.0]]))
+    net.bias.assign(0)
+    trainer = Trainer(net, SGD([net.weight], lr=0.1), root_of_squares, metrics=(), clip=clip)
+    trainer.fit([good, good], 1, save=tmp_path / "run.npz", progress=False)
+    saved, before = load(tmp_path / "run.npz"), weights(trainer)
+    with pytest.raises(FloatingPointError, match=r"loss is 0\.0 in epoch 2, after 0 batches, and the norm of its gradients nan"):
+        trainer.fit([bad], 2, save=tmp_path / "run.npz", progress=False)
+    np.testing.assert_array_equal(weights(trainer), before)
+    assert load(tmp_path / "run.npz")["history"] == saved["history"]
+
+
 def test_options_that_make_no_sense_are_refused():
     for options in ({"accumulate": 0}, {"clip": 0.0}, {"clip": float("nan")}, {"patience": 0}):
         with pytest.raises(ValueError, match="at least 1"):
