@@ -257,7 +257,7 @@ for e in [0.0, 0.1, 1.0]:
     found, wanted = op.forward(x), -(q * log_p).sum(1).mean()
     assert found is not None and np.shape(found) == (), f"smoothing {e}: forward returns one number, not {found!r}"
     assert np.isclose(found, wanted), f"smoothing {e}: {wanted}, not {found}"
-assert isinstance(op.saved, tuple) and np.shape(op.saved) == (1, 5, 3), f"self.saved = (p,), with p of shape (5, 3), not {op.saved!r}"
+assert isinstance(op.saved, tuple) and np.shape(op.saved) == (1, 5, 3), f"self.saved = (p,), with p of shape (5, 3), not {op.saved!r:.60}"
 (p,) = op.saved
 np.testing.assert_allclose(p, np.exp(log_p), err_msg="what is saved is the softmax of the logits")
 big = CrossEntropyOp(np.array([0, 1]), 0.0).forward(np.array([[-1e4, 1e4], [3e4, 3e4]], np.float32))
@@ -1316,8 +1316,8 @@ with TemporaryDirectory() as folder:
 # memory). Whatever goes wrong inside, the file is said to be bad.
 #
 # `json.loads` gives each `{}` that it has read, the inner ones first, to `object_hook`, and puts what that returns in its place. Write
-# `revive`: for `{"array": 0}` return `members["0"]`, whose names are texts; for `{"dict": pairs}` the dict of these pairs, `dict(pairs)`. Two
-# or three lines.
+# `revive`: for `{"array": 0}` return `members["0"]` (the names of members are texts), for `{"dict": pairs}` the dict of these pairs,
+# `dict(pairs)`. Two or three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "load", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
