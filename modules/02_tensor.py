@@ -65,6 +65,7 @@ from functools import reduce
 from itertools import count, zip_longest
 from math import prod
 from operator import attrgetter, getitem
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class Op:
     """One operation: arrays in, an array out."""
     recording = True  # module 09 switches it off where no gradient is wanted
     tick = count(1).__next__  # the clock: each call gives the next number
-    saved = ()  # what its derivative will need
+    saved = parameters = ()  # what its derivative will need; what it was told
 
     def __init__(self, *parameters): self.parameters = parameters
     def forward(self, *arrays: np.ndarray) -> np.ndarray: raise NotImplementedError
@@ -93,7 +94,7 @@ class Op:
 # %% [markdown]
 # Now the tensor. Read these lines in full: everything else in this module only adds methods.
 #
-# - `__slots__` names the five attributes. Without a dictionary in each, a tensor is smaller and faster to make.
+# - `__slots__` names the six attributes. Without a dictionary in each, a tensor is smaller and faster to make.
 # - Floats become float32 on the way in; integers and bools stay what they are. `dtype=` overrules. (A dtype's
 #   `kind` is `"f"` for floats, `"i"` or `"u"` for integers, `"b"` for bools.)
 # - An array that fits already is *shared*: write into it, and the tensor changes.
@@ -105,7 +106,7 @@ class Op:
 #| export
 class Tensor:
     """An array, how it came about, and, later, its gradient. Floats become float32 unless dtype says otherwise."""
-    __slots__ = ("data", "grad", "origin", "requires_grad", "written")
+    __slots__ = ("data", "grad", "made", "origin", "requires_grad", "written")
     __array_ufunc__ = None  # an array on the left of an operator leaves the work to the tensor on the right
 
     def __init__(self, data, requires_grad: bool = False, dtype=None):
@@ -114,7 +115,8 @@ class Tensor:
             array = array.astype(np.float32, copy=False)
         if array.dtype.kind not in ("f" if requires_grad else "biuf"):
             raise TypeError(f"a tensor{' with a gradient' * requires_grad} cannot hold {array.dtype}")
-        self.data, self.requires_grad, self.grad, self.origin, self.written = array, requires_grad, None, None, 0
+        self.data, self.requires_grad, self.grad, self.origin = array, requires_grad, None, None
+        self.made = self.written = 0  # dates: an op made it; somebody wrote into it
 
     def __array__(self, dtype=None, copy=None): return np.array(self.data, dtype, copy=copy)
     shape, ndim, size, dtype = (property(attrgetter(f"data.{name}")) for name in ("shape", "ndim", "size", "dtype"))
@@ -126,11 +128,13 @@ class Tensor:
         origin = f", origin={type(self.origin[0]).__name__}" if self.origin else ", requires_grad=True"
         return f"Tensor({text}{origin * self.requires_grad})"
 
+_new = object.__new__  # an object of a class, without a call of its __init__
 def _wrap(array) -> Tensor:
     """A tensor around what an operation gave: the dtype stays, nothing is checked."""
-    tensor = Tensor.__new__(Tensor)
+    tensor = _new(Tensor)
     tensor.data = array if type(array) is np.ndarray else np.asarray(array)
-    tensor.requires_grad, tensor.grad, tensor.origin, tensor.written = False, None, None, 0
+    tensor.requires_grad, tensor.grad, tensor.origin = False, None, None
+    tensor.made = tensor.written = 0
     return tensor
 
 # %% [markdown]
@@ -154,11 +158,11 @@ tensor
 # Every operation of the framework passes through one function. `apply(op, a, b)`
 #
 # 1. runs `op.forward` on the inputs' *arrays* (`.data`) and wraps what comes out with `_wrap`;
-# 2. if `Op.recording` is on and at least one input has `requires_grad`, sets on the result `requires_grad = True` and
-#    `origin = (op, inputs)`, where `inputs` is the tuple of tensors, and on the op `op.date = Op.tick()`.
+# 2. if `Op.recording` is on and at least one input has `requires_grad`, sets on the result `requires_grad = True`,
+#    `origin = (op, inputs)`, where `inputs` is the tuple of tensors, and its date, `made = Op.tick()`.
 #
 # Otherwise the result forgets, and what nobody will differentiate is freed at once. The date will tell module 09 which
-# op came first, and whether somebody wrote into an input later, so that the recipe no longer holds.
+# tensor came first, and whether somebody wrote into an input later, so that the recipe no longer holds.
 #
 # About six lines. (Python is slow at calls with a star, and most ops have two inputs: the reference unpacks two by hand.)
 
@@ -169,13 +173,11 @@ def apply(op: Op, *inputs: Tensor) -> Tensor:
     ### BEGIN SOLUTION
     if len(inputs) == 2:  # most ops, and a call without a star is quicker
         a, b = inputs
-        result = _wrap(op.forward(a.data, b.data))
+        result, required = _wrap(op.forward(a.data, b.data)), a.requires_grad or b.requires_grad
     else:
-        result = _wrap(op.forward(*[x.data for x in inputs]))
-    for x in inputs:
-        if x.requires_grad and Op.recording:
-            result.requires_grad, result.origin, op.date = True, (op, inputs), Op.tick()
-            break
+        result, required = _wrap(op.forward(*[x.data for x in inputs])), any([x.requires_grad for x in inputs])
+    if required and Op.recording:
+        result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
     ### END SOLUTION
 
@@ -197,7 +199,7 @@ a, b = Tensor([1.0, 2.0], requires_grad=True), Tensor([10.0, 20.0])
 apply(Add(), a, b), apply(Add(), b, b)
 
 # %% nbgrader={"grade": true, "grade_id": "apply_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""apply computes on arrays; where a gradient is required, it remembers op and inputs, and dates the op."""
+"""apply computes on arrays; where a gradient is required, it remembers op and inputs, and its date."""
 a, b, op = Tensor([1.0, 2.0], requires_grad=True), Tensor([10.0, 20.0]), Add()
 before = Op.tick()
 y = apply(op, b, a)
@@ -206,7 +208,7 @@ assert isinstance(y, Tensor), f"apply must return a Tensor, not {type(y).__name_
 np.testing.assert_array_equal(y.data, [11, 22], err_msg="1 + 10 and 2 + 20")
 assert y.requires_grad, "the second input requires a gradient, so the result must too"
 assert y.origin == (op, (b, a)), f"origin must be (op, (b, a)), in the order given, not {y.origin}"
-assert getattr(op, "date", None) == before + 1, "op.date must be the next date, from one call of Op.tick()"
+assert y.made == before + 1, f"made must be the next date, {before + 1}, from one call of Op.tick(), not {y.made}"
 forgetful = apply(Add(), b, b)
 assert forgetful.origin is None and not forgetful.requires_grad, "b requires no gradient: its sum must not remember"
 
@@ -225,7 +227,7 @@ _before = Op.tick()
 _y = apply(_op, *_in)
 answer([_op.kinds, type(_y.data).__name__, float(_y.data), _y.requires_grad], about="three inputs, one number")
 _same = [a is b for a, b in zip(_y.origin[1], _in, strict=True)]
-answer([_y.origin[0] is _op, _same, _op.date - _before], about="what it remembers")
+answer([_y.origin[0] is _op, _same, _y.made - _before], about="what it remembers")
 Op.recording = False
 try:
     _z = apply(Add(), _in[2], _in[2])
@@ -412,7 +414,7 @@ def _operand(x, like: Tensor) -> Tensor:
 def _operands(a, b) -> tuple[Tensor, Tensor]:
     """a and b, at least one of them a tensor, as two tensors of one dtype."""
     a, b = (a, _operand(b, a)) if isinstance(a, Tensor) else (_operand(a, b), b)
-    if a.data.dtype == b.data.dtype:
+    if a.data.dtype is b.data.dtype:
         return a, b
     dtype = promote_types(a.dtype, b.dtype)
     if (a.ndim == 0) != (b.ndim == 0):  # like a number, a 0-d tensor gives way within its kind
@@ -464,7 +466,7 @@ Exp, Sqrt, TanhOp = _op("Exp", np.exp, "result"), _op("Sqrt", np.sqrt, "result")
 Maximum, Minimum = _op("Maximum", np.maximum, "inputs"), _op("Minimum", np.minimum, "inputs")
 Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")  # NumPy squares if it sees the number 2
 Clip = _op("Clip", np.clip, "inputs")  # Clip(min, max)
-Cast = _op("Cast", np.ndarray.astype)  # Cast(dtype)
+Cast = _op("Cast", lambda a, dtype, before: a.astype(dtype))  # Cast(dtype, before)
 Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))  # Where(condition)
 
 # %%
@@ -483,7 +485,7 @@ def _infix(op):
     def operator(a, b):
         if type(a) is type(b) and a.data.dtype is b.data.dtype:  # most calls
             try:
-                return apply(op(), a, b)
+                return apply(_new(op), a, b)  # these ops have no parameters
             except ValueError:
                 pass  # the shapes do not fit, and _binary says so
         return _binary(op(), a, b)
@@ -507,7 +509,7 @@ class _Elementwise:
         """The same numbers as dtype; the same tensor if it is that already. Integers carry no gradient on."""
         if self.data.dtype == dtype:
             return self
-        return apply(Cast(dtype), self) if np.dtype(dtype).kind == self.dtype.kind else _wrap(self.data.astype(dtype))
+        return apply(Cast(dtype, self.dtype), self) if np.dtype(dtype).kind == self.dtype.kind else _wrap(self.data.astype(dtype))
 
 def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
@@ -960,13 +962,11 @@ answer(_x.transpose(-2, 1).transpose(0, 2), about="numbers")
 
 # %% nbgrader={"grade": false, "grade_id": "indexing", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-class _Write:
-    """The date of the last write into any tensor."""
-    last = 0
+_writes = SimpleNamespace(last=0)  # the date of the last write into any tensor
 
 def _note_write(tensor: Tensor) -> None:
     """The tensor was written into: what was made from it before no longer holds."""
-    tensor.written = _Write.last = Op.tick()
+    tensor.written = _writes.last = Op.tick()
 
 @_in_tensor
 class _Indexing:

@@ -554,7 +554,7 @@ class Linear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """x @ W.T + b: (*, in) -> (*, out)."""
-        x = x if isinstance(x, Tensor) and x.dtype.kind == "f" else Tensor(x).astype(np.float32)
+        x = x if isinstance(x, Tensor) and x.data.dtype.kind == "f" else Tensor(x).astype(np.float32)
         return apply(LinearOp(), x, self.weight) if self.bias is None else apply(LinearOp(), x, self.weight, self.bias)
 
     def extra_repr(self) -> str:

@@ -79,6 +79,7 @@ loss_of(model, rows).backward()
 #| export
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from operator import attrgetter
 
 import numpy as np
 
@@ -89,7 +90,7 @@ from tinytorch.core.layers import LinearOp
 from tinytorch.core.spatial import BLOCK_BYTES, AvgPool2dOp, Conv2dOp, MaxPool2dOp, conv2d_blocked, in_blocks, in_windows
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum, Min, Minimum, Mul, Neg, Op, Permute,
-    Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor, Where, _Write, _wrap, apply, default_generator, recipe,
+    Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor, Where, _wrap, _writes, apply, default_generator, recipe,
 )
 
 # %% [markdown]
@@ -163,7 +164,7 @@ RULES: dict[type[Op], Callable] = _Rules()
 def gradient(kind: type[Op]) -> Callable:
     """Decorator for the rule of an op: (op, grad) -> for each input its gradient, a function that computes it, or None.
 
-    What a rule returns is new, or `grad` itself, or a view of it; it may keep the output's shape where the op broadcast.
+    What a rule returns is new, or `grad` itself, or a view of it, of grad's dtype; it may keep the output's shape where the op broadcast.
     """
     def enter(rule: Callable) -> Callable:
         RULES[kind] = rule
@@ -174,25 +175,23 @@ def gradient(kind: type[Op]) -> Callable:
 RULES
 
 # %% [markdown]
-# A sum passes on to both sides what comes in; a difference turns the sign on its right. An entry may also be a *function*
-# that computes the derivative: it is called only if that input requires a gradient. So nobody negates for a constant.
+# A sum passes on to both sides what comes in; a difference turns the sign on its right.
 
 # %% nbgrader={"grade": false, "grade_id": "sums", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 @gradient(Add)
 def _(op, grad): return grad, grad
 @gradient(Sub)
-def _(op, grad): return grad, lambda: -grad
+def _(op, grad): return grad, -grad
 @gradient(Neg)
 def _(op, grad): return (-grad,)
 
 # %%
-to_a, to_b = RULES[Sub](Sub(), np.array([10.0, 20.0]))
-to_a, to_b()
+RULES[Sub](Sub(), np.array([10.0, 20.0]))
 
 # %% [markdown]
 # Your turn: $y = ab$, so $\partial y/\partial a = b$ and $\partial y/\partial b = a$, each times `grad`. In module 02 `Mul`
-# saved `(a, b)` for this day. Return two functions without arguments, `lambda: ...`, since each costs a product. Two lines.
+# saved `(a, b)` for this day. Two lines.
 
 # %% nbgrader={"grade": false, "grade_id": "rule_mul", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -200,7 +199,7 @@ to_a, to_b()
 def _(op, grad):
     ### BEGIN SOLUTION
     a, b = op.saved
-    return lambda: grad * b, lambda: grad * a
+    return grad * b, grad * a
     ### END SOLUTION
 
 # %% [markdown]
@@ -209,17 +208,19 @@ def _(op, grad):
 # %%
 op = Mul()
 op.forward(np.array(3.0), np.array(5.0))
-[entry() for entry in RULES[Mul](op, np.array(10.0))]
+RULES[Mul](op, np.array(10.0))
 
 # %% nbgrader={"grade": true, "grade_id": "rule_mul_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""The rule of Mul gives two functions: grad times the other factor, each."""
+"""The rule of Mul gives two arrays: grad times the other factor, each."""
 op = Mul()
 op.forward(np.array([2.0, 3.0]), np.array([5.0, 7.0]))
-entries = RULES[Mul](op, np.array([1.0, -1.0]))
+grad = np.array([1.0, -1.0])
+entries = RULES[Mul](op, grad)
 
-assert len(entries) == 2 and all(map(callable, entries)), "two entries, each a function without arguments"
-np.testing.assert_array_equal(entries[0](), [5, -7], err_msg="for a: grad * b")
-np.testing.assert_array_equal(entries[1](), [2, -3], err_msg="for b: grad * a")
+assert isinstance(entries, tuple) and len(entries) == 2, f"a derivative for each of the two inputs, as a tuple, not {entries}"
+np.testing.assert_array_equal(entries[0], [5, -7], err_msg="for a: grad * b")
+np.testing.assert_array_equal(entries[1], [2, -3], err_msg="for b: grad * a")
+np.testing.assert_array_equal(grad, [1, -1], err_msg="the rule wrote into grad, which belongs to somebody else too")
 
 # %% nbgrader={"grade": true, "grade_id": "rule_mul_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on factors that broadcast: the rule keeps the shape of the output."""
@@ -229,7 +230,7 @@ from tito.grading import answer
 _op = Mul()
 _op.forward(np.array([[1.0], [2.0]]), np.array([3.0, -4.0, 0.5]))
 for _entry, _name in zip(RULES[Mul](_op, np.arange(6.0).reshape(2, 3)), "ab", strict=True):
-    answer(_entry(), about=_name)
+    answer(_entry, about=_name)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -306,9 +307,10 @@ answer(chain(_t), about="three thousand and one negations")
 # $$\left(\tfrac{a}{b}\right)'_a = \tfrac{1}{b}, \quad \left(\tfrac{a}{b}\right)'_b = -\tfrac{a}{b^2}, \qquad
 # (\sqrt{a})' = \tfrac{1}{2\sqrt a}, \qquad \tanh' = 1 - \tanh^2$$
 #
-# `Div` saved `(a, b)`; `Sqrt` and `TanhOp` saved `(y,)`, the result, so write these two in terms of $y$. For `Div` give
-# functions as you did for `Mul`. `grad` may belong to somebody else too: a rule makes new arrays and writes into none.
-# One line each behind the one that is there.
+# `Div` saved `(a, b)`; `Sqrt` and `TanhOp` saved `(y,)`, the result, so write these two in terms of $y$. Most divisors are
+# constants: a mean divides by a count. Who needs their derivative, which costs four passes? So an entry may also be a
+# *function* without arguments, which is called only if that input requires a gradient. For `Div` give two of them, `lambda: ...`.
+# `grad` may belong to somebody else too: a rule makes new arrays and writes into none. One line each behind the one that is there.
 
 # %% nbgrader={"grade": false, "grade_id": "rules_table", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -451,7 +453,7 @@ def _(op, grad): return (grad.transpose(sorted(range(grad.ndim), key=op.paramete
 @gradient(Expand)
 def _(op, grad): return (grad,)
 @gradient(Cast)
-def _(op, grad): return (grad,)
+def _(op, grad): return (grad.astype(op.parameters[1]),)  # to the dtype before
 @gradient(Concat)
 def _(op, grad):
     (dim,) = op.parameters
@@ -559,8 +561,8 @@ for _entry, _name in zip(RULES[MatMul](_op, _g), "ab", strict=True):
 @gradient(LinearOp)
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
-    g = grad.reshape(len(x), len(weight))
-    return (lambda: (g @ weight).reshape(*grad.shape[:-1], weight.shape[1]),
+    g = grad if grad.ndim == 2 else grad.reshape(len(x), len(weight))
+    return (lambda: g @ weight if g is grad else (g @ weight).reshape(*grad.shape[:-1], weight.shape[1]),
             lambda: g.T @ x, lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
 
 # %%
@@ -644,8 +646,8 @@ draw_dependencies([total], lambda t: t.origin[1] if t.origin else (), lambda t: 
 
 # %% [markdown]
 # So no rule may be called before *all* the gradient of its output has arrived: all users of a tensor come before the tensor
-# itself. That is a topological order, read from its end. Your function from module 00 would find one; but `apply` noted a date on
-# each op, and an op is younger than everything it was made from. So `by_date` collects the tensors and sorts them: the same
+# itself. That is a topological order, read from its end. Your function from module 00 would find one; but `apply` noted on each
+# tensor when it was `made`, which is after everything it was made from. So `by_date` collects the tensors and sorts them: the same
 # promise, for less.
 #
 # A graph that was walked is let go: the walk takes op and inputs out of a tensor's `origin` and puts the mark `_FREED` in their
@@ -658,9 +660,6 @@ class Freed(Op):
 
 _FREED = (Freed(), ())
 
-def _date(t: Tensor) -> int:
-    return t.origin[0].date if t.origin else 0
-
 def by_date(result: Tensor) -> list[Tensor]:
     """The result and all that it came from and that requires a gradient, each after everything it was made from."""
     found, order = {result}, [result]
@@ -671,42 +670,34 @@ def by_date(result: Tensor) -> list[Tensor]:
             if x.requires_grad and x not in found:
                 found.add(x)
                 order.append(x)
-    order.sort(key=_date)
+    order.sort(key=attrgetter("made"))
     return order
 
 def _refuse(order: list[Tensor]) -> None:
     """A RuntimeError if an array that a rule needs was written into since the op saved it."""
-    ops = [t.origin[0] for t in order if t.origin]
-    if not ops or ops[0].date > _Write.last:
+    if next((t.made for t in order if t.made), np.inf) > _writes.last:  # no write since the first op
         return
-    tensors = dict.fromkeys(x for t in order if t.origin for x in (t, *t.origin[1]) if x.written)
-    for op in ops:
+    computed = [t for t in order if t.origin]
+    tensors = dict.fromkeys(x for t in computed for x in (t, *t.origin[1]) if x.written)
+    for t in computed:
+        op = t.origin[0]
         for x in tensors:
-            if x.written > op.date and any(isinstance(a, np.ndarray) and np.shares_memory(a, x.data) for a in op.saved):
+            if x.written > t.made and any(isinstance(a, np.ndarray) and np.shares_memory(a, x.data) for a in op.saved):
                 raise RuntimeError(f"{x if x.size < 7 else f'a tensor of shape {x.shape}'} was written in place after "
                                    f"{type(op).__name__} had saved it for its derivative: write before the op, or into a copy")
-
-# %% [markdown]
-# A rule gives an entry for each input. `_fitted` makes of an entry the gradient of that input: it calls a function, and undoes
-# broadcasting.
-
-# %% nbgrader={"grade": false, "grade_id": "fitted", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-def _fitted(entry, x: Tensor) -> np.ndarray:
-    """A rule's entry as the gradient of x: an array of its shape and dtype."""
-    g, a = entry() if callable(entry) else entry, x.data
-    if g.shape == a.shape and g.dtype is a.dtype:  # nearly always
-        return g
-    return unbroadcast(g, a.shape).astype(a.dtype, copy=False)
 
 # %% [markdown]
 # Now the walk. `pending` holds for each tensor the sum of what has arrived so far. Take tensors from the *end* of `order` with `pop`, so
 # that each can be freed. For each `t`: take its gradient out of `pending`; if none has arrived, go on with the next; if `t` has no origin it
 # is a **leaf**, and its gradient goes into `leaves`. Else take op and inputs from `t.origin`, put `_FREED` there, ask
-# `RULES[type(op)](op, grad)`, and go through inputs and entries side by side. Pass over an input that requires no gradient, and over an entry that is `None`; add `_fitted(entry, x)` to what
-# is pending for `x`. Add with `+`, never with `+=`: the array may belong to somebody else too.
+# `RULES[type(op)](op, grad)`, and go through inputs and entries side by side.
+
+# %% [markdown]
+# Pass over an input `x` that requires no gradient, and over an entry that is `None`. An entry that is a function is called. If what
+# you have now is not of the shape of `x.data`, the op broadcast: `unbroadcast` it. Then add it to what is pending for `x`: with `+`,
+# never with `+=`, since the array may belong to somebody else too.
 #
-# About twelve lines.
+# About fourteen lines.
 
 # %% nbgrader={"grade": false, "grade_id": "walk", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -725,9 +716,10 @@ def gradients(result: Tensor, grad: np.ndarray) -> dict[Tensor, np.ndarray]:
             leaves[t] = grad
             continue
         (op, inputs), t.origin = t.origin, _FREED
-        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
-            if x.requires_grad and entry is not None:
-                g = _fitted(entry, x)
+        for x, g in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and g is not None:
+                g = g() if callable(g) else g
+                g = g if g.shape == x.data.shape else unbroadcast(g, x.data.shape)
                 pending[x] = pending[x] + g if x in pending else g
     ### END SOLUTION
     return leaves
@@ -754,6 +746,12 @@ w = v * k
 found = gradients((w * w + w * v).sum(), np.array(1.0))
 assert list(found) == [v], "leaves that require a gradient, and nothing else: k is a constant, w is no leaf"
 np.testing.assert_allclose(found[v], 2 * k.data * (k.data + 1) * v.data, err_msg="(k² v² + k v²)' = 2 k (k + 1) v")
+
+u = Tensor([[1.0], [2.0]], requires_grad=True)
+found = gradients((k / u).sum(), np.array(1.0)).get(u)
+assert isinstance(found, np.ndarray), f"the entries of Div are functions: call them, so that u gets an array, not {found}"
+assert found.shape == (2, 1), f"k / u is (2, 2), u is (2, 1): unbroadcast what Div gives; u got {found.shape}"
+np.testing.assert_allclose(found, [[-8], [-2]], err_msg="(3/u + 5/u)' = -8/u²")
 
 class Gate(Op):
     def forward(self, a, b): return a * (b > 0)
@@ -817,7 +815,7 @@ def _seed(tensor: Tensor, gradient) -> np.ndarray:
         raise RuntimeError("nothing to differentiate: no tensor that this one was made from requires a gradient")
     if gradient is None and tensor.size != 1:
         raise RuntimeError(f"backward without a gradient starts at a lone number, not at shape {tensor.shape}: sum() or mean() first")
-    grad = np.ones_like(tensor.data) if gradient is None else np.array(gradient, tensor.dtype)
+    grad = np.ones(tensor.shape, tensor.dtype) if gradient is None else np.array(gradient, tensor.dtype)
     if grad.shape != tensor.shape:
         raise ValueError(f"the gradient has shape {grad.shape}, the tensor {tensor.shape}")
     return grad

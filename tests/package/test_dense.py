@@ -12,7 +12,7 @@ from tinytorch.core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh, relu
 from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Sequential, new_bytes, op_flops, summary, two_moons
 from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.setup import peak_memory
-from tinytorch.core.tensor import Add, MatMul, Op, Tensor, _Write, manual_seed, randn
+from tinytorch.core.tensor import Add, MatMul, Op, Tensor, _writes, manual_seed, randn
 
 rng = np.random.default_rng
 
@@ -245,13 +245,13 @@ def test_a_tied_parameter_counts_once():
 def test_a_summary_leaves_no_trace():
     dropout = Dropout(0.5, rng(7))
     model = Sequential(Linear(4, 4), ReLU(), dropout)
-    before, writes = model.state_dict(), _Write.last
+    before, writes = model.state_dict(), _writes.last
     summary(model, (2, 4))
     assert [list(vars(member)) for _, member in model.named_members() if member is dropout] == [["p", "generator"]]
     assert vars(model[1]) == {}
     assert dropout.generator.random() == rng(7).random()
     assert all((before[name] == array).all() for name, array in model.state_dict().items())
-    assert (model.training, Op.recording, _Write.last) == (True, True, writes)
+    assert (model.training, Op.recording, _writes.last) == (True, True, writes)
     assert all(p.grad is None for p in model.parameters())
 
 

@@ -9,6 +9,7 @@ __all__ = ['RULES', 'gradient', 'unbroadcast', 'Freed', 'by_date', 'gradients', 
 # %% modules/09_autograd.py #imports
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from operator import attrgetter
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from .layers import LinearOp
 from .spatial import BLOCK_BYTES, AvgPool2dOp, Conv2dOp, MaxPool2dOp, conv2d_blocked, in_blocks, in_windows
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum, Min, Minimum, Mul, Neg, Op, Permute,
-    Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor, Where, _Write, _wrap, apply, default_generator, recipe,
+    Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor, Where, _wrap, _writes, apply, default_generator, recipe,
 )
 
 # %% modules/09_autograd.py #gradient
@@ -33,7 +34,7 @@ RULES: dict[type[Op], Callable] = _Rules()
 def gradient(kind: type[Op]) -> Callable:
     """Decorator for the rule of an op: (op, grad) -> for each input its gradient, a function that computes it, or None.
 
-    What a rule returns is new, or `grad` itself, or a view of it; it may keep the output's shape where the op broadcast.
+    What a rule returns is new, or `grad` itself, or a view of it, of grad's dtype; it may keep the output's shape where the op broadcast.
     """
     def enter(rule: Callable) -> Callable:
         RULES[kind] = rule
@@ -44,7 +45,7 @@ def gradient(kind: type[Op]) -> Callable:
 @gradient(Add)
 def _(op, grad): return grad, grad
 @gradient(Sub)
-def _(op, grad): return grad, lambda: -grad
+def _(op, grad): return grad, -grad
 @gradient(Neg)
 def _(op, grad): return (-grad,)
 
@@ -52,7 +53,7 @@ def _(op, grad): return (-grad,)
 @gradient(Mul)
 def _(op, grad):
     a, b = op.saved
-    return lambda: grad * b, lambda: grad * a
+    return grad * b, grad * a
 
 # %% modules/09_autograd.py #rules_unary
 @gradient(Exp)
@@ -132,7 +133,7 @@ def _(op, grad): return (grad.transpose(sorted(range(grad.ndim), key=op.paramete
 @gradient(Expand)
 def _(op, grad): return (grad,)
 @gradient(Cast)
-def _(op, grad): return (grad,)
+def _(op, grad): return (grad.astype(op.parameters[1]),)  # to the dtype before
 @gradient(Concat)
 def _(op, grad):
     (dim,) = op.parameters
@@ -175,8 +176,8 @@ def _(op, grad):
 @gradient(LinearOp)
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
-    g = grad.reshape(len(x), len(weight))
-    return (lambda: (g @ weight).reshape(*grad.shape[:-1], weight.shape[1]),
+    g = grad if grad.ndim == 2 else grad.reshape(len(x), len(weight))
+    return (lambda: g @ weight if g is grad else (g @ weight).reshape(*grad.shape[:-1], weight.shape[1]),
             lambda: g.T @ x, lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
 
 # %% modules/09_autograd.py #unbroadcast
@@ -195,9 +196,6 @@ class Freed(Op):
 
 _FREED = (Freed(), ())
 
-def _date(t: Tensor) -> int:
-    return t.origin[0].date if t.origin else 0
-
 def by_date(result: Tensor) -> list[Tensor]:
     """The result and all that it came from and that requires a gradient, each after everything it was made from."""
     found, order = {result}, [result]
@@ -208,28 +206,21 @@ def by_date(result: Tensor) -> list[Tensor]:
             if x.requires_grad and x not in found:
                 found.add(x)
                 order.append(x)
-    order.sort(key=_date)
+    order.sort(key=attrgetter("made"))
     return order
 
 def _refuse(order: list[Tensor]) -> None:
     """A RuntimeError if an array that a rule needs was written into since the op saved it."""
-    ops = [t.origin[0] for t in order if t.origin]
-    if not ops or ops[0].date > _Write.last:
+    if next((t.made for t in order if t.made), np.inf) > _writes.last:  # no write since the first op
         return
-    tensors = dict.fromkeys(x for t in order if t.origin for x in (t, *t.origin[1]) if x.written)
-    for op in ops:
+    computed = [t for t in order if t.origin]
+    tensors = dict.fromkeys(x for t in computed for x in (t, *t.origin[1]) if x.written)
+    for t in computed:
+        op = t.origin[0]
         for x in tensors:
-            if x.written > op.date and any(isinstance(a, np.ndarray) and np.shares_memory(a, x.data) for a in op.saved):
+            if x.written > t.made and any(isinstance(a, np.ndarray) and np.shares_memory(a, x.data) for a in op.saved):
                 raise RuntimeError(f"{x if x.size < 7 else f'a tensor of shape {x.shape}'} was written in place after "
                                    f"{type(op).__name__} had saved it for its derivative: write before the op, or into a copy")
-
-# %% modules/09_autograd.py #fitted
-def _fitted(entry, x: Tensor) -> np.ndarray:
-    """A rule's entry as the gradient of x: an array of its shape and dtype."""
-    g, a = entry() if callable(entry) else entry, x.data
-    if g.shape == a.shape and g.dtype is a.dtype:  # nearly always
-        return g
-    return unbroadcast(g, a.shape).astype(a.dtype, copy=False)
 
 # %% modules/09_autograd.py #walk
 def gradients(result: Tensor, grad: np.ndarray) -> dict[Tensor, np.ndarray]:
@@ -246,9 +237,10 @@ def gradients(result: Tensor, grad: np.ndarray) -> dict[Tensor, np.ndarray]:
             leaves[t] = grad
             continue
         (op, inputs), t.origin = t.origin, _FREED
-        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
-            if x.requires_grad and entry is not None:
-                g = _fitted(entry, x)
+        for x, g in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and g is not None:
+                g = g() if callable(g) else g
+                g = g if g.shape == x.data.shape else unbroadcast(g, x.data.shape)
                 pending[x] = pending[x] + g if x in pending else g
     return leaves
 
@@ -264,7 +256,7 @@ def _seed(tensor: Tensor, gradient) -> np.ndarray:
         raise RuntimeError("nothing to differentiate: no tensor that this one was made from requires a gradient")
     if gradient is None and tensor.size != 1:
         raise RuntimeError(f"backward without a gradient starts at a lone number, not at shape {tensor.shape}: sum() or mean() first")
-    grad = np.ones_like(tensor.data) if gradient is None else np.array(gradient, tensor.dtype)
+    grad = np.ones(tensor.shape, tensor.dtype) if gradient is None else np.array(gradient, tensor.dtype)
     if grad.shape != tensor.shape:
         raise ValueError(f"the gradient has shape {grad.shape}, the tensor {tensor.shape}")
     return grad

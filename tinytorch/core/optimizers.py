@@ -57,7 +57,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def update(self, p, g, state: list, scratch: np.ndarray, t: int, **options) -> None:
-        """Step t (the first is 1) of a piece p with gradient g, both (n,); state is a list of (n,), scratch is (2, n)."""
+        """Step t (the first is 1) of a piece p with gradient g, both (n,); state is a list of (n,), scratch two more."""
         raise NotImplementedError(f"{type(self).__name__}.update is not written yet")
 
     def kept(self, **options) -> tuple:
@@ -95,18 +95,18 @@ class _Pieces:
             if name not in state:
                 state[name] = np.zeros_like(x)  # laid out as x is
         state["step"] += 1
-        arrays = [x, g, *[state[name] for name in names]]
-        if not x.flags.c_contiguous:
+        arrays, in_rows = [x, g, *[state[name] for name in names]], x.flags.c_contiguous
+        if not in_rows:
             order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
             arrays = [a.transpose(order) for a in arrays]
-        lines = [a.reshape(-1) for a in arrays]  # views, where all lie alike
-        if x.dtype not in self._scratch:
-            self._scratch[x.dtype] = np.empty((2, self.PIECE), x.dtype)
-        scratch = self._scratch[x.dtype]
+        lines = arrays if x.ndim == 1 else [a.reshape(-1) for a in arrays]  # views, where all lie alike
+        scratch = self._scratch.get(x.dtype)
+        if scratch is None:
+            scratch = self._scratch[x.dtype] = [np.empty(self.PIECE, x.dtype) for _ in range(2)]
         for first in range(0, x.size, self.PIECE):
-            piece, grad, *others = [line[first : first + self.PIECE] for line in lines]
-            self.update(piece, grad, others, scratch[:, : piece.size], state["step"], **options)
-        for a, line in zip(arrays, lines, strict=True):
+            piece, grad, *others = [line[first : first + self.PIECE] for line in lines] if x.size > self.PIECE else lines
+            self.update(piece, grad, others, [row[: piece.size] for row in scratch], state["step"], **options)
+        for a, line in zip(arrays, lines, strict=True) if not in_rows else ():
             if not np.may_share_memory(a, line):  # a copy: back to where it belongs
                 a[...] = line.reshape(a.shape)
 

@@ -13,6 +13,7 @@ from functools import reduce
 from itertools import count, zip_longest
 from math import prod
 from operator import attrgetter, getitem
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Op:
     """One operation: arrays in, an array out."""
     recording = True  # module 09 switches it off where no gradient is wanted
     tick = count(1).__next__  # the clock: each call gives the next number
-    saved = ()  # what its derivative will need
+    saved = parameters = ()  # what its derivative will need; what it was told
 
     def __init__(self, *parameters): self.parameters = parameters
     def forward(self, *arrays: np.ndarray) -> np.ndarray: raise NotImplementedError
@@ -31,7 +32,7 @@ class Op:
 # %% modules/02_tensor.py #tensor
 class Tensor:
     """An array, how it came about, and, later, its gradient. Floats become float32 unless dtype says otherwise."""
-    __slots__ = ("data", "grad", "origin", "requires_grad", "written")
+    __slots__ = ("data", "grad", "made", "origin", "requires_grad", "written")
     __array_ufunc__ = None  # an array on the left of an operator leaves the work to the tensor on the right
 
     def __init__(self, data, requires_grad: bool = False, dtype=None):
@@ -40,7 +41,8 @@ class Tensor:
             array = array.astype(np.float32, copy=False)
         if array.dtype.kind not in ("f" if requires_grad else "biuf"):
             raise TypeError(f"a tensor{' with a gradient' * requires_grad} cannot hold {array.dtype}")
-        self.data, self.requires_grad, self.grad, self.origin, self.written = array, requires_grad, None, None, 0
+        self.data, self.requires_grad, self.grad, self.origin = array, requires_grad, None, None
+        self.made = self.written = 0  # dates: an op made it; somebody wrote into it
 
     def __array__(self, dtype=None, copy=None): return np.array(self.data, dtype, copy=copy)
     shape, ndim, size, dtype = (property(attrgetter(f"data.{name}")) for name in ("shape", "ndim", "size", "dtype"))
@@ -52,11 +54,13 @@ class Tensor:
         origin = f", origin={type(self.origin[0]).__name__}" if self.origin else ", requires_grad=True"
         return f"Tensor({text}{origin * self.requires_grad})"
 
+_new = object.__new__  # an object of a class, without a call of its __init__
 def _wrap(array) -> Tensor:
     """A tensor around what an operation gave: the dtype stays, nothing is checked."""
-    tensor = Tensor.__new__(Tensor)
+    tensor = _new(Tensor)
     tensor.data = array if type(array) is np.ndarray else np.asarray(array)
-    tensor.requires_grad, tensor.grad, tensor.origin, tensor.written = False, None, None, 0
+    tensor.requires_grad, tensor.grad, tensor.origin = False, None, None
+    tensor.made = tensor.written = 0
     return tensor
 
 # %% modules/02_tensor.py #apply
@@ -64,13 +68,11 @@ def apply(op: Op, *inputs: Tensor) -> Tensor:
     """Run op on the inputs' arrays; where one of them requires a gradient, the result remembers (op, inputs)."""
     if len(inputs) == 2:  # most ops, and a call without a star is quicker
         a, b = inputs
-        result = _wrap(op.forward(a.data, b.data))
+        result, required = _wrap(op.forward(a.data, b.data)), a.requires_grad or b.requires_grad
     else:
-        result = _wrap(op.forward(*[x.data for x in inputs]))
-    for x in inputs:
-        if x.requires_grad and Op.recording:
-            result.requires_grad, result.origin, op.date = True, (op, inputs), Op.tick()
-            break
+        result, required = _wrap(op.forward(*[x.data for x in inputs])), any([x.requires_grad for x in inputs])
+    if required and Op.recording:
+        result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
 # %% modules/02_tensor.py #add
@@ -114,7 +116,7 @@ def _operand(x, like: Tensor) -> Tensor:
 def _operands(a, b) -> tuple[Tensor, Tensor]:
     """a and b, at least one of them a tensor, as two tensors of one dtype."""
     a, b = (a, _operand(b, a)) if isinstance(a, Tensor) else (_operand(a, b), b)
-    if a.data.dtype == b.data.dtype:
+    if a.data.dtype is b.data.dtype:
         return a, b
     dtype = promote_types(a.dtype, b.dtype)
     if (a.ndim == 0) != (b.ndim == 0):  # like a number, a 0-d tensor gives way within its kind
@@ -159,7 +161,7 @@ Exp, Sqrt, TanhOp = _op("Exp", np.exp, "result"), _op("Sqrt", np.sqrt, "result")
 Maximum, Minimum = _op("Maximum", np.maximum, "inputs"), _op("Minimum", np.minimum, "inputs")
 Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")  # NumPy squares if it sees the number 2
 Clip = _op("Clip", np.clip, "inputs")  # Clip(min, max)
-Cast = _op("Cast", np.ndarray.astype)  # Cast(dtype)
+Cast = _op("Cast", lambda a, dtype, before: a.astype(dtype))  # Cast(dtype, before)
 Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))  # Where(condition)
 
 # %% modules/02_tensor.py #arithmetic
@@ -168,7 +170,7 @@ def _infix(op):
     def operator(a, b):
         if type(a) is type(b) and a.data.dtype is b.data.dtype:  # most calls
             try:
-                return apply(op(), a, b)
+                return apply(_new(op), a, b)  # these ops have no parameters
             except ValueError:
                 pass  # the shapes do not fit, and _binary says so
         return _binary(op(), a, b)
@@ -192,7 +194,7 @@ class _Elementwise:
         """The same numbers as dtype; the same tensor if it is that already. Integers carry no gradient on."""
         if self.data.dtype == dtype:
             return self
-        return apply(Cast(dtype), self) if np.dtype(dtype).kind == self.dtype.kind else _wrap(self.data.astype(dtype))
+        return apply(Cast(dtype, self.dtype), self) if np.dtype(dtype).kind == self.dtype.kind else _wrap(self.data.astype(dtype))
 
 def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
@@ -307,13 +309,11 @@ class _Transposition:
         return self.permute(dims)
 
 # %% modules/02_tensor.py #indexing
-class _Write:
-    """The date of the last write into any tensor."""
-    last = 0
+_writes = SimpleNamespace(last=0)  # the date of the last write into any tensor
 
 def _note_write(tensor: Tensor) -> None:
     """The tensor was written into: what was made from it before no longer holds."""
-    tensor.written = _Write.last = Op.tick()
+    tensor.written = _writes.last = Op.tick()
 
 @_in_tensor
 class _Indexing:

@@ -89,7 +89,7 @@ class BinaryCrossEntropyOp(Op):
     def forward(self, x: np.ndarray) -> np.ndarray:
         (t,) = self.parameters
         self.saved = (x,)
-        return (np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))).mean()
+        return (np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))).sum() / x.size
 
 @gradient(BinaryCrossEntropyOp)
 def _(op, grad):

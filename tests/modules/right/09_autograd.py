@@ -40,7 +40,8 @@ def _(op, grad):
             entries = list(RULES[type(op)](op, grad))
             for i in range(len(inputs)):
                 if inputs[i].requires_grad and entries[i] is not None:
-                    pending[inputs[i]] = _fitted(entries[i], inputs[i]) + pending.get(inputs[i], 0)
+                    g = entries[i]() if callable(entries[i]) else entries[i]
+                    pending[inputs[i]] = unbroadcast(g, inputs[i].shape) + pending.get(inputs[i], 0)
 # %% backward: an if for each case
     taken = {}
     for leaf, g in gradients(tensor, _seed(tensor, gradient)).items():

@@ -1,26 +1,26 @@
 # %% apply: remembers only if the first input requires a gradient
     result = _wrap(op.forward(*[x.data for x in inputs]))
     if inputs[0].requires_grad and Op.recording:
-        result.requires_grad, result.origin, op.date = True, (op, inputs), Op.tick()
+        result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
 # %% apply: remembers always, also what nobody will differentiate
     result = _wrap(op.forward(*[x.data for x in inputs]))
     result.requires_grad = any(x.requires_grad for x in inputs)
     result.origin = (op, inputs)
-    op.date = Op.tick()
+    result.made = Op.tick()
     return result
 
 # %% apply: forgets that recording can be off
     result = _wrap(op.forward(*[x.data for x in inputs]))
     if any(x.requires_grad for x in inputs):
-        result.requires_grad, result.origin, op.date = True, (op, inputs), Op.tick()
+        result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
 # %% apply: hands the tensors to forward instead of their arrays
     result = _wrap(op.forward(*inputs))
     if any(x.requires_grad for x in inputs) and Op.recording:
-        result.requires_grad, result.origin, op.date = True, (op, inputs), Op.tick()
+        result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
 # %% mul: saves nothing, as Add does

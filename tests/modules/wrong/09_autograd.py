@@ -9,13 +9,18 @@
     return dl_dp, dl_dp * x
 # %% rule_mul: each factor by itself
     a, b = op.saved
-    return lambda: grad * a, lambda: grad * b
+    return grad * a, grad * b
 # %% rule_mul: forgets the gradient that comes in
     a, b = op.saved
-    return lambda: b, lambda: a
-# %% rule_mul: arrays in place of functions
+    return b, a
+# %% rule_mul: writes into the gradient that came in
     a, b = op.saved
-    return grad * b, grad * a
+    for_a = grad * b
+    grad *= a
+    return for_a, grad
+# %% rule_mul: adds up what it should give to each
+    a, b = op.saved
+    return (grad * b + grad * a,)
 # %% chain: goes one op only
     if t.origin:
         op, (source,) = t.origin
@@ -115,7 +120,7 @@ def _(op, grad):
         (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
-                pending[x] = _fitted(entry, x)
+                pending[x] = unbroadcast(entry() if callable(entry) else entry, x.shape)
 # %% walk: adds in place and so changes what belongs to others
     while order:
         t = order.pop()
@@ -128,10 +133,11 @@ def _(op, grad):
         (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
+                g = unbroadcast(entry() if callable(entry) else entry, x.shape)
                 if x in pending:
-                    pending[x] += _fitted(entry, x)
+                    pending[x] += g
                 else:
-                    pending[x] = _fitted(entry, x)
+                    pending[x] = g
 # %% walk: keeps a gradient for every tensor
     while order:
         t = order.pop()
@@ -141,7 +147,7 @@ def _(op, grad):
         (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
-                g = _fitted(entry, x)
+                g = unbroadcast(entry() if callable(entry) else entry, x.shape)
                 pending[x] = pending[x] + g if x in pending else g
 # %% walk: from the beginning of the order
     for t in order:
@@ -154,7 +160,7 @@ def _(op, grad):
         (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
-                g = _fitted(entry, x)
+                g = unbroadcast(entry() if callable(entry) else entry, x.shape)
                 pending[x] = pending[x] + g if x in pending else g
 # %% walk: recursion, which is not deep enough
     def visit(t, grad):
@@ -164,7 +170,7 @@ def _(op, grad):
         op, inputs = t.origin
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad and entry is not None:
-                visit(x, _fitted(entry, x))
+                visit(x, unbroadcast(entry() if callable(entry) else entry, x.shape))
     visit(result, grad)
 # %% walk: passes on a gradient to constants too
     while order:
@@ -178,7 +184,7 @@ def _(op, grad):
         (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if entry is not None:
-                g = _fitted(entry, x)
+                g = unbroadcast(entry() if callable(entry) else entry, x.shape)
                 leaves[x] = pending[x] = pending[x] + g if x in pending else g
 # %% walk: forgets that an entry may be None
     while order:
@@ -192,7 +198,34 @@ def _(op, grad):
         (op, inputs), t.origin = t.origin, _FREED
         for x, entry in zip(inputs, RULES[type(op)](op, grad)):
             if x.requires_grad:
-                g = _fitted(entry, x)
+                g = unbroadcast(entry() if callable(entry) else entry, x.shape)
+                pending[x] = pending[x] + g if x in pending else g
+# %% walk: passes functions on uncalled
+    while order:
+        t = order.pop()
+        grad = pending.pop(t, None)
+        if grad is None:
+            continue
+        if t.origin is None:
+            leaves[t] = grad
+            continue
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, g in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and g is not None:
+                pending[x] = pending[x] + g if x in pending else g
+# %% walk: leaves broadcasting as it is
+    while order:
+        t = order.pop()
+        grad = pending.pop(t, None)
+        if grad is None:
+            continue
+        if t.origin is None:
+            leaves[t] = grad
+            continue
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, g in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and g is not None:
+                g = g() if callable(g) else g
                 pending[x] = pending[x] + g if x in pending else g
 # %% backward: replaces what was there
     taken = {}
