@@ -829,7 +829,7 @@ def noisy_step():
 
 # %%
 path = walk(w, noisy_step, 3000)
-(path[-1000:] ** 2 @ [0.5, 20]).mean(), height(0.04)
+[round(float(h), 3) for h in ((path[-1000:] ** 2 @ [0.5, 20]).mean(), height(0.04))]
 
 # %% [markdown]
 # ## 5. Scale
