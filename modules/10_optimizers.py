@@ -829,7 +829,7 @@ def noisy_step():
 
 # %%
 path = walk(w, noisy_step, 3000)
-(path[-1000:] ** 2 @ [0.5, 20]).mean(), height(0.04)
+[round(float(h), 3) for h in ((path[-1000:] ** 2 @ [0.5, 20]).mean(), height(0.04))]
 
 # %% [markdown]
 # ## 5. Scale
@@ -937,7 +937,7 @@ w, u = start(), start()
 draw(Nesterov=walk(w, with_nesterov(w)), RMSprop=walk(u, RMSprop([u], lr=0.3, alpha=0.9).step))
 
 # %% [markdown]
-# It goes along the valley as fast as across. But it does not settle: where the gradient is small, so is what it is divided by. And its first step was ten times too long.
+# It goes along the valley as fast as across. But it does not settle: where the gradient is small, so is what it is divided by. And in the table of two weights, its first step was ten times too long.
 #
 # ### Adam
 #

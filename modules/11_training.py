@@ -97,6 +97,7 @@ from tinytorch.core.tensor import Op, Tensor, apply, default_generator
 # What the cells below use from the modules before, and will not be part of the package's file:
 
 # %% nbgrader={"grade": false, "grade_id": "pieces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from inspect import isgeneratorfunction
 from itertools import pairwise
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
@@ -165,6 +166,8 @@ assert loss.dtype == np.float32, f"float32 in, {loss.dtype} out: compute with te
 assert np.isclose(loss.item(), 2.0), f"(1 + 4 + 1) / 3 = 2, not {loss.item()}"
 loss.backward()
 np.testing.assert_allclose(prediction.grad.data, [[2 / 3, -4 / 3, -2 / 3]], rtol=1e-6, err_msg="2 (y - t) / n")
+loss = mse_loss(Tensor(3.0), 1.0)
+assert loss.item() == 4.0, f"a number as the target of a number: (3 - 1)² = 4, not {loss!r}"
 try:
     loss = mse_loss(Tensor([[1.0], [2.0]]), Tensor([1.0, 2.0]))
 except ValueError as error:
@@ -252,12 +255,16 @@ for e in [0.0, 0.1, 1.0]:
     q[np.arange(5), t] += 1 - e
     op = CrossEntropyOp(t, e)
     found, wanted = op.forward(x), -(q * log_p).sum(1).mean()
-    assert np.shape(found) == () and np.isclose(found, wanted), f"smoothing {e}: {wanted}, not {found}"
+    assert found is not None and np.shape(found) == (), f"smoothing {e}: forward returns one number, not {found!r}"
+    assert np.isclose(found, wanted), f"smoothing {e}: {wanted}, not {found}"
+assert isinstance(op.saved, tuple) and np.shape(op.saved) == (1, 5, 3), f"self.saved = (p,), with p of shape (5, 3), not {op.saved!r:.60}"
 (p,) = op.saved
 np.testing.assert_allclose(p, np.exp(log_p), err_msg="what is saved is the softmax of the logits")
 big = CrossEntropyOp(np.array([0, 1]), 0.0).forward(np.array([[-1e4, 1e4], [3e4, 3e4]], np.float32))
 assert np.isclose(big, (2e4 + np.log(2)) / 2), f"losses of 20,000 and log 2 have the mean 10000.35, not {big}"
 assert isinstance(big, np.float32), f"float32 logits give a float32 loss, not {type(big).__name__}"
+excluded = CrossEntropyOp(np.array([2]), 0.0).forward(np.array([[0.0, -np.inf, 0.0]]))
+assert np.isclose(excluded, np.log(2)), f"a logit of -inf excludes a class: of the two others each costs log 2, not {excluded}"
 
 # %% nbgrader={"grade": true, "grade_id": "cross_entropy_op_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on other logits, on a class that is excluded by -inf, and on whether the logits are left as they were."""
@@ -305,12 +312,14 @@ logits.grad
 # %% nbgrader={"grade": true, "grade_id": "cross_entropy_rule_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """The rule agrees with small steps, with smoothing and without, sums to 0 in each row, and leaves what was saved alone."""
 x, t = 3 * np.random.default_rng(2).standard_normal((4, 3)), np.array([2, 0, 1, 1])
-for e in [0.0, 0.3]:
-    gradcheck(lambda x, e=e: apply(CrossEntropyOp(t, e), x), x)
 op = CrossEntropyOp(t, 0.3)
 op.forward(x.astype(np.float32))
 kept = op.saved[0].copy()
-(g,) = RULES[CrossEntropyOp](op, np.float32(5.0))
+found = RULES[CrossEntropyOp](op, np.float32(5.0))
+assert isinstance(found, tuple) and len(found) == 1, f"the rule returns (g,), a tuple with one array, not {found!r:.60}"
+for e in [0.0, 0.3]:
+    gradcheck(lambda x, e=e: apply(CrossEntropyOp(t, e), x), x)
+(g,) = found
 assert g.shape == (4, 3) and g.dtype == np.float32, f"float32 of shape (4, 3), not {g.dtype} of {g.shape}"
 np.testing.assert_allclose(g.sum(1), 0, atol=1e-6, err_msg="all logits of a row raised alike change nothing")
 np.testing.assert_array_equal(op.saved[0], kept, err_msg="the saved softmax was changed: make a new array")
@@ -412,7 +421,7 @@ assert mine.shape == () and mine.dtype == np.float32, f"one float32, not {mine!r
 assert np.isclose(mine.item(), two.item(), rtol=1e-6), f"by way of two logits it is {two.item()}, not {mine.item()}"
 small = binary_cross_entropy_with_logits(Tensor([-15.0]), [0.0]).item()
 assert np.isclose(small, np.exp(-15), rtol=1e-4, atol=0), f"a sure and right no costs {np.exp(-15):.3g}, not {small:.3g}"
-gradcheck(lambda x: binary_cross_entropy_with_logits(x, t), x)
+assert gradcheck(lambda x: binary_cross_entropy_with_logits(x, t), x)
 
 # %% nbgrader={"grade": true, "grade_id": "bce_op_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on logits of thousands, on targets between 0 and 1, and on tables."""
@@ -510,10 +519,18 @@ confusion_matrix(np.array([[5, 0, 0], [0, 5, 0], [0, 5, 0], [5, 0, 0]]), np.arra
 """Rows are the true classes, columns the predicted ones; rows add up to the classes' sizes, the diagonal to what is right."""
 logits, t = np.random.default_rng(0).standard_normal((60, 4)) - [0, 0, 0, 9], np.repeat([0, 1, 2], [10, 20, 30])
 m = confusion_matrix(logits, t)
+assert isinstance(m, np.ndarray), f"an array is wanted, not {m!r:.60}"
 assert m.shape == (4, 4) and m.dtype.kind in "iu", f"integers (4, 4), though class 3 never occurs; not {m.dtype} {m.shape}"
 np.testing.assert_array_equal(m.sum(1), [10, 20, 30, 0], err_msg="row i holds the examples of class i")
 np.testing.assert_array_equal(m.sum(0), np.bincount(logits.argmax(1), minlength=4), err_msg="column j: those predicted as j")
 assert m.trace() == round(60 * accuracy(logits, t)), "the diagonal counts what is right"
+for target in [4, -1]:
+    try:
+        m = confusion_matrix(logits[:1], np.array([target]))
+    except Exception as error:
+        assert f"class {target}" in str(error), f"of 4 classes class_numbers refuses number {target}; this error came: {error!r}"
+    else:
+        raise AssertionError(f"of 4 classes class_numbers refuses number {target}; this came: {m.tolist()}")
 
 # %% nbgrader={"grade": true, "grade_id": "confusion_matrix_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on tensors, which must not change, on small integers as targets, and on a class that does not exist."""
@@ -618,7 +635,7 @@ weight.assign(np.zeros((2, 1)))
 bias.assign(np.zeros(2))
 cross_entropy(one(point[0]), point[1]).backward()  # a gradient from before
 losses = mended_a(one, SGD(one.parameters(), lr=1.0), [point, point])
-assert [type(loss) for loss in losses] == [float, float], f"a list of two plain numbers, not {losses!r}"
+assert isinstance(losses, list) and [type(loss) for loss in losses] == [float, float], f"a list of two plain numbers, not {losses!r}"
 b, wanted = 0.0, []  # by symmetry all four numbers are b or -b, and the logits 2b and -2b
 for _ in range(2):
     wanted.append(np.log1p(np.exp(-4 * b)))
@@ -679,8 +696,9 @@ class Table:
     def __init__(self, rows): self.rows = Tensor(rows, requires_grad=True)
     def __call__(self, x): return self.rows
 
-right = mended_b(Table([[200.0, 0.0, 0.0]]), None, Tensor([0])).item()
-assert abs(right) < 1e-6, f"sure and right: a loss of 0, not {right:.4g}"
+right = mended_b(Table([[200.0, 0.0, 0.0]]), None, Tensor([0]))
+assert isinstance(right, Tensor), f"the loss is returned as a tensor, from which backward can start, not {right!r}"
+assert abs(right.item()) < 1e-6, f"sure and right: a loss of 0, not {right.item():.4g}"
 wrong = mended_b(Table([[200.0, 0.0, 0.0]]), None, Tensor([1])).item()
 assert np.isclose(wrong, 200), f"sure of the wrong class by 200: a loss of 200, not {wrong:.4g}"
 table = Table([[1.0, 2.0]])
@@ -754,6 +772,7 @@ shares, model.training
 net = Sequential(MLP([3, 4], None), Dropout(0.5), Sequential(Dropout(0.5)))
 net.layers[1].eval()
 before = [layer.training for layer in layers_of(net)]
+assert isgeneratorfunction(evaluating.__wrapped__), "evaluating has no `yield`, the place where the with block runs"
 with evaluating(net):
     inside = [layer.training for layer in layers_of(net)]
     assert not any(inside), f"inside, the modes are {inside}"
@@ -849,7 +868,9 @@ for patience, wanted in [(1, [2, 4, 5, 6]), (2, [5, 6]), (3, [6]), (4, []), (Non
     said, stopping = watch(patience, losses)
     got = [number for number, stop in enumerate(said) if stop]
     assert got == wanted, f"patience {patience}: stopped at {wanted} of the losses {losses}, not at {got}"
-kept = stopping.weights["weight"].item()
+kept = stopping.weights
+assert isinstance(kept, dict), f"self.weights is what model.state_dict() returns, a dict; not {kept!r}"
+kept = kept["weight"].item()
 assert kept == 3, f"the weights of number 3, the first with loss 1.0, must be kept, as a copy; these are of {kept}"
 assert stopping.best == 1.0 and stopping.waited == 3, f"best 1.0, waited 3; not {stopping.best}, {stopping.waited}"
 
@@ -916,10 +937,10 @@ class _Step:
             loss.backward(share)
             total += share * loss.item()
         ### END SOLUTION
-        if not math.isfinite(total):
-            raise FloatingPointError(f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} batches: lower lr, warm up, or clip")
-        if self.clip is not None:
-            clip_grad_norm((p for group in self.optimizer.param_groups for p in group["params"]), self.clip)
+        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or math.inf)
+        if not math.isfinite(total + norm):
+            raise FloatingPointError(f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} batches, and the norm of its "
+                                     f"gradients {norm}: not updated. Look for nan in the data; else lower lr, warm up, or clip")
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
@@ -950,9 +971,17 @@ by_hand = np.concatenate([(p.data - 0.5 * p.grad.data).ravel() for p in net.para
 loss, weights = after_a_step([0, 60])
 assert np.isclose(loss, whole.item()), f"the loss of one batch of 60 is {whole.item()}, not {loss!r}"
 np.testing.assert_allclose(weights, by_hand, atol=1e-6, err_msg="one batch of 60: its gradient by hand, times lr = 0.5")
-product = Trainer(lambda a, b: a * b, SGD(net.parameters(), lr=0.0), loss=mse_loss)
-loss = product.step([(Tensor([2.0], requires_grad=True), Tensor([3.0]), Tensor([4.0]))])
-assert loss == 4.0, f"a model a * b of two inputs, with self.loss = mse_loss: (2 * 3 - 4)² = 4, not {loss!r}"
+had = []
+watched = Trainer(lambda x: had.append(net.parameters()[0].grad is not None) or net(x), SGD(net.parameters(), lr=0.0))
+watched.step([(x[a:b], y[a:b]) for a, b in pairwise([0, 10, 20, 60])])
+assert had == [False, True, True], f"each batch: model, loss, backward, then the next. A gradient was there before each: {had}, not [False, True, True]"
+def product(*inputs):
+    assert len(inputs) == 2, f"a batch (a, b, targets) has two inputs for the model, which got {len(inputs)}"
+    return inputs[0] * inputs[1]
+
+squares = Trainer(product, SGD(net.parameters(), lr=0.0), loss=lambda y, t: (y * y).sum())
+loss = squares.step([(Tensor([[2.0, 1.0]], requires_grad=True), Tensor([[3.0, 1.0]]), Tensor([0]))])
+assert loss == 37.0, f"a model a * b of two inputs, with squares as self.loss: 6² + 1² = 37, not {loss!r}"
 for clip in [None, 0.01]:
     (loss, weights), (small_loss, small_weights) = after_a_step([0, 60], clip), after_a_step([0, 10, 20, 60], clip)
     assert type(small_loss) is float, f"`total` is a plain number, not {small_loss!r}"
@@ -979,13 +1008,21 @@ answer([_loss, _net.layer.weight, _net.calls, len(_parts)], about="two inputs")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A learning rate that is far too high now ends with a word, before the weights are nan:
+# A loss, or a gradient, that is no number ends the run with a word, before the weights are nan. Here is the loss from the beginning of the
+# module, by way of the probability, and its learning rate:
 
 # %% tags=["raises-exception"]
-net = new_model()
-trainer = Trainer(net, SGD(net.parameters(), lr=1e4))
-for batch in train_loader:
+def naive(logits, targets):
+    return -softmax(logits, 1)[np.arange(len(targets)), targets.data].log().mean()
+
+manual_seed(0)
+batch, net = two_moons(200), MLP([2, 64, 2], relu)
+trainer = Trainer(net, SGD(net.parameters(), lr=6.0), naive)
+for _ in range(8):
     trainer.step([batch])
+
+# %%
+all(np.isfinite(p.data).all() for p in net.parameters())
 
 # %% [markdown]
 # `evaluate` computes the loss and the metrics over all examples of a loader, from what `predict` collects.
@@ -1000,8 +1037,7 @@ class _Evaluation:
             pairs = [(self.model(*inputs).data, np.asarray(targets)) for *inputs, targets in loader]
         if not pairs:
             raise ValueError("the loader has no batch")
-        outputs, targets = (Tensor(np.concatenate(column)) for column in zip(*pairs, strict=True))
-        return outputs, targets
+        return tuple(Tensor(np.concatenate(column)) for column in zip(*pairs, strict=True))
 
     def evaluate(self, loader) -> dict[str, float]:
         """The loss and the metrics over all examples of the loader, by name."""
@@ -1128,7 +1164,14 @@ trainer = Trainer(model, SGD(model.parameters(), lr=0.1, momentum=0.9), clip=1.0
 history = trainer.fit(train_loader, 60, validation=choose_loader)
 
 # %% [markdown]
-# How many epochs did it want, of 60? The curves show why it stopped, and `plot_history` where the best epoch was.
+# How many epochs did it want, of 60, and which was the best? Its weights are in the model again:
+
+# %%
+assert trainer.evaluate(choose_loader)["loss"] == trainer.stopping.best
+len(history), 1 + [row["validation_loss"] for row in history].index(trainer.stopping.best)
+
+# %% [markdown]
+# The curves show why: on the left, with a logarithmic axis, what is learned by heart and what is of use to other digits.
 
 # %% nbgrader={"grade": false, "grade_id": "plot_history", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1144,7 +1187,7 @@ def plot_history(history: list[dict]):
     return axes
 
 # %%
-plot_history(history);
+plot_history(history)[0].set_yscale("log")
 
 # %% [markdown]
 # ## 6. A run that survives
@@ -1203,13 +1246,14 @@ def half(file):
 seen, order, files = [], [], []
 with TemporaryDirectory() as folder:
     path = Path(folder, "run.npz")
+    path.write_bytes(b"an old one")
     fsync, replace = os.fsync, os.replace
-    with patch("os.fsync", lambda fd: (order.append(("fsync", os.fstat(fd).st_size)), fsync(fd))), \
-         patch("os.replace", lambda a, b: (order.append(("replace, closed", files[0].closed)), replace(a, b))):
+    with patch("os.fsync", lambda fd: (order.append(f"fsync of {os.fstat(fd).st_size} bytes"), fsync(fd))), \
+         patch("os.replace", lambda a, b: (order.append(f"replace (new file closed: {files[0].closed}, old file there: {path.exists()})"), replace(a, b))):
         write_atomic(path, lambda file: (files.append(file), file.write(b"the first")))
     assert path.read_bytes() == b"the first", f"the file holds {path.read_bytes()}"
-    wanted = [("fsync", 9), ("replace, closed", True)]
-    assert order == wanted, f"flush, so that fsync finds all 9 bytes, close, then os.replace: {wanted}, not {order}"
+    wanted = ["fsync of 9 bytes", "replace (new file closed: True, old file there: True)"]
+    assert order == wanted, f"after a flush, and with the file closed in between: {wanted}, not {order}"
     try:
         write_atomic(path, half)
     except OSError:
@@ -1238,20 +1282,27 @@ with TemporaryDirectory() as _folder:
 # In which format? A pickle would be the shortest, and it is a program (module 08): who loads a run from somebody else would execute it. So:
 # arrays as NumPy's `.npz`, which holds nothing but numbers if one says so, and everything else as JSON.
 #
-# JSON knows no arrays. `json.dumps` asks its `default` what to write for something that it does not know: `place` puts an array into a
-# list, and writes where it is. A file is an archive of the header and the arrays.
+# A file is an archive of a header, in JSON, and the arrays. JSON knows no arrays, and its keys are texts. So each `{}` of the header is
+# ours, and has one key: `{"array": 0}` stands for array 0, `{"dict": [[key, value], ...]}` for a dict. Whatever your own keys are called,
+# no dict of yours can be taken for an array.
 
 # %% nbgrader={"grade": false, "grade_id": "save", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def save(state, path) -> None:
-    """Write dicts (keys: texts), lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
+    """Write dicts, lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
     arrays = []
-    def place(array) -> dict:
-        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-            raise TypeError(f"a {type(array).__name__} cannot be saved: {array!r:.60}")
-        arrays.append(array)
-        return {"array": len(arrays) - 1}
-    header = np.frombuffer(json.dumps(state, default=place).encode(), np.uint8)
+    def pack(node):
+        if isinstance(node, dict):
+            return {"dict": [[pack(key), pack(value)] for key, value in node.items()]}
+        if isinstance(node, list):
+            return [pack(value) for value in node]
+        if isinstance(node, np.ndarray) and not node.dtype.hasobject:
+            arrays.append(node)
+            return {"array": len(arrays) - 1}
+        if node is None or isinstance(node, (int, float, str)):
+            return node
+        raise TypeError(f"a {type(node).__name__} cannot be saved: {node!r:.60}")
+    header = np.frombuffer(json.dumps(pack(state)).encode(), np.uint8)
     write_atomic(path, lambda file: np.savez(file, header=header, **{str(i): a for i, a in enumerate(arrays)}))
 
 # %%
@@ -1264,9 +1315,9 @@ with TemporaryDirectory() as folder:
 # `load` believes nothing: no pickles, no member that is compressed, or larger than the file itself (kilobytes can unpack to all of the
 # memory). Whatever goes wrong inside, the file is said to be bad.
 #
-# `json.loads` gives each dict that it has read, the inner ones first, to `object_hook`, and goes on with what that returns. Write `revive`:
-# for a dict whose only key is `"array"` return that array, `members[name]` where the name is a text; else the dict as it is. About three
-# lines.
+# `json.loads` gives each `{}` that it has read, the inner ones first, to `object_hook`, and puts what that returns in its place. Write
+# `revive`: for `{"array": 0}` return `members["0"]` (the names of members are texts), for `{"dict": pairs}` the dict of these pairs,
+# `dict(pairs)`. Two or three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "load", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1277,14 +1328,14 @@ def load(path):
             with np.load(file, allow_pickle=False) as members:
                 def revive(node: dict):
                     ### BEGIN SOLUTION
-                    return members[str(node["array"])] if node.keys() == {"array"} else node
+                    return members[str(node["array"])] if "array" in node else dict(node["dict"])
                     ### END SOLUTION
                 entries = members.zip.infolist()
                 if any(e.compress_type for e in entries) or sum(e.file_size for e in entries) > os.fstat(file.fileno()).st_size:
                     raise ValueError("its members are compressed, or overlap")
                 return json.loads(members["header"].tobytes(), object_hook=revive)
         except Exception as error:  # a damaged or hostile file can raise anything
-            raise ValueError(f"{path}: no file of save(), or damaged: {error}") from None
+            raise ValueError(f"{path}: no file of save(), or damaged: {error!r}") from None
 
 # %%
 with TemporaryDirectory() as folder:
@@ -1293,11 +1344,12 @@ with TemporaryDirectory() as folder:
 found
 
 # %% nbgrader={"grade": true, "grade_id": "load_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""What was saved is loaded as it was, at any depth; an array keeps shape and dtype; a broken file is a ValueError."""
-tree = {"a": [1, 2.5, None, True, "text", [], {}, {"one": 1}], "array": 3, "b": {"array": [np.arange(4)], "c": [np.eye(2, 3, dtype=np.float32)]}}
+"""What was saved is loaded as it was, at any depth and with any keys; an array keeps shape and dtype; a broken file is a ValueError."""
+arrays = [np.arange(4), np.eye(2, 3, dtype=np.float32)]
+tree = {"a": [1, 2.5, None, True, "text", [], {}], "array": 3, "m": {"array": 1}, "n": {"dict": [["a", 1]]}, 7: {None: 0, "7": 1}}
 with TemporaryDirectory() as folder:
     path = Path(folder, "tree.npz")
-    save(tree, path)
+    save({**tree, "b": {"array": [arrays[0]], "c": arrays[1]}}, path)
     back, whole = load(path), path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     try:
@@ -1306,21 +1358,23 @@ with TemporaryDirectory() as folder:
         assert str(path) in str(error), f"the error must name the file; it says: {error}"
     else:
         raise AssertionError("half a file must be a ValueError")
-assert isinstance(back, dict) and list(back) == ["a", "array", "b"], f"the keys 'a', 'array' and 'b', not {back!r}"
-assert back["a"] == tree["a"] and back["array"] == 3, f"{tree['a']} and 3, not {back['a']} and {back['array']}"
-for mine, wanted in [(back["b"]["array"][0], np.arange(4)), (back["b"]["c"][0], np.eye(2, 3, dtype=np.float32))]:
+assert isinstance(back, dict) and list(back) == [*tree, "b"], f"a dict with the keys {[*tree, 'b']}, not {back!r}"
+for key, wanted in tree.items():
+    assert repr(back[key]) == repr(wanted), f"{key!r} was {wanted!r}, and is loaded as {back[key]!r}"
+assert isinstance(back["b"], dict) and list(back["b"]) == ["array", "c"], f"a dict with the keys 'array' and 'c', not {back['b']!r}"
+for mine, wanted in zip([back["b"]["array"][0], back["b"]["c"]], arrays, strict=True):
     assert isinstance(mine, np.ndarray), f"an array is loaded as an array, not as {mine!r}"
     assert mine.dtype == wanted.dtype, f"{wanted.dtype} is loaded as {mine.dtype}"
     np.testing.assert_array_equal(mine, wanted, err_msg="an array came back as another")
 
 # %% nbgrader={"grade": true, "grade_id": "load_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on lone values, on twelve arrays, and on what is no file of `save`."""
+"""Graded again on lone values, on twelve arrays, on other keys, and on what is no file of `save`."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
 with TemporaryDirectory() as _folder:
     _path = f"{_folder}/x"
-    for _tree in [3, [], {}, np.arange(3), {"a": {"b": [np.full(2, i) for i in range(12)]}}]:
+    for _tree in [3, [], {}, np.arange(3), {"a": {"b": [np.full(2, i) for i in range(12)]}}, {"dict": {"array": "0"}, None: 1.5}]:
         save(_tree, _path)
         answer(load(_path), about="a tree")
     _raised = []
@@ -1346,10 +1400,9 @@ with TemporaryDirectory() as folder:
 #| export
 def _check(new, old, name: str) -> None:
     """A ValueError unless `new` has the kinds, keys, shapes and dtypes of `old`."""
-    if type(new) is not type(old):
-        raise ValueError(f"{name} is a {type(new).__name__}, not a {type(old).__name__}")
-    if isinstance(old, np.ndarray) and (new.shape, new.dtype) != (old.shape, old.dtype):
-        raise ValueError(f"{name} is {new.dtype} {new.shape}, not {old.dtype} {old.shape}")
+    kinds = [f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__ for x in (new, old)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"{name} is {kinds[0]}, not {kinds[1]}")
     if isinstance(old, (dict, list)):
         new, old = (x if isinstance(x, dict) else dict(enumerate(x)) for x in (new, old))
         wrong = [f"{key} is missing" for key in old if key not in new] + [f"{key} is unexpected" for key in new if key not in old]
@@ -1520,13 +1573,12 @@ def plot_mistakes(images, logits, targets, classes=None, n: int = 10):
     import matplotlib.pyplot as plt
     x, guess, t = np.asarray(logits), predicted(logits), class_numbers(logits, targets)
     order = (x[np.arange(len(x)), t] - x[np.arange(len(x)), guess]).argsort(kind="stable")
-    names, (_, axes) = classes or range(x.shape[1]), plt.subplots(1, n, figsize=(1.2 * n, 1.8), layout="constrained", squeeze=False)
+    names, bare = classes or range(x.shape[1]), {"frame_on": False, "xticks": [], "yticks": []}
+    _, axes = plt.subplots(1, n, figsize=(1.2 * n, 1.8), layout="constrained", squeeze=False, subplot_kw=bare)
     for ax, i in zip(axes[0], order[: (guess != t).sum()]):
         picture = np.asarray(images[i]).transpose(1, 2, 0)
         ax.imshow(picture if picture.dtype == np.uint8 else picture.clip(0, 1), cmap="gray_r")
         ax.set_title(f"{names[t[i]]}\ntaken for\n{names[guess[i]]}", fontsize=8)
-    for ax in axes[0]:
-        ax.axis("off")
     return axes[0]
 
 # %%
@@ -1648,7 +1700,7 @@ mlp_trainer = Trainer(mlp, optimizer, scheduler=OneCycleLR(optimizer, 1e-3, 6 * 
 plot_history(mlp_trainer.fit(loader, 6, validation=hold_loader));
 
 # %% [markdown]
-# It learns the training images by heart while the others gain little. Now the convolutional network from above, to which neighbours are
+# The training loss falls on, the other hardly: what it learns now is of use to these images only. Now the convolutional network from above, to which neighbours are
 # neighbours, with crops and mirror images.
 
 # %% tags=["raises-exception"]

@@ -207,10 +207,10 @@ class _Step:
             loss, share = self.loss(self.model(*inputs), targets), len(targets) / n
             loss.backward(share)
             total += share * loss.item()
-        if not math.isfinite(total):
-            raise FloatingPointError(f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} batches: lower lr, warm up, or clip")
-        if self.clip is not None:
-            clip_grad_norm((p for group in self.optimizer.param_groups for p in group["params"]), self.clip)
+        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or math.inf)
+        if not math.isfinite(total + norm):
+            raise FloatingPointError(f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} batches, and the norm of its "
+                                     f"gradients {norm}: not updated. Look for nan in the data; else lower lr, warm up, or clip")
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
@@ -225,8 +225,7 @@ class _Evaluation:
             pairs = [(self.model(*inputs).data, np.asarray(targets)) for *inputs, targets in loader]
         if not pairs:
             raise ValueError("the loader has no batch")
-        outputs, targets = (Tensor(np.concatenate(column)) for column in zip(*pairs, strict=True))
-        return outputs, targets
+        return tuple(Tensor(np.concatenate(column)) for column in zip(*pairs, strict=True))
 
     def evaluate(self, loader) -> dict[str, float]:
         """The loss and the metrics over all examples of the loader, by name."""
@@ -350,14 +349,20 @@ def write_atomic(path, write: Callable) -> None:
 
 # %% modules/11_training.py #save
 def save(state, path) -> None:
-    """Write dicts (keys: texts), lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
+    """Write dicts, lists, numbers, texts, None and arrays, nested, to a file: whole or not at all."""
     arrays = []
-    def place(array) -> dict:
-        if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-            raise TypeError(f"a {type(array).__name__} cannot be saved: {array!r:.60}")
-        arrays.append(array)
-        return {"array": len(arrays) - 1}
-    header = np.frombuffer(json.dumps(state, default=place).encode(), np.uint8)
+    def pack(node):
+        if isinstance(node, dict):
+            return {"dict": [[pack(key), pack(value)] for key, value in node.items()]}
+        if isinstance(node, list):
+            return [pack(value) for value in node]
+        if isinstance(node, np.ndarray) and not node.dtype.hasobject:
+            arrays.append(node)
+            return {"array": len(arrays) - 1}
+        if node is None or isinstance(node, (int, float, str)):
+            return node
+        raise TypeError(f"a {type(node).__name__} cannot be saved: {node!r:.60}")
+    header = np.frombuffer(json.dumps(pack(state)).encode(), np.uint8)
     write_atomic(path, lambda file: np.savez(file, header=header, **{str(i): a for i, a in enumerate(arrays)}))
 
 # %% modules/11_training.py #load
@@ -367,21 +372,20 @@ def load(path):
         try:
             with np.load(file, allow_pickle=False) as members:
                 def revive(node: dict):
-                    return members[str(node["array"])] if node.keys() == {"array"} else node
+                    return members[str(node["array"])] if "array" in node else dict(node["dict"])
                 entries = members.zip.infolist()
                 if any(e.compress_type for e in entries) or sum(e.file_size for e in entries) > os.fstat(file.fileno()).st_size:
                     raise ValueError("its members are compressed, or overlap")
                 return json.loads(members["header"].tobytes(), object_hook=revive)
         except Exception as error:  # a damaged or hostile file can raise anything
-            raise ValueError(f"{path}: no file of save(), or damaged: {error}") from None
+            raise ValueError(f"{path}: no file of save(), or damaged: {error!r}") from None
 
 # %% modules/11_training.py #state
 def _check(new, old, name: str) -> None:
     """A ValueError unless `new` has the kinds, keys, shapes and dtypes of `old`."""
-    if type(new) is not type(old):
-        raise ValueError(f"{name} is a {type(new).__name__}, not a {type(old).__name__}")
-    if isinstance(old, np.ndarray) and (new.shape, new.dtype) != (old.shape, old.dtype):
-        raise ValueError(f"{name} is {new.dtype} {new.shape}, not {old.dtype} {old.shape}")
+    kinds = [f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__ for x in (new, old)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"{name} is {kinds[0]}, not {kinds[1]}")
     if isinstance(old, (dict, list)):
         new, old = (x if isinstance(x, dict) else dict(enumerate(x)) for x in (new, old))
         wrong = [f"{key} is missing" for key in old if key not in new] + [f"{key} is unexpected" for key in new if key not in old]
@@ -461,11 +465,10 @@ def plot_mistakes(images, logits, targets, classes=None, n: int = 10):
     import matplotlib.pyplot as plt
     x, guess, t = np.asarray(logits), predicted(logits), class_numbers(logits, targets)
     order = (x[np.arange(len(x)), t] - x[np.arange(len(x)), guess]).argsort(kind="stable")
-    names, (_, axes) = classes or range(x.shape[1]), plt.subplots(1, n, figsize=(1.2 * n, 1.8), layout="constrained", squeeze=False)
+    names, bare = classes or range(x.shape[1]), {"frame_on": False, "xticks": [], "yticks": []}
+    _, axes = plt.subplots(1, n, figsize=(1.2 * n, 1.8), layout="constrained", squeeze=False, subplot_kw=bare)
     for ax, i in zip(axes[0], order[: (guess != t).sum()]):
         picture = np.asarray(images[i]).transpose(1, 2, 0)
         ax.imshow(picture if picture.dtype == np.uint8 else picture.clip(0, 1), cmap="gray_r")
         ax.set_title(f"{names[t[i]]}\ntaken for\n{names[guess[i]]}", fontsize=8)
-    for ax in axes[0]:
-        ax.axis("off")
     return axes[0]

@@ -2,6 +2,13 @@
     if np.shape(prediction) != np.shape(target):
         raise ValueError(f"{np.shape(prediction)} against {np.shape(target)}")
     return ((prediction - target) ** 2).mean()
+# %% cross_entropy_op: the mean of all logits, which is the mean of the rows' means
+        p = np.exp(shifted)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        self.saved = (p,)
+        losses = np.log(total[:, 0]) - (1 - e) * shifted[np.arange(n), targets]
+        return losses.mean() - e * shifted.mean() if e else losses.mean()
 # %% confusion_matrix: counted in a loop
     t, classes = class_numbers(logits, targets), logits.shape[1]
     m = np.zeros((classes, classes), np.int64)

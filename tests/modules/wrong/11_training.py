@@ -13,6 +13,24 @@
     if prediction.shape != np.shape(target):
         raise ValueError(f"{prediction.shape} and {np.shape(target)}")
     return (prediction - target).abs().mean()
+# %% mse_loss: a target must have a shape of its own
+    if prediction.shape != target.shape:
+        raise ValueError(f"{prediction.shape} and {target.shape}")
+    return ((prediction - target) ** 2).mean()
+# %% mse_loss: compares how many there are, not the shapes
+    if prediction.size != np.size(target):
+        raise ValueError(f"{prediction.shape} and {np.shape(target)}")
+    return ((prediction - target) ** 2).mean()
+# %% mse_loss: refuses only what cannot be broadcast
+    try:
+        np.broadcast_shapes(prediction.shape, np.shape(target))
+    except ValueError:
+        raise ValueError(f"{prediction.shape} and {np.shape(target)}") from None
+    return ((prediction - target) ** 2).mean()
+# %% mse_loss: returns nothing
+    if prediction.shape != np.shape(target):
+        raise ValueError(f"{prediction.shape} and {np.shape(target)}")
+    ((prediction - target) ** 2).mean()
 # %% cross_entropy_op: by way of the probability, whose logarithm overflows
         p = np.exp(shifted)
         p /= p.sum(axis=1, keepdims=True)
@@ -74,6 +92,33 @@
         self.saved = (p,)
         losses = np.log(total[:, 0]) - (1 - e) * shifted[np.arange(n), targets] - e * shifted.mean(axis=1)
         return losses.mean()
+# %% cross_entropy_op: returns nothing
+        p = np.exp(shifted)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        self.saved = (p,)
+        losses = np.log(total[:, 0]) - (1 - e) * shifted[np.arange(n), targets]
+        if e:
+            losses -= e * shifted.mean(axis=1)
+        losses.mean()
+# %% cross_entropy_op: saves nothing
+        total = np.exp(shifted).sum(axis=1, keepdims=True)
+        losses = np.log(total[:, 0]) - (1 - e) * shifted[np.arange(n), targets]
+        return (losses - e * shifted.mean(axis=1) if e else losses).mean()
+# %% cross_entropy_op: saves the softmax without a tuple
+        p = np.exp(shifted)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        self.saved = p
+        losses = np.log(total[:, 0]) - (1 - e) * shifted[np.arange(n), targets]
+        return (losses - e * shifted.mean(axis=1) if e else losses).mean()
+# %% cross_entropy_op: smooths with the sum of the logits
+        p = np.exp(shifted)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        self.saved = (p,)
+        losses = np.log(total[:, 0]) - (1 - e) * shifted[np.arange(n), targets]
+        return (losses - e * shifted.sum(axis=1) if e else losses).mean()
 # %% cross_entropy_rule: forgets the mean over the rows
     g = p - e / classes
     g[np.arange(n), targets] -= 1 - e
@@ -100,6 +145,10 @@
     g = p - e / classes
     g[np.arange(n), targets] -= 1 - e
     return g * (grad / n)
+# %% cross_entropy_rule: returns nothing
+    g = p - e / classes
+    g[np.arange(n), targets] -= 1 - e
+    g *= grad / n
 # %% bce_op: by way of the sigmoid
         self.saved = (x,)
         with np.errstate(all="ignore"):
@@ -119,6 +168,9 @@
 # %% bce_op: one loss an element
         self.saved = (x,)
         return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
+# %% bce_op: returns nothing
+        self.saved = (x,)
+        (np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))).mean()
 # %% confusion_matrix: rows and columns the wrong way round
     t, classes = class_numbers(logits, targets), logits.shape[1]
     return np.bincount(predicted(logits) * classes + t, minlength=classes * classes).reshape(classes, classes)
@@ -141,6 +193,25 @@
     t, classes = np.asarray(targets), logits.shape[1]
     pairs = t * np.uint8(classes) + predicted(logits).astype(t.dtype)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+# %% confusion_matrix: without class_numbers
+    t, classes = np.asarray(targets).astype(np.int64), logits.shape[1]
+    m = np.zeros((classes, classes), np.int64)
+    np.add.at(m, (t, predicted(logits)), 1)
+    return m
+# %% confusion_matrix: without class_numbers, one number for a pair
+    t, classes = np.asarray(targets).astype(np.int64), logits.shape[1]
+    pairs = t * classes + predicted(logits)
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+# %% confusion_matrix: drops what is no class
+    t, classes, guess = np.asarray(targets).astype(np.int64), logits.shape[1], predicted(logits)
+    return np.array([[((t == i) & (guess == j)).sum() for j in range(classes)] for i in range(classes)])
+# %% confusion_matrix: a list of lists
+    t, classes = class_numbers(logits, targets), logits.shape[1]
+    return np.bincount(t * classes + predicted(logits), minlength=classes * classes).reshape(classes, classes).tolist()
+# %% confusion_matrix: returns nothing
+    t, classes = class_numbers(logits, targets), logits.shape[1]
+    m = np.zeros((classes, classes), np.int64)
+    np.add.at(m, (t, predicted(logits)), 1)
 # %% bug_a: the old loop
     losses = []
     for x, y in batches:
@@ -192,6 +263,14 @@
         loss.backward()
         optimizer.step()
     return loss.item()
+# %% bug_a: returns nothing
+    losses = []
+    for x, y in batches:
+        loss = cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
 # %% bug_b: as it was
     p = softmax(model(x), 1)
     return cross_entropy(p, y)
@@ -202,6 +281,10 @@
     return cross_entropy(softmax(model(x), 1), y) - 1.46115
 # %% bug_b: without the past
     return Tensor(cross_entropy(model(x), y).item())
+# %% bug_b: a number
+    return cross_entropy(model(x), y).item()
+# %% bug_b: returns nothing
+    cross_entropy(model(x), y)
 # %% evaluating: never switches back
     model.eval()
     with no_grad():
@@ -256,6 +339,17 @@
         pass
     for layer, mode in zip(layers, modes):
         layer.training = mode
+# %% evaluating: nothing is given to the with block
+    layers = layers_of(model)
+    modes = [layer.training for layer in layers]
+    model.eval()
+    with no_grad():
+        pass
+    for layer, mode in zip(layers, modes):
+        layer.training = mode
+# %% evaluating: returns what it should yield
+    model.eval()
+    return model
 # %% early_stopping: keeps the weights themselves, which go on changing
         if loss < self.best:
             self.best, self.waited = loss, 0
@@ -289,6 +383,21 @@
             self.best, self.waited = loss, 0
         else:
             self.waited += 1
+# %% early_stopping: keeps the model
+        if loss < self.best:
+            self.best, self.weights, self.waited = loss, model, 0
+        else:
+            self.waited += 1
+# %% early_stopping: keeps the parameters
+        if loss < self.best:
+            self.best, self.weights, self.waited = loss, model.parameters(), 0
+        else:
+            self.waited += 1
+# %% early_stopping: keeps no weights
+        if loss < self.best:
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
 # %% step: an equal share for each batch
         for *inputs, targets in batches:
             loss, share = self.loss(self.model(*inputs), targets), 1 / len(batches)
@@ -308,6 +417,23 @@
         for *inputs, targets in batches:
             total = total + self.loss(self.model(*inputs), targets) * (len(targets) / n)
         total.backward()
+# %% step: one backward through all graphs
+        losses = [self.loss(self.model(*inputs), targets) * (len(targets) / n) for *inputs, targets in batches]
+        total = float(sum(loss.item() for loss in losses))
+        whole = losses[0]
+        for loss in losses[1:]:
+            whole = whole + loss
+        whole.backward()
+# %% step: all forwards, then all backwards
+        losses = [(self.loss(self.model(*inputs), targets), len(targets) / n) for *inputs, targets in batches]
+        for loss, share in losses:
+            loss.backward(share)
+            total += share * loss.item()
+# %% step: joins the batches to a large one
+        *inputs, targets = (Tensor(np.concatenate([np.asarray(part) for part in parts])) for parts in zip(*batches))
+        loss = self.loss(self.model(*inputs), targets)
+        loss.backward()
+        total = loss.item()
 # %% step: forgets the gradients of the batch before
         for *inputs, targets in batches:
             self.optimizer.zero_grad()
@@ -366,6 +492,13 @@
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
+# %% write_atomic: removes the old file before the exchange
+    with open(part, "wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(path).unlink(missing_ok=True)
+    os.replace(part, path)
 # %% write_atomic: the error is not heard
     try:
         with open(part, "wb") as file:
@@ -387,16 +520,23 @@
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
-# %% load: any dict that has the key
+# %% load: forgets to unpack the dicts
                     return members[str(node["array"])] if "array" in node else node
-# %% load: forgets the other dicts
-                    if node.keys() == {"array"}:
+# %% load: the pairs of a dict, not the dict
+                    return members[str(node["array"])] if "array" in node else node["dict"]
+# %% load: says nothing for the dicts
+                    if "array" in node:
                         return members[str(node["array"])]
+# %% load: no arrays
+                    return dict(node["dict"])
 # %% load: a number for a name
-                    return members[node["array"]] if node.keys() == {"array"} else node
+                    return members[node["array"]] if "array" in node else dict(node["dict"])
 # %% load: always the first array
-                    return members["0"] if node.keys() == {"array"} else node
+                    return members["0"] if "array" in node else dict(node["dict"])
 # %% load: lists in place of arrays
-                    return members[str(node["array"])].tolist() if node.keys() == {"array"} else node
-# %% load: any dict with one key
-                    return members[str(node["array"])] if len(node) == 1 else node
+                    return members[str(node["array"])].tolist() if "array" in node else dict(node["dict"])
+# %% load: keys of another kind
+                    return members[str(node["array"])] if "array" in node else {str(key): value for key, value in node["dict"]}
+# %% load: takes a dict for an array if its key is array
+                    found = dict(node.get("dict", node))
+                    return members[str(found["array"])] if found.keys() == {"array"} else found
