@@ -14,7 +14,7 @@ import pytest
 from lab import DOUBLE, HALF, sandboxes_in
 
 import tito
-from tito.errors import TitoError
+from tito.errors import TitoError, only_one
 from tito.grading import execute, sandbox, seccomp
 
 DEF = DOUBLE.removeprefix("#| export\n")
@@ -183,7 +183,7 @@ class threading_server:
 
     def __exit__(self, *_) -> None:
         self.done = True
-        self.thread.join()
+        self.thread.join(10)
         self.socket.close()
 
 
@@ -280,6 +280,27 @@ def temporary(tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
+# -- what is left of who was killed -----------------------------------------------------------------------------------
+
+
+def test_a_scratch_folder_of_who_was_killed_is_removed_by_the_next(temporary):
+    killed, busy, young = (temporary / f"{sandbox.SCRATCH}{name}" for name in ("killed", "busy", "young"))
+    for folder in (killed / "k" / "deep", busy, young):
+        folder.mkdir(parents=True)
+    (killed / "k").chmod(0)
+    (temporary / f"{sandbox.SCRATCH}link").symlink_to(busy)
+    with only_one(busy / sandbox.HELD, "test"):
+        for folder in (killed, busy):
+            os.utime(folder, (0, 0))
+        sandbox._clear.cache_clear()
+        with sandbox.scratch():
+            assert {path.name.removeprefix(sandbox.SCRATCH) for path in temporary.iterdir()} >= {"busy", "young", "link"}
+            assert not killed.exists()
+    (temporary / f"{sandbox.SCRATCH}link").unlink()
+    sandbox._remove(busy)
+    sandbox._remove(young)
+
+
 # -- what it can use up --------------------------------------------------------------------------------------------
 
 
@@ -370,6 +391,18 @@ libc = ctypes.CDLL(None, use_errno=True)
 print(libc.shmget(0, 1 << 30, 0o1600), libc.unshare(0x10000000))
 """)
     assert said.split() == ["EPERM", "-1", "-1"]
+
+
+def test_the_first_process_of_the_sandbox_cannot_be_made_to_do_something_else(lab):
+    """Its end is everybody's end: who could trace it could let it survive."""
+    said = lab.probe("""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+ATTACH = 16
+print(libc.ptrace(ATTACH, 1, 0, 0), libc.process_vm_writev(1, 0, 0, 0, 0, 0), ctypes.get_errno())
+print(os.getsid(0) == os.getpid(), os.getpgid(1))
+""")
+    assert said.split() == ["-1", "-1", "1", "True", "0"], "refused, and its signals to its own group reach nobody outside"
 
 
 def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():
