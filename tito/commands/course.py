@@ -9,7 +9,7 @@ import typer
 
 from tito import places, processes, source, syllabus
 from tito.commands import kit, show, show_marks
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, write_private
 
 app = typer.Typer(help="Generate, release, collect, grade, give feedback, export marks.", no_args_is_help=True)
 app.command()(kit.kit)
@@ -168,7 +168,7 @@ def similarity(
     with show.steps(f"comparing {chosen}", quiet=as_json) as say:
         found = comparing.compare(course.folder, chosen, most, course.limits["submission_mb"], say)
     target = to or course.folder / "similarity" / f"{chosen.slug}.html"
-    write_atomic(target, page.page(found))
+    write_private(target, page.page(found))
     show.similarity(found, target, as_json)
 
 
