@@ -14,7 +14,7 @@ HEAD = """<!doctype html>
 body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #222; background: #fff;
 overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; }} td, th {{ padding: .2em 1em .2em 0; text-align: left; vertical-align: top; }}
-th {{ overflow-wrap: normal; }} td + td {{ min-width: 6em; }}
+th {{ overflow-wrap: normal; }} td + td {{ min-width: 5em; }} td + td + td {{ min-width: 8em; }}
 .note {{ border-left: 4px solid #b60; padding: .5em 1em; background: #fff3e0; font-size: 17px; }}
 .side {{ display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1em; }}
 pre {{ background: #f6f6f6; padding: .6em; overflow-x: auto; font-size: 13px; line-height: 1.4; margin: .3em 0; }}
@@ -53,7 +53,7 @@ def _name(one: Submission) -> str:
 
 
 def _cells(pair: Pair) -> str:
-    return ", ".join(f"{escape(name)}&nbsp;{share:.0%}" for name, share in pair.cells.items())
+    return ", ".join(f"{escape(name)} {share:.0%}" for name, share in pair.cells.items())
 
 
 def _pair(number: int, pair: Pair) -> str:
