@@ -106,17 +106,19 @@ def autograde(
     grading = course.autograde(chosen, jobs, scheduler, again, show.note)
     outcomes = sorted(show.each(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
     if chain:
-        show_marks.chained(_chained(course, chosen, total), as_json)
+        show_marks.chained(_chained(course, chosen, total, jobs, scheduler), as_json)
     else:
         show.outcomes(outcomes, as_json)
     if not all(outcome.graded for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _chained(course, module: syllabus.Module, total: int) -> list:
+def _chained(course, module: syllabus.Module, total: int, jobs: int, scheduler: str | None) -> list:
     from tito.grading.chain import Chain
 
-    return list(show.each(Chain(course, module).grade(), f"chaining {module}", total, lambda one: one.student))
+    chaining = Chain(course, module).grade(jobs, scheduler, show.note)
+    found = show.each(chaining, f"chaining {module}", total, lambda one: one.student)
+    return sorted(found, key=lambda one: one.student)
 
 
 @app.command()
