@@ -382,7 +382,7 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
         return wrapper
 
     with monkeypatch.context() as patched:
-        for name in ("write_atomic", "_sync_cells", "_sync_grades", "_sync_comments"):
+        for name in ("write_atomic", "write_private", "_sync_cells", "_sync_grades", "_sync_comments"):
             patched.setattr(regrade, name, dies(getattr(regrade, name)))
         patched.setattr(Path, "unlink", dies(Path.unlink))
         try:
