@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, now, write_atomic
 from tito.syllabus import Module
 
 STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes a folder's name and part of a glob
@@ -195,5 +195,4 @@ def keep(path: Path, folder: Path) -> Path:
 
 def backup_of(path: Path, folder: Path) -> Path:
     """Where a file of the course at `folder` is kept when it has to make room now."""
-    now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
-    return folder / "backup" / now / path.relative_to(folder)
+    return folder / "backup" / now() / path.relative_to(folder)

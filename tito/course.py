@@ -22,7 +22,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from tito import marks, source, syllabus
 from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, keep_private, only_one, write_atomic
+from tito.errors import TitoError, keep_private, only_one, write_atomic, write_private
 from tito.gradebook import must_answer
 from tito.grading import kept, late, reference, regrade
 from tito.grading.execute import Task
@@ -304,10 +304,7 @@ class Course:
         kind, found = marks.format_of(path, kind), self.records(modules)
         texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._results(path, found)
         for target, text in texts.items():
-            if target.exists():
-                now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S")
-                write_atomic(target.with_name(f"{target.name}.{now}.bak"), target.read_bytes())
-            write_atomic(target, text)
+            write_private(target, text)
         return list(texts)
 
     def _results(self, folder: Path, found: list[marks.Record]) -> dict[Path, str]:

@@ -1,6 +1,8 @@
 """The one exception that a person sees, and writing files so that nothing is half written."""
 
+import datetime
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -33,8 +35,8 @@ def only_one(path: Path, doing: str) -> Iterator[None]:
         yield
 
 
-def write_atomic(path: Path, data: str | bytes) -> None:
-    """Write a whole file or none: into a file beside it, then renamed over it. The mode is that of any new file."""
+def write_atomic(path: Path, data: str | bytes, mode: int | None = None) -> None:
+    """Write a whole file or none: into a file beside it, then renamed over it. The mode is that of any new file, or `mode`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -43,11 +45,38 @@ def write_atomic(path: Path, data: str | bytes) -> None:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
+        if mode is None:
+            mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_private(path: Path, data: str | bytes) -> None:
+    """Write what names people's marks: only the owner reads it, or the group that a folder is shared by. What stood there
+    is kept beside it, with its date."""
+    raw = data.encode() if isinstance(data, str) else data
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = 0o660 if path.parent.stat().st_mode & stat.S_ISGID else 0o600
+        before = path.read_bytes() if path.exists() else raw
+        if before != raw:
+            write_atomic(dated(path), before, mode)
+        write_atomic(path, raw, mode)
+    except OSError as error:
+        raise TitoError(f"{path} cannot be written: {error.strerror}", code=1) from None
+
+
+def now() -> str:
+    """This moment, as a part of a file's name."""
+    return datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
+
+
+def dated(path: Path) -> Path:
+    """A name beside `path` that carries the date, for what stood there until now."""
+    return path.with_name(f"{path.stem}.{now()}{path.suffix}")
 
 
 def keep_private(folder: Path) -> Path:

@@ -19,7 +19,7 @@ from nbgrader.plugins import ExportPlugin
 from traitlets.config import Config
 
 from tito.collect import STUDENT
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, write_private
 from tito.grading import late
 from tito.grading.judge import Verdict
 
@@ -280,4 +280,4 @@ class QuotedCsv(ExportPlugin):
         students = {str(student) for student in self.student}
         found = records(gradebook, self.config, map(str, self.assignment))
         kept = [record for record in found if not students or record.student in students]
-        write_atomic(Path(self.to or "grades.csv"), as_csv(kept))
+        write_private(Path(self.to or "grades.csv"), as_csv(kept))

@@ -118,7 +118,8 @@ def _svg(draw, report: Report) -> str:
     with matplotlib.rc_context({"svg.hashsalt": report.module, "svg.fonttype": "path"}):
         figure = Figure(figsize=(8, max(2.6, 0.26 * len(report.checks) + 0.9) if draw is _checks else 2.6), layout="constrained")
         draw(figure.subplots(), report)
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(out, format="svg", transparent=True, metadata=nothing)
     text = out.getvalue()
     return text[text.index("<svg") :]
 

@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tito import checkpoint, places
-from tito.errors import TitoError, write_atomic
-from tito.learner.layout import dated
+from tito.errors import TitoError, dated, write_atomic
 
 NAMES = ("digits-mlp", "digits-cnn", "cifar10-mlp", "cifar10-cnn", "cifar10-better")  # of the recipes
 PICTURES, RESULT = ("curve.png", "confusion.png", "mistakes.png"), "result.json"

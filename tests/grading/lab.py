@@ -128,12 +128,17 @@ class Lab:
         return {student: mark.score for student, mark in self.course.marks(MODULE).items()}
 
 
-def sandboxes_in(folder: Path) -> list[str]:
-    """The commands, of any process on this machine, that name a folder."""
+def running(word: str) -> list[str]:
+    """The commands, of any process on this machine, that name something."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             found.append(path.read_bytes().decode(errors="replace"))
         except OSError:  # it has just ended
             continue
-    return [command for command in found if str(folder) in command]
+    return [command for command in found if word in command]
+
+
+def sandboxes_in(folder: Path) -> list[str]:
+    """Those that name a folder."""
+    return running(str(folder))

@@ -65,4 +65,4 @@ class Server:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, 9)
-            self.process.wait()
+            self.process.wait(10)

@@ -95,6 +95,16 @@ def test_a_learner_whose_modules_are_right_keeps_everything(chained):
     assert cost["ada"] == 1
 
 
+def test_any_order_and_any_number_of_processes_find_the_same(chained, monkeypatch):
+    course, found, _, _ = chained
+    names = [*found]
+    for path in (course.repository / "build" / "executions").iterdir():
+        path.unlink()
+    monkeypatch.setattr(course, "submissions", lambda module: [*reversed(names)])
+    again = {one.student: one for one in Chain(course, TWO).grade(jobs=2)}
+    assert again == found
+
+
 @pytest.mark.parametrize(
     ("name", "broke", "reason"),
     [

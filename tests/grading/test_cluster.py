@@ -60,7 +60,7 @@ class Cluster:
     def stop(self) -> None:
         for process in self.processes:
             process.kill()
-            process.wait()
+            process.wait(30)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_workers_and_a_scheduler_that_are_killed_cost_nothing(own_lab, dask):
             doomed[0].kill()
         if len(outcomes) == 3:
             dask.processes[0].kill()
-            dask.processes[0].wait()
+            dask.processes[0].wait(30)
     assert any("waiting for it" in line for line in said)
     as_one_by_one(own_lab, outcomes)
 

@@ -1,6 +1,7 @@
 """The commands after grading, as they are typed: what they print, what they write, and how they refuse."""
 
 import json
+import os
 
 import pytest
 from lab import MODULE, SECRET, Lab
@@ -97,6 +98,49 @@ def test_a_report_is_a_table_json_and_a_page(tito, two, tmp_path):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     found = json.loads(tito(two, "report", "01", "--json").stdout)
     assert {check["id"]: check["passed"] for check in found["checks"]}["double_check"] == 2
+
+
+WRITES = {
+    "marks.csv": ("export",),
+    "marks.json": ("export",),
+    "marks.canvas.csv": ("export",),
+    "report.html": ("report", "01", "--html"),
+    "alike.html": ("similarity", "01", "--to"),
+}
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o777])
+def test_who_has_which_marks_is_for_the_owner_to_read_alone_and_what_stood_there_is_kept(tito, two, tmp_path, umask):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for name in WRITES:
+        (folder / name).write_text("of last week")
+        (folder / name).chmod(0o644)
+    before = os.umask(umask)
+    try:
+        done = [tito(two, *words, str(folder / name)) for name, words in WRITES.items() for _ in range(2)]
+    finally:
+        os.umask(before)
+    assert [one.stderr for one in done if one.returncode] == []
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {p.name: 0o600 for p in folder.iterdir()}
+    for name in WRITES:
+        stem, suffix = name.rsplit(".", 1)
+        assert "of last week" not in (folder / name).read_text()
+        assert [path.read_text() for path in folder.glob(f"{stem}.20*.{suffix}")] == ["of last week"], name
+
+
+def test_a_folder_that_a_group_of_graders_shares_shares_the_marks_too(two):
+    two.folder.chmod(0o2770)
+    two.course.export(two.folder / "marks.csv")
+    assert (two.folder / "marks.csv").stat().st_mode & 0o777 == 0o660
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_place_that_cannot_be_written_to_is_named_in_one_line(tito, two, tmp_path, name):
+    (tmp_path / name).mkdir()
+    done = tito(two, *WRITES[name], str(tmp_path / name))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"tito: {tmp_path / name} cannot be written: Is a directory"
 
 
 def test_chaining_says_what_stood_in_and_that_no_mark_changes(tito, two):

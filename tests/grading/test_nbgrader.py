@@ -18,7 +18,8 @@ SOME = ("ada", "deaf", "fay", "json", "late", "mute", "raid", "vandal")
 
 def nbgrader(folder, *words: str, **environment: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "nbgrader", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False, timeout=300)
 
 
 def same_as(graded, lab, names) -> None:

@@ -37,13 +37,14 @@ def server():
     if who:
         os.chown(folder, who["user"], who["group"])
     make = [programs / "initdb", "-D", folder / "data", "-U", "grader", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
-    subprocess.run(make, check=True, capture_output=True, cwd=folder, **who)
+    subprocess.run(make, check=True, capture_output=True, cwd=folder, timeout=120, **who)
     run = [programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
     with open(folder / "log", "w") as log:
         process = subprocess.Popen(run, cwd=folder, stdout=log, stderr=log, **who)
     try:
         for _ in range(100):
-            done = subprocess.run([programs / "pg_isready", "-h", folder, "-t", "1"], capture_output=True, check=False)
+            asking = [programs / "pg_isready", "-h", folder, "-t", "1"]
+            done = subprocess.run(asking, capture_output=True, check=False, timeout=10)
             if done.returncode == 0:
                 break
         assert done.returncode == 0, (folder / "log").read_text()
@@ -111,9 +112,8 @@ def test_a_class_gets_the_marks_and_formgrader_the_pages_of_sqlite(graded, on_po
 
 def test_plain_nbgrader_grades_into_it_too_and_points_by_hand_stay(on_postgres):
     hand_in(on_postgres, ("ada",))
-    done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", "autograde", MODULE.slug], cwd=on_postgres.root, capture_output=True, check=False
-    )
+    command = [sys.executable, "-m", "nbgrader", "autograde", MODULE.slug]
+    done = subprocess.run(command, cwd=on_postgres.root, capture_output=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     with on_postgres.course.api.gradebook as gradebook:
         essay = gradebook.find_grade("half_reflect", MODULE.slug, MODULE.slug, "ada")

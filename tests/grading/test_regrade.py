@@ -382,7 +382,7 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
         return wrapper
 
     with monkeypatch.context() as patched:
-        for name in ("write_atomic", "_sync_cells", "_sync_grades", "_sync_comments"):
+        for name in ("write_atomic", "write_private", "_sync_cells", "_sync_grades", "_sync_comments"):
             patched.setattr(regrade, name, dies(getattr(regrade, name)))
         patched.setattr(Path, "unlink", dies(Path.unlink))
         try:
@@ -433,7 +433,7 @@ def test_killed_by_the_system_round_the_commit(ready, moment):
     code = KILL.format(tests=str(Path(__file__).parent), root=str(lab.root), moment=moment)
     path = os.pathsep.join(str(Path(__file__).parents[up]) for up in (1, 2))
     environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
     new = {record["student"]: record["score"] for record in undisturbed["records"]}
     assert scores(lab) == (before if moment == "before the commit" else new)

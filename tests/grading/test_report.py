@@ -87,7 +87,7 @@ def page(found) -> str:
 def test_nothing_in_the_page_runs_and_nothing_is_fetched(page):
     shown = Elements(page)
     assert {tag for tag, _ in shown.elements} <= {
-        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "table", "tr", "th", "td",
+        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "b", "div", "table", "tr", "th", "td",
         "svg", "g", "path", "rect", "use", "defs", "clippath", "metadata",
     } | {tag for tag, _ in shown.elements if tag.startswith(("rdf:", "cc:", "dc:"))}  # fmt: skip
     for _, attributes in shown.elements:

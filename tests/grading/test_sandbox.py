@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jupyter_core.utils import ensure_event_loop
 from lab import DOUBLE, HALF, sandboxes_in
 
 import tito
-from tito.errors import TitoError
+from tito.errors import TitoError, only_one
 from tito.grading import execute, sandbox, seccomp
 
 DEF = DOUBLE.removeprefix("#| export\n")
@@ -183,7 +184,7 @@ class threading_server:
 
     def __exit__(self, *_) -> None:
         self.done = True
-        self.thread.join()
+        self.thread.join(10)
         self.socket.close()
 
 
@@ -280,12 +281,34 @@ def temporary(tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
+# -- what is left of who was killed -----------------------------------------------------------------------------------
+
+
+def test_a_scratch_folder_of_who_was_killed_is_removed_by_the_next(temporary):
+    killed, busy, young = (temporary / f"{sandbox.SCRATCH}{name}" for name in ("killed", "busy", "young"))
+    for folder in (killed / "k" / "deep", busy, young):
+        folder.mkdir(parents=True)
+    (killed / "k").chmod(0)
+    (temporary / f"{sandbox.SCRATCH}link").symlink_to(busy)
+    with only_one(busy / sandbox.HELD, "test"):
+        for folder in (killed, busy):
+            os.utime(folder, (0, 0))
+        sandbox._clear.cache_clear()
+        with sandbox.scratch():
+            assert {path.name.removeprefix(sandbox.SCRATCH) for path in temporary.iterdir()} >= {"busy", "young", "link"}
+            assert not killed.exists()
+    (temporary / f"{sandbox.SCRATCH}link").unlink()
+    sandbox._remove(busy)
+    sandbox._remove(young)
+
+
 # -- what it can use up --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def nothing_survives(temporary):
     """No process and no open file of a sandbox is left when the test ends."""
+    ensure_event_loop()  # which the first kernel of a process makes, and no kernel closes
     me = psutil.Process()
     before, files = set(me.children(recursive=True)), me.num_fds()
     yield
@@ -338,7 +361,7 @@ def test_a_cell_that_keeps_pythons_lock_is_interrupted_too_and_the_cells_after_i
 
 
 def test_the_time_of_all_cells_together_is_bounded(lab, nothing_survives):
-    graded = lab.grade(limits={"cell_seconds": 30, "total_seconds": 2}, double=then(SLEEPY))
+    graded = lab.grade(limits={"cell_seconds": 30, "total_seconds": 8}, double=then(SLEEPY))
     assert graded.verdict.status == "timed out: all the time that a notebook may take was used up in cell double"
 
 
@@ -377,6 +400,18 @@ libc = ctypes.CDLL(None, use_errno=True)
 print(libc.shmget(0, 1 << 30, 0o1600), libc.unshare(0x10000000))
 """)
     assert said.split() == ["EPERM", "-1", "-1"]
+
+
+def test_the_first_process_of_the_sandbox_cannot_be_made_to_do_something_else(lab):
+    """Its end is everybody's end: who could trace it could let it survive."""
+    said = lab.probe("""
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+ATTACH = 16
+print(libc.ptrace(ATTACH, 1, 0, 0), libc.process_vm_writev(1, 0, 0, 0, 0, 0), ctypes.get_errno())
+print(os.getsid(0) == os.getpid(), os.getpgid(1))
+""")
+    assert said.split() == ["-1", "-1", "1", "True", "0"], "refused, and its signals to its own group reach nobody outside"
 
 
 def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():

@@ -9,7 +9,7 @@ import typer
 
 from tito import places, processes, source, syllabus
 from tito.commands import kit, show, show_marks
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, write_private
 
 app = typer.Typer(help="Generate, release, collect, grade, give feedback, export marks.", no_args_is_help=True)
 app.command()(kit.kit)
@@ -106,17 +106,19 @@ def autograde(
     grading = course.autograde(chosen, jobs, scheduler, again, show.note)
     outcomes = sorted(show.each(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
     if chain:
-        show_marks.chained(_chained(course, chosen, total), as_json)
+        show_marks.chained(_chained(course, chosen, total, jobs, scheduler), as_json)
     else:
         show.outcomes(outcomes, as_json)
     if not all(outcome.graded for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _chained(course, module: syllabus.Module, total: int) -> list:
+def _chained(course, module: syllabus.Module, total: int, jobs: int, scheduler: str | None) -> list:
     from tito.grading.chain import Chain
 
-    return list(show.each(Chain(course, module).grade(), f"chaining {module}", total, lambda one: one.student))
+    chaining = Chain(course, module).grade(jobs, scheduler, show.note)
+    found = show.each(chaining, f"chaining {module}", total, lambda one: one.student)
+    return sorted(found, key=lambda one: one.student)
 
 
 @app.command()
@@ -168,7 +170,7 @@ def similarity(
     with show.steps(f"comparing {chosen}", quiet=as_json) as say:
         found = comparing.compare(course.folder, chosen, most, course.limits["submission_mb"], say)
     target = to or course.folder / "similarity" / f"{chosen.slug}.html"
-    write_atomic(target, page.page(found))
+    write_private(target, page.page(found))
     show.similarity(found, target, as_json)
 
 

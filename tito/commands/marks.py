@@ -9,7 +9,7 @@ import typer
 from tito import syllabus
 from tito.commands import show, show_marks
 from tito.commands.course import AsJson, Folder, ModuleName, _course
-from tito.errors import write_atomic
+from tito.errors import write_private
 
 WHEN = "A time as 2026-10-01T17:00, which is UTC, or 2026-10-01T17:00+02:00; or none. Without it: say when."
 TO = "What to write. Its name says the format (.csv, .canvas.csv, .moodle.csv, .json), or --format does."
@@ -73,7 +73,7 @@ def report(
 
     found = core.of(_course(folder), syllabus.module(module))
     if html:
-        write_atomic(html, core.page(found))
+        write_private(html, core.page(found))
     if as_json:
         show.json_of(dataclasses.asdict(found))
     else:

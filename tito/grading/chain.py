@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from nbformat import NotebookNode
 
@@ -21,10 +22,13 @@ from tito.grading import kept, reference
 from tito.grading.execute import Task, prefix
 from tito.grading.judge import Verdict, judge
 from tito.grading.rebuild import Rebuilt, rebuild_file
+from tito.grading.workers import Job, Ready, workers
 from tito.syllabus import MODULES, Module
 
 if TYPE_CHECKING:
     from tito.course import Course
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -45,6 +49,33 @@ class Chained:
         return round(self.chained / self.apart, 3) if self.apart else None
 
 
+Steps = Generator[Task, None, T]  # yields each task that has to be executed before it can go on, and returns what it found
+
+
+class _Turns:
+    """What there is to do for everybody: a job each, and the next one when that is done. At its end it may have more later."""
+
+    def __init__(self, students: Iterator[tuple[str, Steps[Chained]]]):
+        self.students, self.steps, self.next = students, dict[str, Steps[Chained]](), deque[Job | Chained]()
+
+    def go_on(self, student: str) -> None:
+        try:
+            self.next.append(Job(student, next(self.steps[student])))
+        except StopIteration as end:
+            del self.steps[student]
+            self.next.append(end.value)
+
+    def __iter__(self) -> Iterator[Job | Chained]:
+        return self
+
+    def __next__(self) -> Job | Chained:
+        if not self.next:
+            student, steps = next(self.students)
+            self.steps[student] = steps
+            self.go_on(student)
+        return self.next.popleft()
+
+
 class Chain:
     """One module of a course and what it needs of the modules before it."""
 
@@ -55,52 +86,71 @@ class Chain:
         self.prefix = prefix(course.repository / "tinytorch", module)
         self.packages: dict[Module, str] = {}
 
-    def grade(self) -> Iterator[Chained]:
-        """Everybody whose submission is graded and could be run."""
+    def grade(
+        self, jobs: int = 1, scheduler: str | None = None, say: Callable[[str], None] = lambda line: None
+    ) -> Iterator[Chained]:
+        """Everybody whose submission is graded and could be run, in the order in which they are done."""
+        course, turns = self.course, _Turns(self._students())
+        with workers(course.repository, jobs, scheduler, course.sandboxed, say) as those:
+            for item in those.run(turns):
+                if isinstance(item, Ready):
+                    turns.go_on(item.student)
+                else:
+                    yield item
+
+    def _students(self) -> Iterator[tuple[str, Steps[Chained]]]:
         for student in self.course.submissions(self.module):
             verdict = self.course.verdict(self.module, student)
             rebuilt = self._rebuilt(self.module, student)
             if verdict is not None and rebuilt.unreadable is None:
-                yield self._of(student, rebuilt, verdict)
+                yield student, self._of(student, rebuilt, verdict)
 
-    def _of(self, student: str, rebuilt: Rebuilt, apart: Verdict) -> Chained:
+    def _of(self, student: str, rebuilt: Rebuilt, apart: Verdict) -> Steps[Chained]:
         own, lent = self._own(student)
         needed = self._needed(rebuilt.notebook, own)
         own = {module: text for module, text in own.items() if module in needed}
-        verdict = self._run(rebuilt, own)
+        verdict = yield from self._run(rebuilt, own)
         of = sum(check.of for check in verdict.checks)
         found = Chained(student, apart.points, verdict.points, of, lent={m.slug: why for m, why in lent.items() if m in needed})
         if verdict.points < apart.points:
-            found.broke = [module.slug for module in self._culprits(student, rebuilt, own, verdict.points, apart.points)]
+            culprits = yield from self._culprits(student, rebuilt, own, verdict.points, apart.points)
+            found.broke = [module.slug for module in culprits]
             found.why = _first_loss(apart, verdict)
         return found
 
     def _culprits(
         self, student: str, rebuilt: Rebuilt, own: dict[Module, str], chained: float, apart: float
-    ) -> list[Module]:
+    ) -> Steps[list[Module]]:
         """Those whose replacement by the reference's wins points: one after the other, the likeliest first."""
         winning = []
         for module in sorted(own, key=lambda one: (-self._lost(one, student), one)):
-            points = self._run(rebuilt, {other: text for other, text in own.items() if other != module}).points
+            verdict = yield from self._run(rebuilt, {other: text for other, text in own.items() if other != module})
+            points = verdict.points
             if points >= apart:
                 return [module]
             if points > chained:
                 winning.append(module)
         without = {module: text for module, text in own.items() if module not in winning}
-        together = winning and self._run(rebuilt, without).points >= apart
-        return sorted(winning if together else own)
+        if winning:
+            verdict = yield from self._run(rebuilt, without)
+            if verdict.points >= apart:
+                return sorted(winning)
+        return sorted(own)
 
     def _lost(self, module: Module, student: str) -> float:
         """The points that a module's own checks took: who lost some is asked first."""
         verdict = self.course.verdict(module, student)
         return sum(check.of - check.points for check in verdict.checks) if verdict else 0.0
 
-    def _run(self, rebuilt: Rebuilt, own: dict[Module, str]) -> Verdict:
+    def _run(self, rebuilt: Rebuilt, own: dict[Module, str]) -> Steps[Verdict]:
         """What it earns with these of the learner's modules; an execution that was made before is not made again."""
         course = self.course
         package = {**self.prefix, **{f"core/{module.name}.py": text.encode() for module, text in own.items()}}
         cells = tuple((cell.id, cell.source) for cell in source.in_grading_order(rebuilt.notebook))
-        execution = kept.executed(course.repository, Task(cells, self.module, package, course.limits, course.sandboxed))
+        task = Task(cells, self.module, package, course.limits, course.sandboxed)
+        if not kept.has(course.repository, task.key):
+            yield task
+        execution = kept.executed(course.repository, task)
         return judge(rebuilt.notebook, rebuilt.problems, execution, self.expected)
 
     # -- the learner's package -----------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from nbgrader.api import Comment, Grade, Gradebook, GradeCell, Notebook, Solutio
 
 from tito import marks, source
 from tito.collect import keep
-from tito.errors import TitoError, only_one, write_atomic
+from tito.errors import TitoError, now, only_one, write_atomic, write_private
 from tito.grading import late
 from tito.marks import CellMark
 from tito.syllabus import Module
@@ -234,15 +234,15 @@ class Regrade:
         write_atomic(note, json.dumps({"old_marks": [str(path) for path in kept]}))
         if not all(path.is_file() for path in kept):
             for path in kept:
-                write_atomic(path, marks.FORMATS[path.suffix.removeprefix(".")](list(self.old.values())))
+                write_private(path, marks.FORMATS[path.suffix.removeprefix(".")](list(self.old.values())))
         self._enter()
         self._take_over()
         note.unlink()
         return kept
 
     def _names(self) -> list[Path]:
-        now = datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S")
-        return [self.course.folder / f"marks-{self.module.slug}-before-{now}{suffix}" for suffix in (".csv", ".json")]
+        before = f"marks-{self.module.slug}-before-{now()}"
+        return [self.course.folder / f"{before}{suffix}" for suffix in (".csv", ".json")]
 
     def _enter(self) -> None:
         """The cells, grades and penalties into the gradebook, all or nothing."""

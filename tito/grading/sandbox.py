@@ -11,29 +11,40 @@ import secrets
 import shutil
 import signal
 import site
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Dict, Unicode
 
 import tito
-from tito.errors import TitoError
+from tito.errors import TitoError, only_one
 from tito.grading import seccomp
 
 INSIDE = Path("/course")  # what the workspace is called inside
+SCRATCH = "tito-run-"  # how the names of scratch folders begin
+HELD = "held"  # a file in each, locked as long as its process lives
+ABANDONED = 60  # seconds after which one that nobody holds is removed
 
-# Limits are set inside, before the kernel starts, and hard: what runs there cannot raise them.
+# Leaves somebody behind who ends the whole process group as soon as nobody holds the other end of standard input, and becomes
+# the command. bwrap's --die-with-parent is deaf until it is armed, outside and inside: of who died before, all would stay.
+WATCHED = ("/bin/sh", "-c", 'exec 3<&0 </dev/null; (read -r _; kill -s KILL -- -$$) <&3 & exec "$@" 3<&-', "sh")
+
+# Limits are set inside, before the kernel starts, and hard: what runs there cannot raise them. It runs in a session of its
+# own, so that a signal to its process group reaches nothing outside; bwrap's --new-session would take bwrap along.
 LAUNCH = """
-import json, resource, sys
+import json, os, resource, sys
+os.setsid()
 limits = json.loads(sys.argv[1])
 for name, value in limits.items():
     resource.setrlimit(getattr(resource, name), (value, value))
@@ -78,6 +89,7 @@ class SandboxProvisioner(LocalProvisioner):
     limits = Dict(help="Limits.as_dict()").tag(config=True)
 
     killed_for: str | None = None
+    life: BinaryIO | None = None  # held open by this process alone: what it launched ends when it is closed
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         require()
@@ -88,8 +100,17 @@ class SandboxProvisioner(LocalProvisioner):
         return kwargs
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any):
-        with _filter() as (options, descriptors):
-            info = await super().launch_kernel([cmd[0], *options, *cmd[1:]], pass_fds=descriptors, **kwargs)
+        watched, held = os.pipe()
+        self.life = os.fdopen(held, "wb")
+        try:
+            with _filter() as (options, descriptors):
+                cmd = [*WATCHED, cmd[0], *options, *cmd[1:]]
+                info = await super().launch_kernel(cmd, stdin=watched, pass_fds=descriptors, **kwargs)
+        except BaseException:
+            self.life.close()
+            raise
+        finally:
+            os.close(watched)
         threading.Thread(target=self._watch, args=(self.process,), daemon=True).start()
         return info
 
@@ -101,13 +122,18 @@ class SandboxProvisioner(LocalProvisioner):
             with suppress(psutil.Error, OSError):  # it has just ended
                 child.send_signal(signum)
 
+    async def cleanup(self, restart: bool = False) -> None:
+        if self.life:
+            self.life.close()
+        await super().cleanup(restart)
+
     def _watch(self, process: subprocess.Popen) -> None:
         """What rlimits cannot bound: all processes together, and the one folder on disk that is writable."""
         while process.poll() is None:
             problem = self._excess(process.pid)
             if problem:
                 self.killed_for = problem
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 return
             try:
                 process.wait(0.2)
@@ -152,10 +178,12 @@ def _overfull(folder: Path, most: int) -> bool:
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A new folder of this user's own, and afterwards nothing of it, whatever was done to it meanwhile."""
-    folder = Path(tempfile.mkdtemp(prefix="tito-"))
+    _clear()
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
     _in_use.add(folder)
     try:
-        yield folder
+        with only_one(folder / HELD, f"process works in {folder}"):
+            yield folder
     finally:
         _remove(folder)
         _in_use.discard(folder)
@@ -171,20 +199,36 @@ def abandon() -> None:
             _remove(folder)
 
 
+@cache
+def _clear() -> None:
+    """Once a process: remove the scratch folders of those that were killed."""
+    if sys.platform == "win32":  # nothing tells there whether somebody holds them
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        with suppress(OSError, TitoError):  # it has just gone, or its process lives
+            facts = folder.lstat()
+            ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+            if ours and facts.st_mtime < time.time() - ABANDONED:
+                with only_one(folder / HELD, f"process works in {folder}"):
+                    _remove(folder)
+
+
 def _remove(top: Path) -> None:
     """Remove a folder however deep it is: each folder found is first moved to the top, so that no path grows long."""
-    pending = [top]
-    while pending:
-        folder = pending.pop()
-        os.chmod(folder, 0o700)
+    os.chmod(top, 0o700)
+    folders = [top]
+    for folder in folders:
         with os.scandir(folder) as found:
-            for entry in list(found):
-                if entry.is_dir(follow_symlinks=False):
-                    moved = top.with_name(f"{top.name}-{secrets.token_hex(8)}")
-                    os.rename(entry.path, moved)
-                    pending.append(moved)
-                else:
-                    os.unlink(entry.path)
+            entries = list(found)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)  # one that cannot be written to cannot be moved either
+                moved = top / secrets.token_hex(8)
+                os.rename(entry.path, moved)
+                folders.append(moved)
+            else:
+                os.unlink(entry.path)
+    for folder in reversed(folders):
         os.rmdir(folder)
 
 
@@ -237,7 +281,7 @@ def environment() -> dict[str, str]:
 def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[str]:
     """bwrap and its options: first what is seen, then what is masked in it, then what can be written."""
     seen = _python_environment()
-    command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     command += ["--setenv", "JPY_PARENT_PID", "0"]  # jupyter_client sets it to a pid that means nothing inside
     command += ["--uid", "65534", "--gid", "65534", "--hostname", "sandbox"]
     small = ["--size", str(limits["file_mb"] << 20), "--tmpfs"]

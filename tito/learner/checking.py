@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tito import export, source
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, now, write_atomic
 from tito.learner import notebooks, progress
-from tito.learner.layout import Workspace, now
+from tito.learner.layout import Workspace
 from tito.syllabus import Module
 
 

@@ -7,9 +7,9 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, dated, write_atomic
 from tito.learner import notebooks
-from tito.learner.layout import Workspace, dated
+from tito.learner.layout import Workspace
 from tito.syllabus import Module
 
 

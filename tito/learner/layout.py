@@ -1,6 +1,5 @@
 """Where things lie in a workspace, and what its workspace.toml says."""
 
-import datetime
 import re
 import tomllib
 from dataclasses import dataclass
@@ -84,13 +83,3 @@ def valid_student(name: str) -> str:
     if not STUDENT.fullmatch(name):
         raise TitoError(f"{name!r} cannot be a student's id: letters, digits and . _ - @, and no dot in front")
     return name
-
-
-def now() -> str:
-    """This moment, as a part of a file's name."""
-    return datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
-
-
-def dated(path: Path) -> Path:
-    """A name beside `path` that carries the date, for what stood there until now."""
-    return path.with_name(f"{path.stem}.{now()}{path.suffix}")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tito import export, source
-from tito.errors import TitoError, write_atomic
+from tito.errors import TitoError, dated, write_atomic
 from tito.learner import notebooks
-from tito.learner.layout import Workspace, dated
+from tito.learner.layout import Workspace
 from tito.syllabus import MODULES, Module
 
 NOT_STARTED, IN_PROGRESS, DONE = "not started", "in progress", "done"

@@ -7,15 +7,23 @@ from tito.similarity.comparing import NO_VERDICT, Comparison, Pair, Submission
 MOST_LINES, MOST_COLUMNS = 400, 300  # of one cell that are shown
 
 HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>
-body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #222; background: #fff; }}
+:root {{ color-scheme: light dark; }}
+body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 1400px; padding: 0 1em; color: #222; background: #fff;
+overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; }} td, th {{ padding: .2em 1em .2em 0; text-align: left; vertical-align: top; }}
-.note {{ border-left: 4px solid #b60; padding-left: 1em; }}
+th {{ overflow-wrap: normal; }} td + td {{ min-width: 5em; }} td + td + td {{ min-width: 8em; }}
+.note {{ border-left: 4px solid #b60; padding: .5em 1em; background: #fff3e0; font-size: 17px; }}
 .side {{ display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1em; }}
 pre {{ background: #f6f6f6; padding: .6em; overflow-x: auto; font-size: 13px; line-height: 1.4; margin: .3em 0; }}
-mark {{ background: #ffe08a; }}
+mark {{ background: #ffe08a; color: inherit; }}
+@media (max-width: 700px) {{ .side {{ grid-template-columns: minmax(0, 1fr); }} }}
+@media (prefers-color-scheme: dark) {{
+body {{ color: #ddd; background: #181818; }} a {{ color: #8cb4ff; }} a:visited {{ color: #c6a6ff; }}
+.note {{ background: #33260f; }} pre {{ background: #262626; }} mark {{ background: #5a4700; }}
+}}
 </style></head><body>
 """
 
