@@ -420,6 +420,12 @@ def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():
     assert seccomp.program("a machine of tomorrow") is None
 
 
+def test_on_a_machine_whose_system_calls_cannot_be_filtered_there_is_no_sandbox(monkeypatch):
+    monkeypatch.setattr(seccomp, "MACHINES", {"m68k": ()})
+    with pytest.raises(TitoError, match="knows for m68k: grade on one of these; or grade without protection by saying"):
+        sandbox.require()
+
+
 def test_short_lived_processes_do_not_hide_what_uses_too_much(lab, nothing_survives):
     code = then("""
 import os, time

@@ -1,5 +1,8 @@
 """A source that would break the course is refused, in one line that names the file and the cell."""
 
+import subprocess
+import sys
+
 import pytest
 import tiny
 
@@ -68,3 +71,8 @@ def test_hidden_checks_are_run_last_and_plots_not_at_all(tmp_path):
     path.write_text(text, encoding="utf-8")
     run = [cell.id for cell in source.in_grading_order(source.read(path))]
     assert run == ["prefix", "cell-3", "double", "double_check", "half", "half_check", "double_hidden"]
+
+
+def test_a_notebook_is_read_without_the_grammar_of_web_addresses_that_costs_half_a_second():
+    code = "import sys, tito, nbformat; sys.exit('lark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -60,6 +60,9 @@ def missing() -> str | None:
         return "the sandbox needs Linux: grade on a Linux machine or in a Linux virtual machine"
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed: install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
+    if seccomp.program() is None:
+        known = " and ".join(seccomp.MACHINES)
+        return f"the sandbox filters system calls, whose numbers it knows for {known}: grade on one of these"
     return _refused()
 
 
@@ -235,13 +238,9 @@ def _remove(top: Path) -> None:
 @contextmanager
 def _filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
     """bwrap's option for the filter of system calls, and the descriptor that it reads the filter from."""
-    program = seccomp.program()
-    if program is None:
-        yield [], ()
-        return
     reading, writing = os.pipe()
     try:
-        os.write(writing, program)
+        os.write(writing, seccomp.program())
         os.close(writing)
         yield ["--seccomp", str(reading)], (reading,)
     finally:
