@@ -2,23 +2,13 @@
 
 import csv
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from lab import ESSAY, MODULE, REFERENCE, RUBRIC, SECRET, Lab
 from server import Server
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright: pip install playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="formgrader is tested in Chromium: apt install chromium"),
-    pytest.mark.xdist_group("browser"),
-]
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
+pytestmark = pytest.mark.xdist_group("browser")
 SECONDS = 1000
 EVIL = f"{ESSAY} <script>alert(1)</script><img src=x onerror=alert(2)> ![drawing](attachment:a.png)"
 
@@ -43,14 +33,6 @@ def address(lab, tmp_path_factory):
         yield server.address
     finally:
         server.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import random
 
 import pytest
-from test_formgrader import CHROMIUM, FLAGS, playwright
-from test_formgrader import pytestmark as pytestmark
 
 from tito import report, syllabus
 from tito.report import CheckReport, Report
@@ -12,6 +10,7 @@ from tito.similarity import comparing
 from tito.similarity import page as similarity
 from tito.similarity.comparing import Comparison, Submission
 
+pytestmark = pytest.mark.xdist_group("browser")
 NAMES = (
     "amara.okafor", "anneliese.von-schwarzenberg", "bao.nguyen", "chloe.dubois", "dmitri.volkov", "elif.yilmaz",
     "fatima.al-sayed", "giulia.rossi", "hiro.tanaka", "ingrid.solberg", "joao.silva", "kwame.mensah", "lars.nilsson", "mei.chen",
@@ -55,14 +54,6 @@ def folder(tmp_path_factory):
     (made / "report.html").write_text(report.page(a_report()), encoding="utf-8")
     (made / "similarity.html").write_text(similarity.page(a_comparison()), encoding="utf-8")
     return made
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["report", "similarity"])
