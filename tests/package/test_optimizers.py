@@ -347,8 +347,9 @@ def test_state_lies_in_memory_as_its_parameter_does():
         assert state["exp_avg"].strides == state["exp_avg_sq"].strides == p.data.strides
 
 
-def test_data_that_was_replaced_by_another_layout_still_moves_with_its_state():
-    p, plain = parameter(noise(30, 20)), parameter(noise(30, 20))
+@pytest.mark.parametrize("before, after", [("C", "F"), ("F", "C")])
+def test_data_that_was_replaced_by_another_layout_still_moves_with_its_state(before, after):
+    p, plain = parameter(np.array(noise(30, 20), order=before)), parameter(noise(30, 20))
     optimizer, other = Adam([p], lr=0.1), Adam([plain], lr=0.1)
     for i in range(4):
         give([p, plain], i)
@@ -356,7 +357,7 @@ def test_data_that_was_replaced_by_another_layout_still_moves_with_its_state():
         optimizer.step()
         other.step()
         if i == 1:
-            p.data = np.asfortranarray(p.data)
+            p.data = np.array(p.data, order=after)
     np.testing.assert_array_equal(p.data, plain.data)
 
 

@@ -95,7 +95,8 @@ class _Pieces:
             if name not in state:
                 state[name] = np.zeros_like(x)  # laid out as x is
         state["step"] += 1
-        arrays, in_rows = [x, g, *[state[name] for name in names]], x.flags.c_contiguous
+        kept = [state[name] for name in names]
+        arrays, in_rows = [x, g, *kept], all([a.flags.c_contiguous for a in (x, *kept)])
         if not in_rows:
             order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
             arrays = [a.transpose(order) for a in arrays]
