@@ -10,7 +10,7 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while playwright lives its event loop runs in this thread, and no other test can run one
 def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright: pip install playwright")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
