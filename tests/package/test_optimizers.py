@@ -366,8 +366,8 @@ def test_data_that_was_replaced_by_another_layout_still_moves_with_its_state(bef
 def test_the_size_of_a_piece_changes_no_bit(kind, options, piece):
     a, b = parameter(noise(13, 11)), parameter(noise(13, 11))
     optimizer, other = KINDS[kind]([a], **options), KINDS[kind]([b], **options)
-    optimizer.PIECE = piece
     for step in range(3):
+        optimizer.PIECE = (piece, 9 * piece, piece)[step]
         give([a, b], step)
         b.grad = a.grad
         optimizer.step()

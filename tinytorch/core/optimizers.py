@@ -8,7 +8,7 @@ __all__ = ['descend', 'accumulate', 'look_ahead', 'decayed', 'Optimizer', 'SGD',
 
 # %% modules/10_optimizers.py #imports
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Real
 
 import numpy as np
@@ -57,7 +57,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def update(self, p, g, state: list, scratch: np.ndarray, t: int, **options) -> None:
-        """Step t (the first is 1) of a piece p with gradient g, both (n,); state is a list of (n,), scratch two more."""
+        """Step t (the first is 1) of a piece p with gradient g; state is a list of arrays of p's shape, scratch two more."""
         raise NotImplementedError(f"{type(self).__name__}.update is not written yet")
 
     def kept(self, **options) -> tuple:
@@ -87,27 +87,38 @@ def _in_optimizer(body: type) -> None:
 @_in_optimizer
 class _Pieces:
     def _walk(self, p: Tensor, names: tuple, options: dict) -> None:
-        """`update` for one piece after the other, in the order in which the parameter's numbers lie in memory."""
-        x, g, state = p.data, p.grad.data, self.state.setdefault(p, {"step": 0})
+        """`update` for a small parameter in rows as it is, for any other piece after piece."""
+        x, g, state = p.data, p.grad.data, self.state.get(p) or self.state.setdefault(p, {"step": 0})
         if g.shape != x.shape:
             raise ValueError(f"a parameter of shape {x.shape} has a gradient of shape {g.shape}")
         for name in names:
             if name not in state:
                 state[name] = np.zeros_like(x)  # laid out as x is
         state["step"] += 1
-        kept = [state[name] for name in names]
-        arrays, in_rows = [x, g, *kept], all([a.flags.c_contiguous for a in (x, *kept)])
-        if not in_rows:
-            order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
-            arrays = [a.transpose(order) for a in arrays]
-        lines = arrays if x.ndim == 1 else [a.reshape(-1) for a in arrays]  # views, where all lie alike
-        scratch = self._scratch.get(x.dtype)
+        arrays, whole = [x, g, *[state[name] for name in names]], x.size <= self.PIECE and x.flags.c_contiguous
+        for piece, grad, *others in [arrays] if whole else self._in_pieces(arrays):
+            self.update(piece, grad, others, self._scratch_for(piece), state["step"], **options)
+
+    def _scratch_for(self, piece: np.ndarray) -> list[np.ndarray]:
+        """Two arrays of the piece's shape and dtype, for every shape in the same two rows of memory."""
+        kind = piece.shape, piece.dtype
+        scratch = self._scratch.get(kind)
         if scratch is None:
-            scratch = self._scratch[x.dtype] = [np.empty(self.PIECE, x.dtype) for _ in range(2)]
-        for first in range(0, x.size, self.PIECE):
-            piece, grad, *others = [line[first : first + self.PIECE] for line in lines] if x.size > self.PIECE else lines
-            self.update(piece, grad, others, [row[: piece.size] for row in scratch], state["step"], **options)
-        for a, line in zip(arrays, lines, strict=True) if not in_rows else ():
+            rows = self._scratch.setdefault((self.PIECE, piece.dtype), [np.empty(self.PIECE, piece.dtype) for _ in range(2)])
+            scratch = self._scratch[kind] = [row[: piece.size].reshape(piece.shape) for row in rows]
+        return scratch
+
+# %% modules/10_optimizers.py #in_pieces
+@_in_optimizer
+class _Layout:
+    def _in_pieces(self, arrays: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+        """Views (n,) of the arrays' next n numbers, n at most PIECE, in the order in which the first array lies in memory."""
+        order = sorted(range(arrays[0].ndim), key=lambda axis: -abs(arrays[0].strides[axis]))
+        arrays = [a.transpose(order) for a in arrays]
+        lines = [a.reshape(-1) for a in arrays]  # views, where all lie alike
+        for first in range(0, lines[0].size, self.PIECE):
+            yield [line[first : first + self.PIECE] for line in lines]
+        for a, line in zip(arrays, lines, strict=True):
             if not np.may_share_memory(a, line):  # a copy: back to where it belongs
                 a[...] = line.reshape(a.shape)
 
