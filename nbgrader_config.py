@@ -28,13 +28,13 @@ c.Grade.repository = str(HERE)
 c.Grade.sandbox = True
 
 c.Autograde.exporter_class = "tito.grading.steps.Submission"
+c.Submission.optimistic_validation = True
 c.Autograde.pre_convert_hook = "tito.grading.steps.set_aside"
 c.Autograde.sanitize_preprocessors = ["tito.grading.steps.DropOtherFiles"]
 c.Autograde.autograde_preprocessors = [
     "tito.grading.steps.Grade",
     "tito.grading.steps.SaveGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.AssignLatePenalties.plugin_class = "tito.grading.late.LatePolicy"
 c.ExportApp.plugin_class = "tito.marks.QuotedCsv"

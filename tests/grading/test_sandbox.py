@@ -442,6 +442,18 @@ while True:
     assert graded.verdict.status == "out of memory in cell double"
 
 
+def test_a_kernel_that_dies_before_it_answers_is_an_error_and_no_grade(lab):
+    with pytest.raises(TitoError, match="a kernel to run notebooks in does not start here: its process ended"):
+        lab.grade(limits={"memory_mb": 30})
+
+
+def test_a_kernel_that_does_not_answer_is_not_waited_for_without_end(lab, monkeypatch):
+    monkeypatch.setattr(execute, "START_SECONDS", 2)
+    monkeypatch.setattr(sandbox, "LAUNCH", "import time; time.sleep(600)")
+    with pytest.raises(TitoError, match="a kernel to run notebooks in does not start here: it does not answer"):
+        lab.grade()
+
+
 WEIRD = ([1], "text", None, 7, {}, {"ename": [1], "evalue": {}, "traceback": 7}, {"data": 3},
          {"text": ["x"]}, {"data": {"text/plain": 1}})  # fmt: skip
 
