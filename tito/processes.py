@@ -10,7 +10,7 @@ FORKS = sys.platform != "win32"  # there each imports for itself
 def context():
     made = multiprocessing.get_context("forkserver" if FORKS else "spawn")
     if FORKS:
-        made.set_forkserver_preload(["tito.grading.workers"])
+        made.set_forkserver_preload(["tito.grading.workers", "matplotlib.font_manager"])  # the second for sandbox.font_list
     return made
 
 
