@@ -28,7 +28,7 @@ c.Grade.repository = str(HERE)
 c.Grade.sandbox = True
 
 c.Autograde.exporter_class = "tito.grading.steps.Submission"
-c.Submission.optimistic_validation = True
+c.Submission.optimistic_validation = True  # once, after all steps
 c.Autograde.pre_convert_hook = "tito.grading.steps.set_aside"
 c.Autograde.sanitize_preprocessors = ["tito.grading.steps.DropOtherFiles"]
 c.Autograde.autograde_preprocessors = [
