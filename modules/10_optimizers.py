@@ -387,7 +387,7 @@ class Optimizer:
         for group in given if given and isinstance(given[0], dict) else [{"params": given}]:
             self.add_param_group(group)
 
-    def update(self, p, g, state: list, scratch: np.ndarray, t: int, **options) -> None:
+    def update(self, p, g, state: list, scratch: list, t: int, **options) -> None:
         """Step t (the first is 1) of a piece p with gradient g; state is a list of arrays of p's shape, scratch two more."""
         raise NotImplementedError(f"{type(self).__name__}.update is not written yet")
 
@@ -424,7 +424,7 @@ def _in_optimizer(body: type) -> None:
 class _Pieces:
     def _walk(self, p: Tensor, names: tuple, options: dict) -> None:
         """`update` for a small parameter in rows as it is, for any other piece after piece."""
-        x, g, state = p.data, p.grad.data, self.state.get(p) or self.state.setdefault(p, {"step": 0})
+        x, g, state = p.data, p.grad.data, self.state.setdefault(p, {"step": 0})
         if g.shape != x.shape:
             raise ValueError(f"a parameter of shape {x.shape} has a gradient of shape {g.shape}")
         for name in names:

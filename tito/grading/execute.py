@@ -235,8 +235,9 @@ class _Kernel:
         self.client.start_channels()
         until = time.monotonic() + START_SECONDS
         while not self._answers():
-            if not self.manager.is_alive() or time.monotonic() > until:
-                why = "it does not answer" if self.manager.is_alive() else self._cause()
+            alive = self.manager.is_alive()
+            if not alive or time.monotonic() > until:
+                why = "it does not answer" if alive else self._cause()
                 raise TitoError(f"a kernel to run notebooks in does not start here: {why}", code=1)
 
     def _answers(self) -> bool:
