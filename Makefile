@@ -1,16 +1,26 @@
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
 
-.PHONY: demo test
+.PHONY: demo test sandbox
 
-demo: .venv/installed
-	$(BIN)/tito demo
+demo: .venv/for-demo sandbox
+	@$(BIN)/tito demo
 
-test: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+test: .venv/for-tests sandbox
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
-.venv/installed: pyproject.toml requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "TinyTorch needs Python 3.11 or newer; this is " + sys.version)'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[test]'
-	touch $@
+sandbox: .venv/for-demo
+	@command -v bwrap >/dev/null || $(BIN)/tito prepare
+
+.venv/for-demo: pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "TinyTorch needs Python 3.11 or newer; this is " + sys.version)'
+	@echo "Installing into .venv, for some minutes ..."
+	@$(PYTHON) -m venv .venv
+	@$(INSTALL) -e .
+	@touch $@
+
+.venv/for-tests: .venv/for-demo
+	@echo "Installing what the tests need ..."
+	@$(INSTALL) -e '.[test]'
+	@touch $@

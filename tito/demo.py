@@ -1,95 +1,146 @@
 """The main job, on real input: an author exports, an instructor grades a class, a learner builds a package.
 
-Every step is a command that anybody can type; the demo prints it, runs it, and stops at the first that fails.
+Every step is a command that anybody can type; the demo prints it, runs it, and stops at the first that fails. Those who teach
+and the one who learns do not wait for each other, here as elsewhere: the learner's half runs beside, and is shown after.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import dropwhile
 from pathlib import Path
+from queue import SimpleQueue
 
 import nbformat
+from nbformat import NotebookNode
 
 from tito import data, samples, source
 from tito.errors import TitoError
 from tito.grading import sandbox
-from tito.syllabus import Module, module
+from tito.syllabus import module
 
 GRADED = module(3)
+Say = Callable[[str], None]
+
 
 class Demo:
-    def __init__(self, repository: Path, say: Callable[[str], None]):
+    def __init__(self, repository: Path, say: Say):
         self.repository, self.say = repository, say
         self.folder = repository / "build" / "demo"
         self.course, self.workspace = self.folder / "course", self.folder / "workspace"
-        self.modules = list(source.paths(repository))
+        self.sources = source.paths(repository)
+        self.problem = sandbox.missing()
+        self.class_ = samples.students(sandboxed=self.problem is None)
+        self.left_out: list[str] = []
 
     def run(self) -> None:
         """All of it, in a folder of its own that is made anew."""
         started = time.monotonic()
-        problem = sandbox.missing()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.both()
+        self.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {self.folder}")
+        for what in self.left_out:
+            self.say(f"Not tried here: {what}")
+
+    def both(self) -> None:
+        """Teach, and show what is learned meanwhile when that is done."""
+        said: SimpleQueue[str | None] = SimpleQueue()
+        over = threading.Event()
+
+        def hear(line: str) -> None:
+            if over.is_set():
+                raise TitoError("the demo was stopped", code=1)
+            said.put(line)
+
+        with ThreadPoolExecutor(1) as beside:
+            learning = beside.submit(self.learn, hear)
+            learning.add_done_callback(lambda _: said.put(None))
+            try:
+                self.teach()
+                for line in iter(said.get, None):
+                    self.say(line)
+            finally:
+                over.set()
+            learning.result()
+
+    # -- those who teach ---------------------------------------------------------------------------------------------
+
+    def teach(self) -> None:
+        live = Typist(self.repository, self.say)
         self.say("1. The author: is the package in step with modules/?")
-        self.tito("export", "--check")
-        self.say("2. The instructor: assignments, without solutions")
-        self.tito("course", "generate", "--all", "--folder", self.course)
+        live.tito("export", "--check")
+        self.say("2. The instructor: an assignment, without solutions")
+        live.tito("course", "generate", GRADED.id, "--folder", self.course)
         self.say(f"3. A class hands {GRADED} in")
         self.hand_in()
-        self.tito("course", "collect", GRADED.id, self.folder / "inbox", "--folder", self.course)
-        self.say("4. Grading, " + ("WITHOUT A SANDBOX: " + problem if problem else "in the sandbox"))
-        unprotected = ["--no-sandbox"] if problem else []
-        self.tito("course", "autograde", GRADED.id, "--folder", self.course, *unprotected)
+        live.tito("course", "collect", GRADED.id, self.folder / "inbox", "--folder", self.course)
+        self.say("4. Grading, " + ("WITHOUT A SANDBOX" if self.problem else "in the sandbox"))
+        live.tito("course", "autograde", GRADED.id, "--folder", self.course, *(["--no-sandbox"] if self.problem else []))
         self.say("5. Feedback and marks")
-        self.tito("course", "feedback", GRADED.id, "--folder", self.course)
-        self.tito("course", "export", self.folder / "marks.csv", "--folder", self.course)
-        self.say("6. A learner: ada's workspace, and the package that she builds in it")
-        self.learn()
-        self.say("7. What ada's tinytorch can do: it learns to read digits that it has not seen")
-        self.train()
-        self.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {self.folder}")
+        live.tito("course", "feedback", GRADED.id, "--folder", self.course)
+        live.tito("course", "export", self.folder / "marks.csv", "--folder", self.course)
 
     def hand_in(self) -> None:
         """Fill in what was released, once for each student, into an inbox as `tito submit` makes it."""
-        for student in samples.CLASS:
+        name = f"{GRADED.slug}/{GRADED.slug}.ipynb"
+        released, solved = (nbformat.read(self.course / kind / name, as_version=4) for kind in ("release", "source"))
+        for student in self.class_:
             self.say(f"   {student.name:8} {student.does}")
-            self.write(GRADED, student, self.folder / "inbox" / student.name / GRADED.slug)
+            self.write(released, solved, student, self.folder / "inbox" / student.name / name)
+        if self.problem:
+            hostile = [student.name for student in samples.CLASS if student.hostile]
+            self.left_out.append(f"the sandbox, and so {' and '.join(hostile)}, who would do harm outside it. {self.problem}")
 
-    def learn(self) -> None:
-        self.tito("init", self.workspace, "--student", "ada")
-        for one in self.modules:
-            self.write(one, samples.CLASS[0], self.workspace / "modules")
+    def write(self, released: NotebookNode, solved: NotebookNode, student: samples.Student, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(samples.fill(released, solved, student, self.folder), path)
+
+    # -- one who learns ----------------------------------------------------------------------------------------------
+
+    def learn(self, say: Say) -> None:
+        say("6. A learner: ada's workspace, and the package that she builds in it")
+        Typist(self.repository, say, quiet=True).tito("init", self.workspace, "--student", "ada")
+        inside = Typist(self.workspace, say, quiet=True)
+        for one, path in self.sources.items():
+            notebook = self.workspace / "modules" / f"{one.slug}.ipynb"
+            self.write(nbformat.read(notebook, as_version=4), source.read(path), samples.CLASS[0], notebook)
             if one == GRADED:
-                self.tito("check", one.id, inside=self.workspace)
-            self.tito("complete", one.id, inside=self.workspace)
-        self.tito("status", inside=self.workspace)
-
-    def train(self) -> None:
-        self.tito("checkpoint", "09", inside=self.workspace)
-        self.tito("train", "digits-cnn", inside=self.workspace)
+                inside.tito("check", one.id)
+            inside.tito("complete", one.id, since="exported")
+        inside.tito("status")
+        say("7. What ada's tinytorch can do: it learns to read digits that it has not seen")
+        inside.tito("checkpoint", "09")
+        inside.tito("train", "digits-cnn")
         cifar10 = data.find("cifar10")
         if cifar10.here:
-            self.tito("train", "cifar10-cnn", "--epochs", 1, inside=self.workspace)
+            inside.tito("train", "cifar10-cnn", "--epochs", 1)
         else:
-            self.say(f"   CIFAR-10 is {cifar10.state}; then: tito train cifar10-cnn")
+            self.left_out.append(f"training on CIFAR-10, which is {cifar10.state}")
 
-    def write(self, one: Module, student: samples.Student, folder: Path) -> None:
-        released, solved = (
-            nbformat.read(self.course / kind / one.slug / f"{one.slug}.ipynb", as_version=4)
-            for kind in ("release", "source")
-        )
-        folder.mkdir(parents=True, exist_ok=True)
-        nbformat.write(samples.fill(released, solved, student), folder / f"{one.slug}.ipynb")
 
-    def tito(self, *words: object, inside: Path | None = None) -> None:
-        where = inside or self.repository
-        shown = [os.path.relpath(word, where) if isinstance(word, Path) else str(word) for word in words]
-        self.command([sys.executable, "-m", "tito", *map(str, words)], where, "tito " + " ".join(shown))
+class Typist:
+    """Types `tito` commands in a folder and shows them with what they print; `quiet` without what they say of their progress."""
 
-    def command(self, words: list[str], inside: Path, shown: str) -> None:
-        self.say(f"$ {shown}")
-        done = subprocess.run(words, cwd=inside, check=False)
+    def __init__(self, where: Path, say: Say, quiet: bool = False):
+        self.where, self.say, self.quiet = where, say, quiet
+
+    def tito(self, *words: object, since: str = "") -> None:
+        """Run a command; of what it prints, what comes before the line that begins with `since` is not shown."""
+        shown = [os.path.relpath(word, self.where) if isinstance(word, Path) else str(word) for word in words]
+        self.say(f"$ tito {' '.join(shown)}")
+        done = subprocess.run(
+            [sys.executable, "-m", "tito", *map(str, words)],
+            cwd=self.where, capture_output=self.quiet, encoding="utf-8", errors="replace", check=False,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"} if self.quiet else None,
+        )  # fmt: skip
+        for line in dropwhile(lambda line: not line.startswith(since), (done.stdout or "").splitlines()):
+            self.say(line)
         if done.returncode:
-            raise TitoError(f"the demo stopped: `{shown}` ended with exit code {done.returncode}", code=1)
+            why = ((done.stderr or "").strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise TitoError(f"the demo stopped: `tito {' '.join(shown)}` ended with {why}", code=1)

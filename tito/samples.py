@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
@@ -19,15 +20,17 @@ class Student:
     does: str
     wrong: Edit | None = None  # bodies of their own, the rest solved
     solves: float = 1.0  # the share of the exercises that is filled in, from the first on
+    hostile: bool = False  # does its code try to do harm? Then it runs in the sandbox or not at all
 
 
 LOOP = "    while True:\n        pass"
 
+# It knows where the demo's gradebook lies, and looks nowhere else: outside a sandbox it could harm no other class.
 GRADEBOOK_RAID = '''        import os, sqlite3
-        for folder, _, files in os.walk("/"):
-            if "gradebook.db" in files and os.path.basename(folder) == "course":
-                with sqlite3.connect(os.path.join(folder, "gradebook.db")) as db:
-                    db.execute("UPDATE grade SET auto_score = max_score, manual_score = max_score")
+        gradebook = FOLDER + "/course/gradebook.db"
+        if os.path.exists(gradebook):
+            with sqlite3.connect(gradebook) as db:
+                db.execute("UPDATE grade SET auto_score = 1000, manual_score = 1000")
         return x'''
 
 RUN_NOTHING = '''        import ast
@@ -52,20 +55,26 @@ CLASS = (
     Student("gus", "loops for ever", {"slope": LOOP}),
     Student("ivy", "leaves a syntax error", {"sigmoid": "        return 1 / (1 + np.exp(-x)"}),
     Student("jon", "has one cell twice, with different text"),
-    Student("mallory", "blanks the assertions and rewrites the gradebook", {"relu": GRADEBOOK_RAID}, solves=0.0),
-    Student("trudy", "teaches the kernel to run no cell, so that no check can fail", {"relu": RUN_NOTHING}, solves=0.0),
+    Student("mallory", "blanks the assertions and rewrites the gradebook", {"relu": GRADEBOOK_RAID}, solves=0.0, hostile=True),
+    Student("trudy", "makes the kernel run nothing, so that no check can fail", {"relu": RUN_NOTHING}, solves=0.0, hostile=True),
 )  # fmt: skip
 
 
-def fill(released: NotebookNode, solved: NotebookNode, student: Student) -> dict[str, Any]:
-    """The released notebook as `student` hands it in; `solved` is the instructor's."""
+def students(sandboxed: bool) -> list[Student]:
+    """Those of the class whose notebooks may be run: without a sandbox, nobody who tries to do harm."""
+    return [student for student in CLASS if sandboxed or not student.hostile]
+
+
+def fill(released: NotebookNode, solved: NotebookNode, student: Student, folder: Path) -> dict[str, Any]:
+    """The released notebook as `student` hands it in; `solved` is the instructor's. All lies in the demo's `folder`."""
     notebook = copy.deepcopy(released)
     texts = {cell.id: cell.source for cell in solved.cells}
     exercises = [cell for cell in notebook.cells if source.is_solution(cell)]
     done = exercises[: round(student.solves * len(exercises))]
     for cell in exercises:
         if cell.id in (student.wrong or {}):
-            cell.source = source.with_body(texts[cell.id], student.wrong[cell.id])
+            body = student.wrong[cell.id].replace("FOLDER", repr(str(folder)))
+            cell.source = source.with_body(texts[cell.id], body)
         elif cell in done:
             cell.source = source.without_fences(texts[cell.id]) if cell.cell_type == "code" else "What I measured, and why."
     if student.name == "mallory":

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Dict, Unicode
 
 import tito
+from tito import machine
 from tito.errors import TitoError, only_one
 from tito.grading import seccomp
 
@@ -59,7 +60,7 @@ def missing() -> str | None:
     if not sys.platform.startswith("linux"):
         return "the sandbox needs Linux: grade on a Linux machine or in a Linux virtual machine"
     if shutil.which("bwrap") is None:
-        return "bubblewrap is not installed: install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf install bubblewrap)"
+        return f"bubblewrap is not installed: {machine.advice('bubblewrap')}"
     if seccomp.program() is None:
         known = " and ".join(seccomp.MACHINES)
         return f"the sandbox filters system calls, whose numbers it knows for {known}: grade on one of these"
@@ -78,10 +79,21 @@ def _refused() -> str | None:
     return f"bubblewrap cannot make a sandbox here ({said}): it has to know --size, and to be allowed user namespaces"
 
 
+def provide(say: Callable[[str], None]) -> str | None:
+    """Install bubblewrap where it is missing and this user may install it; returns why there is still no sandbox, if so."""
+    problem = missing()
+    installs = problem and sys.platform.startswith("linux") and shutil.which("bwrap") is None and machine.commands("bubblewrap")
+    if not installs or not machine.may_install():
+        return problem
+    say(f"installing the sandbox: {machine.advice('bubblewrap')}")
+    failed = machine.install("bubblewrap")
+    return f"bubblewrap could not be installed: {failed}" if failed else missing()
+
+
 def require() -> None:
     problem = missing()
     if problem:
-        raise TitoError(f"{problem}; or grade without protection by saying --no-sandbox")
+        raise TitoError(f"{problem}. To grade without protection, say --no-sandbox")
 
 
 class SandboxProvisioner(LocalProvisioner):
