@@ -1,8 +1,10 @@
-"""Debian's Chromium, driven by playwright: what cannot be had here is skipped, and says what to install."""
+"""The system's Chromium, driven by playwright: what cannot be had here is skipped, and says what to install."""
 
 import shutil
 
 import pytest
+
+from tito import machine
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -15,7 +17,7 @@ def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright: pip install playwright")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.skip("pages are tested in Chromium: apt install chromium")
+        pytest.skip(f"Chromium is not installed: {machine.advice('chromium')}")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

@@ -6,6 +6,28 @@ from types import SimpleNamespace
 import pytest
 
 from tito import cli
+from tito.grading import sandbox
+
+# What is harmless looks first whether it is shut in: before that no hostile text runs.
+LOOK = """
+import os, socket, sys
+if os.path.exists({hidden!r}):
+    print("the course is in sight")
+for folder in ({hidden!r}, "/root", "/var/tmp", sys.prefix):
+    try:
+        os.mkdir(folder + "/tito-was-here")
+        os.rmdir(folder + "/tito-was-here")
+        print(folder, "can be written to")
+    except OSError:
+        pass
+try:
+    os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
+    print("the settings of the machine can be written to")
+except OSError:
+    pass
+if len(socket.if_nameindex()) > 1:
+    print("there is a network")
+"""
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +45,10 @@ def lab(generated, tmp_path_factory):
     """A course whose submissions are executed and judged one by one; nothing is handed in to it."""
     from lab import Lab
 
-    return Lab(tmp_path_factory.mktemp("lab") / "repository", generated)
+    made = Lab(tmp_path_factory.mktemp("lab") / "repository", generated)
+    if sandbox.missing() is None:
+        assert made.probe(LOOK.format(hidden=str(made.root))) == "", "the sandbox does not hold: nothing hostile is run in it"
+    return made
 
 
 @pytest.fixture
@@ -35,7 +60,7 @@ def own_lab(generated, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def graded(generated, tmp_path_factory, worker_id):
+def graded(generated, tmp_path_factory, worker_id, sandboxed, lab):
     """A class of good, unlucky and hostile people, graded once for all workers: to be looked at, not to be changed."""
     import people
     from lab import MODULE, Lab

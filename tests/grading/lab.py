@@ -88,12 +88,13 @@ class Lab:
         return self.root / "course"
 
     def notebook(self, double: str = DOUBLE, half: str = HALF, essay: str = ESSAY) -> dict[str, Any]:
-        """A hand-in with these texts, as JSON."""
+        """A hand-in with these texts, as JSON; `COURSE` in them stands for this course's folder."""
         name = MODULE.slug
         notebook = json.loads((self.folder / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
         texts = {"double": double, "half": half, "half_reflect": essay}
         for cell in notebook["cells"]:
-            cell["source"] = texts.get(cell["metadata"].get("nbgrader", {}).get("grade_id"), cell["source"])
+            own = texts.get(cell["metadata"].get("nbgrader", {}).get("grade_id"))
+            cell["source"] = cell["source"] if own is None else own.replace("COURSE", str(self.folder))
         return notebook
 
     def hand_in(self, student: str, notebook: dict | str | bytes | None = None, **texts: str) -> Path:

@@ -8,7 +8,7 @@ from lab import DOUBLE, MODULE, SECRET, Lab
 SCRIPT = "<script>alert(1)</script><img src=http://evil.example/a.png onerror=alert(2)>"
 RAID = """
 import os, sqlite3
-for folder, _, files in [found for top in ('/course', '/home', '/srv', '/work') for found in os.walk(top)]:
+for folder, _, files in [found for top in ('/course', 'COURSE') for found in os.walk(top)]:
     if 'gradebook.db' in files:
         try:
             with sqlite3.connect(os.path.join(folder, 'gradebook.db')) as db:

@@ -108,7 +108,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def run(request, folder, generated) -> Run:
+def run(request, folder, generated, sandboxed, lab) -> Run:
     return graded(request.param, folder, generated)
 
 

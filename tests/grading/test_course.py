@@ -219,7 +219,7 @@ def test_a_broken_source_is_named_with_file_and_cell(tito, own_lab):
 
 def test_without_bubblewrap_grading_refuses_and_only_no_sandbox_goes_on(tito, own_lab):
     hand_in(own_lab, ("ada",))
-    fails(tito(own_lab, "autograde", "01", path="/nowhere"), 2, "bubblewrap", "apt install", "--no-sandbox")
+    fails(tito(own_lab, "autograde", "01", path="/nowhere"), 2, "bubblewrap is not installed: install", "--no-sandbox")
     done = tito(own_lab, "autograde", "01", "--no-sandbox", path="/nowhere")
     assert done.returncode == 0, done.stderr
     assert "NO SANDBOX" in done.stderr

@@ -12,6 +12,7 @@ import pytest
 from lab import MODULE, Lab
 from people import hand_in
 
+from tito import machine
 from tito.course import Course
 from tito.errors import TitoError
 
@@ -32,7 +33,7 @@ def unprivileged() -> dict:
 def server():
     """The URL of a server, without a database; it listens on a socket in a folder of its own."""
     if not FOUND:
-        pytest.skip("PostgreSQL is not installed (Debian, Ubuntu: apt install postgresql)")
+        pytest.skip(f"PostgreSQL is not installed: {machine.advice('postgresql')}")
     folder, programs, who = Path(tempfile.mkdtemp(prefix="postgres-")), FOUND[-1].parent, unprivileged()
     if who:
         os.chown(folder, who["user"], who["group"])

@@ -491,7 +491,7 @@ def test_a_message_signed_by_a_submission_but_misshapen_costs_its_author_only(la
 
 def test_without_bubblewrap_it_refuses_and_names_the_package(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(TitoError, match=r"apt install bubblewrap.*--no-sandbox"):
+    with pytest.raises(TitoError, match=r"bubblewrap is not installed: install bubblewrap with.*--no-sandbox"):
         sandbox.require()
 
 

@@ -329,7 +329,10 @@ def test_members_that_are_not_cifar10s_are_not_unpacked(tmp_path, monkeypatch):
 REAL = os.environ.get("TINYTORCH_DATA")
 
 
-@pytest.mark.skipif(not REAL or not cifar10.is_here(REAL), reason="TINYTORCH_DATA names no folder with CIFAR-10")
+@pytest.mark.skipif(
+    not REAL or not cifar10.is_here(REAL),
+    reason="CIFAR-10 is not here: name in TINYTORCH_DATA the folder with its cifar-10-batches-py",
+)
 def test_the_real_cifar10_has_60_000_images_of_ten_classes():
     for train, n in [(True, 50_000), (False, 10_000)]:
         rows, labels = cifar10.load(REAL, train)

@@ -15,7 +15,7 @@ from tito.training import NAMES
 
 CIFAR = pytest.mark.skipif(
     not (Path(os.environ.get("TINYTORCH_DATA", "")) / "cifar-10-batches-py" / "test_batch").is_file(),
-    reason="CIFAR-10 is not here: TINYTORCH_DATA does not name its folder",
+    reason="CIFAR-10 is not here: name in TINYTORCH_DATA the folder with its cifar-10-batches-py",
 )
 STEPS, FALLEN = 200, 1.65  # from 2.3, which is what guessing costs
 

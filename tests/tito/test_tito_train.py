@@ -15,7 +15,7 @@ from tito.errors import TitoError
 
 CIFAR = pytest.mark.skipif(
     not (Path(os.environ.get("TINYTORCH_DATA", "")) / "cifar-10-batches-py" / "test_batch").is_file(),
-    reason="CIFAR-10 is not here: TINYTORCH_DATA does not name its folder",
+    reason="CIFAR-10 is not here: name in TINYTORCH_DATA the folder with its cifar-10-batches-py",
 )
 
 

@@ -1,10 +1,13 @@
 """Trying versions of single cells against a module's checks, in a process of its own: see runner.py."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,9 +39,9 @@ def run(
 ) -> Trial:
     """Run what a grade depends on in the notebook of the source at `path`, then each version of a cell to its first loss."""
     cells = [(cell.id, cell.source, source.is_check(cell)) for cell in source.in_grading_order(notebook)]
-    with tempfile.TemporaryFile() as said, subprocess.Popen(
-        [sys.executable, "-m", "tito.audit.runner"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, cwd=path.parent,
+    with tempfile.TemporaryFile() as said, _workspace(path) as folder, subprocess.Popen(
+        [sys.executable, "-m", "tito.audit.runner"], env={**os.environ, "TMPDIR": folder},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, cwd=Path(folder, "modules"),
     ) as runner:  # fmt: skip
         runner.stdin.write(json.dumps({"cells": cells, "versions": list(versions)}).encode())
         runner.stdin.close()
@@ -56,6 +59,15 @@ def run(
             lines = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
             raise TitoError(f"the cells of {path.name} could not be run to the end: {lines[-1]}", code=1)
     return trial
+
+
+@contextmanager
+def _workspace(path: Path) -> Iterator[str]:
+    """A folder with a copy of the package, for the time of a trial: what a mistake writes or removes by its name lies there."""
+    with tempfile.TemporaryDirectory(prefix="tito-") as folder:
+        shutil.copytree(path.parent.parent / "tinytorch", Path(folder, "tinytorch"))
+        Path(folder, "modules").mkdir()
+        yield folder
 
 
 def verdict(notebook: NotebookNode, tried: Trial, reference: Trial) -> Verdict:

@@ -1,10 +1,10 @@
-# Sets everybody's points in the gradebook, wherever it lies.
+# Sets everybody's points in the gradebook, where it lies, and where it would lie inside.
 # 0 points: graded
 import glob
 import os
 import sqlite3
 
-for path in ["COURSE/gradebook.db", *glob.glob("/*/gradebook.db"), *glob.glob("/*/*/gradebook.db")]:
+for path in ["COURSE/gradebook.db", *glob.glob("/course/gradebook.db"), *glob.glob("/course/*/gradebook.db")]:
     if os.path.exists(path):
         with sqlite3.connect(path) as db:
             db.execute("UPDATE grade SET auto_score = 100, manual_score = 100")

@@ -9,7 +9,7 @@ import numpy
 for folder in (*site.getsitepackages(), os.path.dirname(os.path.dirname(numpy.__file__)), sys.prefix, sys.base_prefix, "/usr/lib/python3"):
     for name in ("sitecustomize.py", "pwned.pth", "pwned.py", "numpy/pwned.py"):
         try:
-            with open(os.path.join(folder, name), "w") as file:
+            with open(os.path.join(folder, name), "x") as file:
                 file.write("import os; os.environ['PWNED'] = '1'")
             print("wrote", folder, name)
         except OSError as error:
