@@ -2,12 +2,14 @@
 
 import atexit
 import gc
+import os
 import sys
+from contextlib import suppress
 
 import typer
 
 from tito.commands import author, course, data, learner, marks
-from tito.errors import TitoError
+from tito.errors import TitoError, described
 
 app = typer.Typer(
     name="tito",
@@ -26,6 +28,8 @@ app.add_typer(course.app, name="course")
 
 def main() -> None:
     """Run a command: exit code 0 done, 1 the thing asked about is not right, 2 the question was wrong."""
+    tolerant_streams()
+    os.environ.pop("PYTHONOPTIMIZE", None)  # no assertion would fail in the kernels that are started from here
     gc.set_threshold(50_000, 20, 20)  # what is imported lives on: to look for garbage in it again and again costs 0.15 s
     atexit.register(gc.freeze)  # and at the end 0.2 s
     try:
@@ -36,3 +40,25 @@ def main() -> None:
     except KeyboardInterrupt:
         print("tito: interrupted", file=sys.stderr)
         sys.exit(130)
+    except OSError as error:  # a place that nobody thought of: it cannot be read, or not be written
+        drop_output()
+        print(f"tito: {described(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def tolerant_streams() -> None:
+    """Print a `?` for a letter that a console's code page lacks, and nothing where a stream is closed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for the whole life of the process)
+        elif mode == "w" and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+            if stream.encoding.lower().replace("-", "") != "utf8":
+                os.environ["PYTHONIOENCODING"] = f"{stream.encoding}:replace"  # for the processes that are started from here
+
+
+def drop_output() -> None:
+    """Let what could not be printed be: Python would try it again at the end, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -23,7 +23,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from tito import marks, source, syllabus
 from tito.collect import Collected, collect, keep
 from tito.errors import TitoError, keep_private, only_one, write_atomic, write_private
-from tito.gradebook import must_answer
+from tito.gradebook import in_one_line, must_answer
 from tito.grading import kept, late, reference, regrade
 from tito.grading.execute import Task
 from tito.grading.judge import Verdict, nothing
@@ -103,7 +103,7 @@ class Course:
 
     @contextmanager
     def gradebook(self) -> Iterator[Gradebook]:
-        with _quietly(), self.api.gradebook as gradebook:
+        with _quietly(), in_one_line(self.api.coursedir.db_url), self.api.gradebook as gradebook:
             yield gradebook
 
     def _must(self, result: dict[str, Any], what: str) -> None:

@@ -35,38 +35,52 @@ def only_one(path: Path, doing: str) -> Iterator[None]:
         yield
 
 
+def described(error: OSError) -> str:
+    """What the system said, and of which file."""
+    said = error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {said}" if error.filename else said
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Whatever keeps `path` from being written, a full disk as well as a right that is missing, is one line."""
+    try:
+        yield
+    except OSError as error:
+        raise TitoError(f"{path} cannot be written: {error.strerror or error}", code=1) from None
+
+
 def write_atomic(path: Path, data: str | bytes, mode: int | None = None) -> None:
     """Write a whole file or none: into a file beside it, then renamed over it. The mode is that of any new file, or `mode`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     raw = data.encode() if isinstance(data, str) else data
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is None:
-            mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            if mode is None:
+                mode = path.stat().st_mode if path.exists() else 0o666 & ~_umask()
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def write_private(path: Path, data: str | bytes) -> None:
     """Write what names people's marks: only the owner reads it, or the group that a folder is shared by. What stood there
     is kept beside it, with its date."""
     raw = data.encode() if isinstance(data, str) else data
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = 0o660 if path.parent.stat().st_mode & stat.S_ISGID else 0o600
         before = path.read_bytes() if path.exists() else raw
         if before != raw:
             write_atomic(dated(path), before, mode)
         write_atomic(path, raw, mode)
-    except OSError as error:
-        raise TitoError(f"{path} cannot be written: {error.strerror}", code=1) from None
 
 
 def now() -> str:

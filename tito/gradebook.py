@@ -1,8 +1,12 @@
 """The database that the gradebook lies in: SQLite beside the course, or a server whose URL nbgrader's configuration names."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nbgrader.api import InvalidEntry
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from tito.errors import TitoError
 
@@ -22,3 +26,14 @@ def must_answer(url: str) -> None:
         raise TitoError(f"the gradebook's URL is none ({error}): postgresql+psycopg://USER@HOST/DATABASE is one") from None
     except OperationalError as error:
         raise TitoError(f"the gradebook {shown} does not answer: {error.orig}", code=1) from None
+
+
+@contextmanager
+def in_one_line(url: str) -> Iterator[None]:
+    """A database that cannot be read or written, as on a full disk or a damaged one, is one line, without the password."""
+    try:
+        yield
+    except (DatabaseError, InvalidEntry) as error:
+        shown = make_url(url).render_as_string(hide_password=True)
+        said = error.orig if isinstance(error, DatabaseError) else str(error).partition("\n")[0]
+        raise TitoError(f"the gradebook {shown} cannot be used: {said}", code=1) from None

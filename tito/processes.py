@@ -1,21 +1,39 @@
-"""How the processes that execute side by side are started: each from one that has imported what they need."""
+"""How the processes that execute side by side are started, each from one that has imported what they need; where sockets lie."""
 
 import multiprocessing
+import os
 import sys
+import tempfile
 from multiprocessing import forkserver
 
+from tito.errors import TitoError
+
 FORKS = sys.platform != "win32"  # there each imports for itself
+SOCKET = 103  # bytes that the path of a Unix socket may have, on macOS; 107 on Linux
+LISTENER = "pymp-12345678/listener-12345678"  # multiprocessing's socket below a temporary folder
+
+
+def temporary(socket: str) -> str:
+    """The temporary folder; another one where its path is too long for a `socket` below it."""
+    usual = tempfile.gettempdir()
+    for place in (usual, os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
+        if sys.platform == "win32" or (place and len(os.fsencode(f"{place}/{socket}")) <= SOCKET and os.access(place, os.W_OK)):
+            return place
+    raise TitoError(f"the temporary folder {usual} has too long a path for Unix sockets: name a shorter one in TMPDIR")
 
 
 def context():
     made = multiprocessing.get_context("forkserver" if FORKS else "spawn")
     if FORKS:
         made.set_forkserver_preload(["tito.grading.workers", "matplotlib.font_manager"])  # the second for sandbox.font_list
+        before, tempfile.tempdir = tempfile.tempdir, temporary(LISTENER)
+        try:
+            forkserver.ensure_running()  # its socket lies in a temporary folder, which is made once for a process
+        finally:
+            tempfile.tempdir = before
     return made
 
 
 def begin() -> None:
     """Let that one import already: the process that asks for it has something to import too."""
     context()
-    if FORKS:
-        forkserver.ensure_running()

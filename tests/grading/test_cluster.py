@@ -79,7 +79,7 @@ def as_one_by_one(lab, outcomes) -> None:
     assert all(one.verdict.status.startswith(PEOPLE[one.student].status) for one in outcomes)
 
 
-def test_workers_that_share_no_disk_give_the_marks_of_one_by_one(own_lab, dask, monkeypatch):
+def test_workers_that_share_no_disk_give_the_marks_of_one_by_one(sandboxed, own_lab, dask, monkeypatch):
     """They see neither the course nor anything beside it, and the one that asks could make no sandbox."""
     hand_in(own_lab, SOME)
     hidden = str(own_lab.root.parent)
@@ -89,7 +89,7 @@ def test_workers_that_share_no_disk_give_the_marks_of_one_by_one(own_lab, dask, 
     as_one_by_one(own_lab, list(own_lab.course.autograde(MODULE, scheduler=dask.address)))
 
 
-def test_workers_and_a_scheduler_that_are_killed_cost_nothing(own_lab, dask):
+def test_workers_and_a_scheduler_that_are_killed_cost_nothing(sandboxed, own_lab, dask):
     hand_in(own_lab, SOME)
     doomed, said, outcomes = [dask.worker(), dask.worker()], [], []
 
@@ -121,7 +121,7 @@ def test_a_worker_without_bubblewrap_refuses_unless_no_sandbox_is_asked_for(own_
     assert [one.verdict.points for one in own_lab.course.autograde(MODULE, scheduler=dask.address)] == [80]
 
 
-def test_a_worker_with_other_versions_refuses():
+def test_a_worker_with_other_versions_refuses(sandboxed):
     assert refusal(True, versions()) is None
     problem = refusal(True, {**versions(), "numpy": "1.0"})
     assert f"it has numpy {versions()['numpy']} instead of 1.0" in problem

@@ -226,6 +226,16 @@ def test_without_bubblewrap_grading_refuses_and_only_no_sandbox_goes_on(tito, ow
     assert own_lab.marks() == {"ada": 80}
 
 
+def test_a_gradebook_that_is_damaged_or_cannot_grow_is_one_line(tito, own_lab):
+    for damage in (b"this is no database, and longer than its header " * 3, b""):
+        (own_lab.folder / "gradebook.db").write_bytes(damage)
+        if damage:
+            fails(tito(own_lab, "due", "01", "2026-10-01"), 1, "the gradebook sqlite:", "cannot be used: file is not a database")
+    (own_lab.folder / "gradebook.db").unlink()
+    (own_lab.folder / "gradebook.db").mkdir()
+    fails(tito(own_lab, "due", "01", "2026-10-01"), 1, "the gradebook sqlite:", "unable to open database file")
+
+
 def test_a_walk_through_all_the_commands(tito, own_lab, tmp_path):
     own_lab.hand_in("ada")
     own_lab.hand_in("bob", double="def double(x):\n    return 3 * x")
@@ -322,7 +332,7 @@ def test_a_real_module_is_graded_as_its_learners_deserve(root, tmp_path):
     for student in samples.CLASS:
         if student.name in ("ada", "cleo", "finn", "mallory"):
             path = course.folder / "submitted" / student.name / module.slug / f"{module.slug}.ipynb"
-            write_atomic(path, json.dumps(samples.fill(released, solved, student)))
+            write_atomic(path, json.dumps(samples.fill(released, solved, student, tmp_path)))
     verdicts = {outcome.student: outcome.verdict for outcome in course.autograde(module)}
     points = {name: verdict.points for name, verdict in verdicts.items()}
     assert (points["ada"], points["finn"]) == (80, 0)

@@ -159,7 +159,7 @@ def jobs_for(lab: Lab, number: int) -> list[Job]:
     return [Job(f"s{place}", task(lab, double=f"{DOUBLE}  # {place}", half=HALF)) for place in range(number)]
 
 
-def test_a_process_that_is_killed_costs_nothing(own_lab):
+def test_a_process_that_is_killed_costs_nothing(sandboxed, own_lab):
     jobs = jobs_for(own_lab, 5)
     with Processes(own_lab.root, 2) as those:
         ready = []
@@ -180,14 +180,14 @@ class Murderous(Processes):
         return self.pool.submit(os._exit, 1) if "# 1" in str(task.cells) else future
 
 
-def test_a_task_that_kills_its_worker_every_time_is_given_up_and_the_others_are_not(own_lab):
+def test_a_task_that_kills_its_worker_every_time_is_given_up_and_the_others_are_not(sandboxed, own_lab):
     jobs = jobs_for(own_lab, 3)
     with Murderous(own_lab.root, 2) as those:
         ready = {one.student: one.problem for one in those.run(jobs)}
     assert ready == {"s0": None, "s1": "the process that ran it died", "s2": None}
 
 
-def test_what_timed_out_in_company_is_run_again_alone_and_that_counts(own_lab, monkeypatch):
+def test_what_timed_out_in_company_is_run_again_alone_and_that_counts(sandboxed, own_lab, monkeypatch):
     """On a machine with too much to do a good submission may time out; alone, as one by one, it does not."""
     jobs, order = jobs_for(own_lab, 3), []
 
@@ -245,7 +245,7 @@ def launch(task: Task, folder: str, begun: Connection) -> None:
     execute.run(task)
 
 
-def test_a_sandbox_does_not_outlive_a_process_that_is_killed_while_it_is_launched(own_lab, tmp_path):
+def test_a_sandbox_does_not_outlive_a_process_that_is_killed_while_it_is_launched(sandboxed, own_lab, tmp_path):
     """In these moments bwrap's own --die-with-parent hears nothing: without the pipe, every third of them would stay."""
     context, moments = processes.context(), random.Random(1)
     slow = task(own_lab, double="import time\ntime.sleep(1000)")
@@ -297,7 +297,7 @@ def hand_in_again(lab: Lab, turn: int) -> None:
         lab.hand_in(name, double=f"def double(x):\n    return {wrong}  # {name} {turn}")
 
 
-def test_a_kill_at_any_moment_loses_no_grade_and_leaves_no_half_written_file(generated, tmp_path, context):
+def test_a_kill_at_any_moment_loses_no_grade_and_leaves_no_half_written_file(sandboxed, generated, tmp_path, context):
     """Twenty times everybody hands in anew, and grading is killed: in the end all is as if nothing had happened."""
     lab, moments, killed, whole = Lab(tmp_path / "repository", generated), random.Random(9), 0, 0.0
     for turn in range(1 + KILLS):

@@ -39,7 +39,7 @@ def test_plain_nbgrader_gives_the_same_marks_and_pages(graded, own_lab):
     assert pages[0].read_text() == pages[1].read_text()
 
 
-def test_plain_nbgrader_grades_a_course_elsewhere_and_keeps_to_its_limits(own_lab, tmp_path):
+def test_plain_nbgrader_grades_a_course_elsewhere_and_keeps_to_its_limits(sandboxed, own_lab, tmp_path):
     with open(own_lab.root / "nbgrader_config.py", "a", encoding="utf-8") as config:
         config.write("c.Limits.submission_mb = 1\n")
     hand_in(own_lab, ("ada", "mute"))

@@ -18,7 +18,7 @@ from tito.errors import TitoError
 
 psycopg = pytest.importorskip("psycopg")
 SOME = ("ada", "empty", "fay", "mute", "raid")
-FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if shutil.which("psql") else []
 
 
 def unprivileged() -> dict:
@@ -111,7 +111,7 @@ def test_a_class_gets_the_marks_and_formgrader_the_pages_of_sqlite(graded, on_po
     assert (usual.root / "marks.csv").read_bytes() == (on_postgres.root / "marks.csv").read_bytes()
 
 
-def test_plain_nbgrader_grades_into_it_too_and_points_by_hand_stay(on_postgres):
+def test_plain_nbgrader_grades_into_it_too_and_points_by_hand_stay(sandboxed, on_postgres):
     hand_in(on_postgres, ("ada",))
     command = [sys.executable, "-m", "nbgrader", "autograde", MODULE.slug]
     done = subprocess.run(command, cwd=on_postgres.root, capture_output=True, check=False, timeout=300)

@@ -15,6 +15,7 @@ from jupyter_core.utils import ensure_event_loop
 from lab import DOUBLE, HALF, sandboxes_in
 
 import tito
+from tito import processes
 from tito.errors import TitoError, only_one
 from tito.grading import execute, sandbox, seccomp
 
@@ -503,6 +504,27 @@ def test_a_bubblewrap_that_cannot_is_refused_with_what_it_said(monkeypatch, tmp_
     with pytest.raises(TitoError, match="Unknown option --size"):
         sandbox.require()
     sandbox._refused.cache_clear()
+
+
+@pytest.fixture
+def long_temporary(tmp_path, monkeypatch):
+    """A temporary folder in which the paths of Unix sockets would be too long."""
+    folder = tmp_path / ("a" * 60) / ("b" * 60)
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    sandbox._clear.cache_clear()
+    return folder
+
+
+def test_a_long_temporary_folder_hinders_no_sandbox(lab, long_temporary):
+    assert lab.probe("print('here')") == "here\n"
+    assert processes.temporary(processes.LISTENER) != str(long_temporary)
+
+
+def test_where_no_temporary_folder_is_short_that_is_said(long_temporary, monkeypatch):
+    monkeypatch.setattr(processes, "SOCKET", 10)
+    with pytest.raises(TitoError, match="too long a path for Unix sockets: name a shorter one in TMPDIR"), sandbox.scratch():
+        pass
 
 
 def test_an_environment_round_the_course_is_refused(monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout and sys.stdout.isatty() else 160)
 err = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
 
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import queue
 import secrets
@@ -183,7 +184,8 @@ def _kernel(task: Task) -> Iterator[_Kernel]:
         kernel = None
         try:
             nowhere = subprocess.DEVNULL
-            manager.start_kernel(cwd=str(folder / "modules"), stdout=nowhere, stderr=nowhere)
+            asserting = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
+            manager.start_kernel(cwd=str(folder / "modules"), env=asserting, stdout=nowhere, stderr=nowhere)
             kernel = _Kernel(manager, task.limits)
             yield kernel
         finally:

@@ -28,12 +28,13 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Dict, Unicode
 
 import tito
-from tito import machine
+from tito import machine, processes
 from tito.errors import TitoError, only_one
 from tito.grading import seccomp
 
 INSIDE = Path("/course")  # what the workspace is called inside
 SCRATCH = "tito-run-"  # how the names of scratch folders begin
+SOCKET = f"{SCRATCH}12345678/k/s-5"  # a kernel's socket below a temporary folder
 HELD = "held"  # a file in each, locked as long as its process lives
 ABANDONED = 60  # seconds after which one that nobody holds is removed
 
@@ -194,7 +195,7 @@ def _overfull(folder: Path, most: int) -> bool:
 def scratch() -> Iterator[Path]:
     """A new folder of this user's own, and afterwards nothing of it, whatever was done to it meanwhile."""
     _clear()
-    folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=processes.temporary(SOCKET)))
     _in_use.add(folder)
     try:
         with only_one(folder / HELD, f"process works in {folder}"):
@@ -219,7 +220,7 @@ def _clear() -> None:
     """Once a process: remove the scratch folders of those that were killed."""
     if sys.platform == "win32":  # nothing tells there whether somebody holds them
         return
-    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+    for folder in Path(processes.temporary(SOCKET)).glob(f"{SCRATCH}*"):
         with suppress(OSError, TitoError):  # it has just gone, or its process lives
             facts = folder.lstat()
             ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()

@@ -36,6 +36,7 @@ class Finding:
 def examine(folder: Path) -> Iterator[Finding]:
     """Everything, as it is found."""
     yield _python()
+    yield _assertions()
     yield from _packages()
     yield _kernel()
     yield _memory()
@@ -47,6 +48,12 @@ def examine(folder: Path) -> Iterator[Finding]:
 def _python() -> Finding:
     found = f"{platform.python_version()} at {sys.executable}"
     return Finding("Python", found, sys.version_info >= (3, 11), "install Python 3.11 or newer, and tito with it")
+
+
+def _assertions() -> Finding:
+    """A Python that leaves them out passes every check."""
+    found = "left out" if sys.flags.optimize else "can fail"
+    return Finding("assertions", found, not sys.flags.optimize, "unset PYTHONOPTIMIZE: with it no check of a notebook can fail")
 
 
 def _packages() -> Iterator[Finding]:

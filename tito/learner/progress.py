@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +103,12 @@ def reset(workspace: Workspace, module: Module) -> Path | None:
     path, kept = workspace.notebook(module), None
     if path.exists() or path.is_symlink():
         kept = path.rename(dated(path))
-    write_atomic(path, workspace.pristine(module).read_bytes())
+    try:
+        write_atomic(path, workspace.pristine(module).read_bytes())
+    except TitoError:
+        if kept:
+            kept.rename(path)
+        raise
     return kept
 
 
@@ -120,7 +126,8 @@ def in_step(workspace: Workspace, module: Module, saved: list[notebooks.Node]) -
     text = export.render(notebook, module, f"modules/{module.slug}.ipynb")
     if text.encode() != workspace.exported(module).read_bytes():
         return False
-    write_atomic(note, _fingerprint(workspace, module, saved))
+    with suppress(TitoError):  # it saves time next time; to look needs no right to write
+        write_atomic(note, _fingerprint(workspace, module, saved))
     return True
 
 
