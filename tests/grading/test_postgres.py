@@ -29,7 +29,7 @@ def unprivileged() -> dict:
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as the class that is graded: where both are missing, the reason is that there is no server
 def server():
     """The URL of a server, without a database; it listens on a socket in a folder of its own."""
     if not FOUND:
@@ -93,6 +93,7 @@ def without_ids(row: dict) -> dict:
     return {name: value for name, value in row.items() if name not in ("id", "index")}
 
 
+@pytest.mark.usefixtures("server")
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning", "ignore::DeprecationWarning")  # nbgrader's own queries
 def test_a_class_gets_the_marks_and_formgrader_the_pages_of_sqlite(graded, on_postgres, generated, tmp_path, monkeypatch):
     hand_in(on_postgres, SOME)
@@ -111,6 +112,7 @@ def test_a_class_gets_the_marks_and_formgrader_the_pages_of_sqlite(graded, on_po
     assert (usual.root / "marks.csv").read_bytes() == (on_postgres.root / "marks.csv").read_bytes()
 
 
+@pytest.mark.usefixtures("server")
 def test_plain_nbgrader_grades_into_it_too_and_points_by_hand_stay(sandboxed, on_postgres):
     hand_in(on_postgres, ("ada",))
     command = [sys.executable, "-m", "nbgrader", "autograde", MODULE.slug]

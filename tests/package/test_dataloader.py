@@ -517,7 +517,10 @@ def test_the_maker_of_batches_works_while_the_consumer_does():
 REAL = os.environ.get("TINYTORCH_DATA")
 
 
-@pytest.mark.skipif(not REAL or not cifar10.is_here(REAL), reason="TINYTORCH_DATA names no folder with CIFAR-10")
+@pytest.mark.skipif(
+    not REAL or not cifar10.is_here(REAL),
+    reason="CIFAR-10 is not here: name in TINYTORCH_DATA the folder with its cifar-10-batches-py",
+)
 def test_the_real_cifar10_has_the_statistics_that_everybody_knows():
     mean, std = channel_statistics(DataLoader(CIFAR10(), 1000, prefetch=1))
     np.testing.assert_allclose(mean, [0.4914, 0.4822, 0.4465], atol=0.002)  # published, of the official release
