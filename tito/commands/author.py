@@ -10,10 +10,8 @@ from tito.commands import show
 
 
 def add_to(parent: typer.Typer) -> None:
-    parent.command()(export)
-    parent.command()(demo)
-    parent.command()(prepare)
-    parent.command()(benchmark)
+    for command in (export, demo, prepare, benchmark):
+        parent.command(rich_help_panel="Write")(command)
 
 
 def export(
