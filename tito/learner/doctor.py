@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ def _kernel() -> Finding:
     said = []
     try:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60, **quiet)
+        with warnings.catch_warnings(action="ignore"):  # IPython's, where it cannot write into the home folder
+            manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60, **quiet)
         try:
             client.execute_interactive(
                 "import sys, tito.workspace; print(sys.prefix)", timeout=30, store_history=False,
