@@ -182,12 +182,12 @@ def _descendants(pid: int) -> list[psutil.Process]:
 
 def _overfull(folder: Path, most: int) -> bool:
     """Does the folder of the connection file and five sockets hold more than these, or too much?"""
-    with os.scandir(folder) as found:
-        entries = list(itertools.islice(found, 17))
     try:
+        with os.scandir(folder) as found:
+            entries = list(itertools.islice(found, 17))
         size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
         return len(entries) > 16 or size > most or any(entry.is_dir(follow_symlinks=False) for entry in entries)
-    except OSError:
+    except OSError:  # something, or the folder itself, has just gone
         return False
 
 

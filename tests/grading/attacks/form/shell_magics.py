@@ -1,5 +1,5 @@
 # Calls the shell by magics, which are no Python.
-# 80 points: syntax error in cell double
+# 80 points: cell double, line 2: 
 def hand_in(notebook):
     for cell in notebook["cells"]:
         if cell["metadata"].get("nbgrader", {}).get("grade_id") == "double":
