@@ -526,28 +526,6 @@ def _in_tensor(body: type) -> None:
             setattr(Tensor, name, value)
 
 # %% [markdown]
-# Here is all that happens for `a + 2`, one step per line. Steps 3 to 5 are your
-# `apply`. Predict the shape and the dtype of `two`.
-
-# %%
-a = Tensor([1.0, 2.0], requires_grad=True)
-
-two = _operand(2, like=a)  # 1. _operands: the number becomes a tensor
-op = Add()  # 2. __add__: an op for this one use
-array = op.forward(a.data, two.data)  # 3. apply: arrays in, an array out
-y = _wrap(array)  # 4. apply: a tensor around it
-y.requires_grad, y.origin, y.made = True, (op, (a, two)), Op.tick()  # 5. apply
-
-# %%
-two, two.shape, two.dtype
-
-# %% [markdown]
-# And the result, with its origin. It is what `a + 2` gives:
-
-# %%
-y, y.origin[1], a + 2
-
-# %% [markdown]
 # `Add` and `Mul` show the pattern of an op. The others differ in two things only: which
 # NumPy function they call, and what they save. So they are lines of a table. You need
 # not read `_op`, which makes the classes. Look at each entry's last argument: which
@@ -644,6 +622,28 @@ def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
     a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
     return apply(Where(np.asarray(condition, bool)), *_operands(a, b))
+
+# %% [markdown]
+# Here is all that happens for `a + 2`, one step per line. Steps 3 to 5 are your
+# `apply`. Predict the shape and the dtype of `two`.
+
+# %%
+a = Tensor([1.0, 2.0], requires_grad=True)
+
+two = _operand(2, like=a)  # 1. _operands: the number becomes a tensor
+op = Add()  # 2. __add__: an op for this one use
+array = op.forward(a.data, two.data)  # 3. apply: arrays in, an array out
+y = _wrap(array)  # 4. apply: a tensor around it
+y.requires_grad, y.origin, y.made = True, (op, (a, two)), Op.tick()  # 5. apply
+
+# %%
+two, two.shape, two.dtype
+
+# %% [markdown]
+# And the result, with its origin. It is what `a + 2` gives:
+
+# %%
+y, y.origin[1], a + 2
 
 # %% [markdown]
 # Predict the dtype of each, then look.
