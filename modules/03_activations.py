@@ -376,15 +376,15 @@ points = [[-100.0, -1.0, 0.0], [0.5, 2.0, -3.0]]
 x = Tensor(points, requires_grad=True)
 
 for a, wanted in [
-    (0.01, [[-1, -0.01, 0], [0.5, 2, -0.03]]),
-    (0.0, [[0, 0, 0], [0.5, 2, 0]]),
-    (2.0, [[-200, -2, 0], [0.5, 2, -6]]),
-    (-1.0, [[100, 1, 0], [0.5, 2, 3]]),
+    (0.01, [-1, -0.01, 0, 0.5, 2, -0.03]),
+    (0.0, [0, 0, 0, 0.5, 2, 0]),
+    (2.0, [-200, -2, 0, 0.5, 2, -6]),
+    (-1.0, [100, 1, 0, 0.5, 2, 3]),
 ]:
     y = LeakyReLU(a)(x)
     assert y.shape == (2, 3), f"the shape must stay (2, 3), but it is {y.shape}"
     got = [round(v, 6) for v in y.data.ravel().tolist()]
-    assert np.allclose(y.data, wanted), f"slope {a}: it must be {wanted}, not {got}"
+    assert np.allclose(got, wanted), f"slope {a} must give {wanted}, not {got}"
     assert y.dtype == np.float32, f"the dtype must stay float32, but it is {y.dtype}"
 assert LeakyReLU().negative_slope == 0.01, "the default slope is 0.01"
 assert y.requires_grad, "y does not remember x: compute with the tensor, not its .data"
@@ -484,7 +484,7 @@ try:
         y = op.forward(x)
         far = SigmoidOp().forward(np.float32([-10_000, 10_000, -np.inf, np.inf]))
 except FloatingPointError as error:
-    raise AssertionError(f"no exponent above 0, please: NumPy says {error}") from None
+    raise AssertionError(f"an exponent is above 0, NumPy says: {error}") from None
 
 assert y.shape == (5,), f"the shape must stay (5,), but it is {y.shape}"
 assert y.dtype == np.float32, f"float32 in, float32 out, not {y.dtype}"
@@ -713,9 +713,9 @@ a, b = 0.7310586, 0.2689414
 for logits, got, wanted in zip(slices, y, [[a, b], [a, b], [1, 0], [1, 0]]):
     assert np.allclose(got, wanted, rtol=1e-4), (
         f"softmax of {logits} must be {wanted}, not [{got[0]:.6g}, {got[1]:.6g}]: "
-        "take the largest of this slice off, not another number"
+        "first take off the largest number of the slice"
     )
-assert far.tolist() == slices, "x was changed: `x -= m` writes into it, `x - m` not"
+assert far.tolist() == slices, "x was changed: write `x - m`, not `x -= m`"
 
 # %% nbgrader={"grade": true, "grade_id": "softmax_hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Graded again along each axis, on a logit of -inf, on a single class, on overflow."""
@@ -827,7 +827,7 @@ for logits, got, wanted in zip(slices, y, [[-200, 0], [0, -2e4], [0, -200]]):
     assert got.tolist() == wanted, (
         f"log softmax of {logits} must be {wanted}, not [{got[0]:.6g}, {got[1]:.6g}]"
     )
-assert far.tolist() == slices, "x was changed: `x -= m` writes into it, `x - m` not"
+assert far.tolist() == slices, "x was changed: write `x - m`, not `x -= m`"
 
 # %% nbgrader={"grade": true, "grade_id": "log_softmax_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again along each axis with large logits, on a logit of -inf, on overflow."""

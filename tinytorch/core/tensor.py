@@ -33,13 +33,13 @@ class Tensor:
     """An array, the origin of its numbers and, later, its gradient."""
     __slots__ = ("data", "grad", "made", "origin", "requires_grad", "written")
     __array_ufunc__ = None
-
     def __init__(self, data, requires_grad: bool = False, dtype=None):
         array = np.asarray(data.data if isinstance(data, Tensor) else data, dtype)
         if dtype is None and array.dtype.kind == "f" and not isinstance(data, Tensor):
             array = array.astype(np.float32, copy=False)
-        if array.dtype.kind not in ("f" if requires_grad else "biuf"):
-            raise TypeError(f"a tensor with {requires_grad=} cannot hold {array.dtype}")
+        kinds, word = ("f", "with") if requires_grad else ("biuf", "without")
+        if array.dtype.kind not in kinds:
+            raise TypeError(f"a tensor {word} a gradient cannot hold {array.dtype}")
         self.data, self.requires_grad = array, requires_grad
         self.grad, self.origin, self.made, self.written = None, None, 0, 0
     shape = property(lambda self: self.data.shape)
