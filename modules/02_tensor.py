@@ -130,8 +130,6 @@ Add().forward(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
 # - `__array__` gives the array to NumPy and matplotlib. `__array_ufunc__ = None` tells
 #   NumPy that in `array + tensor` the tensor does the work.
 # - `size` is the number of elements.
-# - `_wrap`, below the class, makes a tensor around the result of an op. It checks
-#   nothing and does not call `__init__`, so it is quick.
 
 # %% nbgrader={"grade": false, "grade_id": "tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -192,7 +190,9 @@ tensor
 # %% [markdown]
 # ### What `apply` does
 #
-# Every operation of the framework passes through one function. `apply(op, a, b)`
+# Every operation of the framework passes through one function. It uses `_wrap` from the
+# cell above: that makes a tensor around an array, without a check and without
+# `__init__`, so it is quick. `apply(op, a, b)`
 #
 # 1. runs `op.forward` on the *arrays* of the inputs (`.data`), however many inputs
 #    there are, and wraps the result with `_wrap`;
@@ -798,7 +798,7 @@ got = op.forward(x)
 wanted = [60, 92, 124]
 assert got.tolist() == wanted, f"over axes 0 and 2: {wanted}, not {got.tolist()}"
 kinds = [type(kept).__name__ for kept in op.saved]
-assert kinds == ["tuple"], f"saved must be (a.shape,), one tuple in a tuple, not {kinds}"
+assert kinds == ["tuple"], f"saved must be (a.shape,), a tuple in a tuple, not {kinds}"
 assert op.saved == ((2, 3, 4),), f"saved must be ((2, 3, 4),), not {op.saved}"
 kept = Sum((1,), True).forward(x)
 assert kept.shape == (2, 1, 4), f"keepdims: (2, 3, 4) -> (2, 1, 4), not {kept.shape}"
