@@ -289,9 +289,9 @@ set(SIX) - reachable(["product"], SIX.get)
 
 # %% nbgrader={"grade": true, "grade_id": "reachable_check", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
 """All that is needed, roots included, and no node asked for its parents twice."""
-found = reachable({"product": "a dict"}, SIX.get)  # roots may be any iterable
-wanted = {"product", "double", "shifted", "x"}
-assert found == wanted, f"product needs {wanted}, itself included, not {found}"
+found = reachable({"product"}, SIX.get)  # roots may be any iterable, here a set
+said = "product needs itself, double, shifted and x"
+assert found == {"product", "double", "shifted", "x"}, f"{said}, not {found}"
 found = reachable([], SIX.get)
 assert found == set(), f"from no roots nothing is reached: set(), not {found}"
 
@@ -532,8 +532,9 @@ try:
     order = topological_order(["result"], lambda node: asked.append(node) or SIX[node])
 except ValueError as error:
     order = error
-said = "SIX has no cycle. Is the second part of the pair, `opened`, tested first"
-assert not isinstance(order, ValueError), f"{said}, and is path emptied? {order}"
+said = f"SIX has no cycle, and you raise {str(order)!r}. Test the second part of the pair,"
+said += " `opened`, first. Take a node off `path` when its parents are done"
+assert not isinstance(order, ValueError), said
 
 assert isinstance(order, list), f"return a list, not {type(order).__name__}"
 assert sorted(order) == sorted(SIX), f"each of the six must be there once: {order}"
@@ -755,12 +756,13 @@ assert chain == wanted, f"the longest chain of the six is {wanted}, not {chain}"
 chain = longest_chain([], SIX.get)
 assert chain == [], f"with no nodes there is no chain: [], not {chain}"
 
-two, roots = {"short": [], "end": ["b"], "b": []}, ["short", "end"]
-for given in [roots, iter(roots)]:  # roots and parents may be iterators
-    chain = longest_chain(given, lambda node: iter(two[node]))
-    said = "start from the highest node of all, not from the first root"
-    assert chain == ["b", "end"], f"{said}: ['b', 'end'], not {chain}"
-assert roots == ["short", "end"], f"you changed the caller's list of roots, to {roots}"
+graph = {"end": ["short", "b"], "short": [], "b": ["x"], "x": []}
+roots = ["short", "end"]
+for given, kind in [(roots, "a list"), (iter(roots), "an iterator")]:
+    chain = longest_chain(given, lambda node: iter(graph[node]))
+    assert roots == ["short", "end"], f"the caller's list of roots is now {roots}"
+    said = f"roots are {kind}. Start from the highest node, go on to the highest parent"
+    assert chain == ["x", "b", "end"], f"{said}: ['x', 'b', 'end'], not {chain}"
 
 # %% nbgrader={"grade": true, "grade_id": "longest_chain_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on parents of which the highest comes last, and on equal chains."""

@@ -206,6 +206,7 @@
     return level
 
 # %% levels: begins to count at one
+# rule: A node without parents has level 0.
     level = {}
     for node in topological_order(roots, parents):
         level[node] = 1 + max((level[parent] for parent in parents(node)), default=0)
@@ -218,6 +219,7 @@
     return {node: place for place, node in enumerate(topological_order(roots, parents))}
 
 # %% longest_chain: follows the first parent
+# rule: Go on to its parent of the highest level, and so on
     level = levels(roots, parents)
     above, chain = [max(level, key=level.get)] if level else [], []
     while above:
@@ -250,6 +252,7 @@
     return [chain[x] for x in sorted(chain)]
 
 # %% positions: does not centre the levels
+# rule: and centred on the height 0
     columns, at = {}, {}
     for node, x in level.items():
         at[node] = (x, -columns.get(x, 0))

@@ -251,6 +251,7 @@
     return "no difference"
 
 # %% verdict: calls a few per cent no difference, whatever the spread
+# rule: if the whole middle half lies below 1
     if ratio.median < 0.95:
         return "faster"
     if ratio.median > 1.05:
