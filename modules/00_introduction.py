@@ -47,9 +47,9 @@ from tinytorch.core.training import Trainer
 Trainer()
 
 # %% [markdown]
-# The error names module 11, and you are in module 00. Module 11 is built from other
-# modules, and those from others again. Which ones does it need, in which order, and
-# what breaks if one of them is missing?
+# The error says that module 11 builds it. You are in module 00, so there is nothing to
+# import yet. Module 11 is built from other modules, and those from others again. Which
+# ones does it need, in which order, and what breaks if one of them is missing?
 #
 # A network raises the same questions. Its result is computed from other numbers, and
 # those from others again. Modules and numbers both form a **graph**. In this notebook
@@ -83,7 +83,7 @@ import numpy as np
 # are the numbers that it is computed from directly.
 #
 # A dict can hold this graph. Each key is a node, here a **string** (a piece of text),
-# and its value is the list of its parents.
+# and beside it stands the list of its parents.
 
 # %%
 FORMULA = {
@@ -141,7 +141,7 @@ SIX = {
 #
 # | cell | what it is for |
 # | --- | --- |
-# | **solution** | A function with a gap: your lines replace the last line. |
+# | **solution** | A function with a gap, marked `# YOUR CODE HERE`. Fill it. |
 # | **check** | It is silent when your function is right, else it says what is wrong. |
 # | **hidden check** | It tests other data. You see one line, which says what data. |
 # | **reflection** | A question that you answer in words. |
@@ -252,7 +252,7 @@ visits(20, squares)
 # - `parents` is a *function*. It takes a node and returns its parents, again as an
 #   iterable. For a dict, `SIX.get` is such a function.
 #
-# This line gives the second kind a name for the signatures below:
+# The next line names the type of such a function, for the signatures below:
 
 # %%
 #| export
@@ -373,8 +373,8 @@ except RecursionError as error:
     print("RecursionError:", error)
 
 # %% [markdown]
-# Every call waits until the call that it made returns, and Python allows only about a
-# thousand or a few thousand calls to wait. The graph is fine, the walk is not.
+# Every call waits for the call that it made, and Python lets only about a thousand or a
+# few thousand calls wait. The graph is fine, the walk is not.
 #
 # The walk also fails on a graph with a **cycle**: `a` needs `b`, `b` needs `c`, and `c`
 # needs `b`. No order exists there. The right answer is an error that names the cycle.
@@ -451,8 +451,8 @@ answer(describe_cycle(dict.fromkeys([3, 1, 4, 15]), 1), about="a dict of numbers
 
 # %% [markdown]
 # For a node that needs itself, raise a `ValueError`. Its message is `"cycle: "`,
-# followed by the string from `describe_cycle`. A new node goes on the stack as `(node,
-# True)`, and above it goes `(parent, False)` for each of its parents.
+# followed by the string from `describe_cycle`. A new node goes on the stack as
+# `(node, True)`, and above it goes `(parent, False)` for each of its parents.
 
 # %% [markdown]
 # Follow it by hand. `product` needs `double` and `shifted`, and both need `x`. The top
@@ -472,14 +472,14 @@ answer(describe_cycle(dict.fromkeys([3, 1, 4, 15]), 1), about="a dict of numbers
 # %% [markdown]
 # ### The order
 #
-# Write the body of the loop, the four cases of the table: eight or nine lines. `path`
-# and `order` are dicts, of which only the keys matter: `path[node] = None` puts a node
-# in. A dict keeps its keys in order, `path.popitem()` takes the last one off, and `node
-# in path` finds a node at once.
+# Write the body of the loop, the four cases of the table: ten lines suffice. `path` and
+# `order` are dicts, of which only the keys matter: `path[node] = None` puts a node in.
+# A dict keeps its keys in order, `path.popitem()` takes the last one off, and
+# `node in path` finds a node at once.
 #
 # - Do not compare nodes with `==`, and do not search them in a list, which compares
-#   them. From module 02 on nodes are arrays, and there `==` gives one answer for each
-#   number.
+#   them. From module 02 on nodes are tensors, which hold arrays, and there `==` gives
+#   one answer for each number.
 # - A node may name a parent twice, as `x * x` does: that is no cycle.
 # - Parents may come as an iterator: `list` makes a list of them.
 
@@ -532,8 +532,8 @@ try:
     order = topological_order(["result"], lambda node: asked.append(node) or SIX[node])
 except ValueError as error:
     order = error
-said = f"SIX has no cycle, and you raise {str(order)!r}. Test the second part of the pair,"
-said += " `opened`, first. Take a node off `path` when its parents are done"
+said = f"SIX has no cycle, yet you raise {str(order)!r}. First test `opened`, the"
+said += " second part of the pair. Take a node off `path` when its parents are done"
 assert not isinstance(order, ValueError), said
 
 assert isinstance(order, list), f"return a list, not {type(order).__name__}"
@@ -660,7 +660,7 @@ answer(once, about="parents as an iterator")
 # Here $p$ goes through the parents of $v$. A node without parents has level 0.
 #
 # In a topological order every $\mathrm{level}(p)$ is known before $v$ needs it. Write
-# `levels`. It returns a dict from each node, in topological order, to its level. Four
+# `levels`. It returns a dict from each node, in topological order, to its level. Five
 # lines suffice. `max(…, default=…)` returns the default where there is nothing to
 # compare.
 
@@ -789,8 +789,8 @@ answer(len(deep), about="a deep one")
 # $$y_k = \frac{n - 1}{2} - k, \qquad k = 0, \dots, n - 1$$
 #
 # Three nodes stand at 1, 0, -1. Write `positions`: from a dict of levels to a dict of
-# pairs `(x, y)`. The dict that comes in must not change. Six lines suffice. Begin with
-# a list of the nodes of each level.
+# pairs `(x, y)`. The dict that comes in must not change. Seven lines suffice. Begin
+# with a list of the nodes of each level.
 
 # %% nbgrader={"grade": false, "grade_id": "positions", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -962,8 +962,8 @@ draw_dependencies([product], lambda node: node.built_from, lambda node: node.nam
 # %% [markdown]
 # ## 5. Use: a package that you already have
 #
-# A package is a folder of files, and each file is a **part** of it. What a part is
-# built from stands in its imports. The next two cells are given, and you need not read
+# A package is a folder of files, and each file is a **part** of it. The imports of a
+# part tell what it is built from. The next two cells are given, and you need not read
 # them. They read the imports of an installed package and return a graph like `SIX`:
 # beside each part, the other parts that it imports. An import inside a function does
 # not count. It runs only when the function is called.
@@ -1086,8 +1086,8 @@ for missing in mail:
 # %% [markdown]
 # ## 6. Use: this course
 #
-# The plan of the whole course. Beside each module stand those that its file in the
-# package imports.
+# The plan of the whole course. Beside each module stand the modules that its file
+# imports.
 
 # %% nbgrader={"grade": false, "grade_id": "course", "locked": true, "schema_version": 3, "solution": false, "task": false}
 COURSE = {
@@ -1146,8 +1146,9 @@ print(" -> ".join(chain))
 assert len(chain) == 1 + max(levels(COURSE, COURSE.get).values())
 
 # %% [markdown]
-# The same division tells how much a processor with many cores can gain. A network of a
-# few wide layers runs fast on it. A network that reads letter by letter does not.
+# For a formula, the number of operations divided by the longest chain is the most that
+# many cores can gain. A network of a few wide layers gains much. A network that reads
+# letter by letter gains little.
 
 # %% [markdown]
 # ## 7. Systems: what a walk costs
@@ -1205,11 +1206,11 @@ for n in [100, 1_000, 10_000, 100_000]:
 # ## Reflect
 #
 # **1.** A network reads a text of 20,000 letters. For each letter it makes 50
-# operations, and each of them is computed from two earlier results. Each letter's
-# operations also need those of the letter before. About how long does
-# `topological_order` take for the whole graph, and does a recursive walk get through
-# it? Give the count of nodes and edges, the time from the *last* row of your table, and
-# the result. At most five sentences.
+# operations. Each operation is computed from two earlier results, and at least one of
+# the 50 from a result of the letter before. About how long does `topological_order`
+# take for the whole graph, and does a recursive walk get through it? Give the count of
+# nodes and edges, the time from the *last* row of your table, and the result. At most
+# five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "cost_reflect", "locked": false, "points": 8, "schema_version": 3, "solution": true, "task": false}
 # There are 20,000 * 50 = 1 million nodes and 2 million edges, 3 million together. My
@@ -1229,11 +1230,10 @@ for n in [100, 1_000, 10_000, 100_000]:
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "email_reflect", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # Predicted is one part, `email` itself, since no part imports it. The experiment finds
-# all
-# 20. To import `email.charset` Python first loads the package `email` that it lies in.
-#     So `email` is a parent of each of the other 19, and the graph lacks these edges.
-#     No import statement shows them, because it is a rule of Python's import, which
-#     acts on the dot in the name.
+# all of them, 20 in Python 3.11. To import `email.charset`, Python first loads the
+# package `email` that it lies in. So `email` is a parent of each other part, and the
+# graph lacks these edges. No import statement shows them, because it is a rule of
+# Python's import, which acts on the dot in the name.
 #
 # Rubric: 2 points for the two numbers, 1 and all of them (20 on Python 3.11 to 3.13); 2
 # for "loading a part loads its package first"; 2 for saying that the rule is not in the
@@ -1261,7 +1261,7 @@ for n in [100, 1_000, 10_000, 100_000]:
 # | here | in PyTorch |
 # | --- | --- |
 # | a node, and its parents | an operation `y.grad_fn`, and its `.next_functions` |
-# | `topological_order` | a part of `y.backward()`, which finds its order by counting |
+# | `topological_order` | a part of `y.backward()`, which counts users instead |
 # | the order of a formula | `torch.fx.symbolic_trace(model).graph.nodes` |
 # | the check of the order | `graph.lint()` of such a graph |
 # | the error for a cycle | not needed: a formula that was computed has no cycle |

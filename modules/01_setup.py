@@ -40,7 +40,7 @@ use_prefix(1)
 # This course measures its claims, and a careless measurement lies. Below, the same
 # function is timed twice, once under the name `old` and once under the name `new`.
 #
-# Predict the number that is printed, then run the second cell several times.
+# Predict the number that the second cell prints, then run it several times.
 
 # %%
 import time
@@ -239,9 +239,9 @@ answer([_info["blas"], _info["blas_threads"]], about="the BLAS and its threads")
 #    its sign); if all are above, take the smallest;
 # 3. divide, and print with `.3g`, a space, the prefix and the unit: `"31.2 µs"`.
 #
-# Rounding comes first: 0.0009999 s rounds to 0.001 s, which is `"1 ms"`, not `"1e+03
-# µs"`. Two values get no prefix: zero (`"0 s"`), and a pure number, whose unit is `""`
-# (`"0.52"`, without a space at the end). Five lines suffice.
+# Rounding comes first: 0.0009999 s rounds to 0.001 s, which is `"1 ms"`, not
+# `"1e+03 µs"`. Two values get no prefix: zero (`"0 s"`), and a pure number, whose unit
+# is `""` (`"0.52"`, without a space at the end). Six lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "readable", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -358,17 +358,17 @@ plt.show()
 # $$s_i = t + d_i, \qquad d_i \ge 0$$
 #
 # with $t$ the time that the call itself needs and $d_i$ the delay of that run. The mean
-# is $t$ plus the mean delay, and one huge $d_i$ makes it large. The minimum is $t +
-# \min_i d_i$, and one quiet run makes it right. So the *minimum* is our answer to "how
-# long does this computation take?".
+# is $t$ plus the mean delay, and one huge $d_i$ makes it large. The minimum is
+# $t + \min_i d_i$, and one quiet run makes it right. So the *minimum* is our answer to
+# "how long does this computation take?".
 #
 # The minimum does not tell how noisy the runs were. For that we also keep the median
 # and the two quartiles. Half of the samples lie between the quartiles: the middle half.
 
 # %% [markdown]
-# All of these are **quantiles**. Sort the $n$ samples, $s_0 \le s_1 \le \dots \le
-# s_{n-1}$. The quantile $q$ has the position $p = q\,(n-1)$. Between two samples, take
-# the straight line:
+# All of these are **quantiles**. Sort the $n$ samples,
+# $s_0 \le s_1 \le \dots \le s_{n-1}$. The quantile $q$ has the position $p = q\,(n-1)$.
+# Between two samples, take the straight line:
 #
 # $$Q(q) = s_k + (p - k)\,(s_{k+1} - s_k), \qquad k = \lfloor p \rfloor$$
 #
@@ -745,7 +745,7 @@ sys.getsizeof(distance(million)), million.nbytes
 # - `tracemalloc.start()` begins to watch;
 # - `tracemalloc.get_traced_memory()` is the pair (bytes alive now, most bytes alive so
 #   far);
-# - `tracemalloc.stop()` ends the watching and forgets everything.
+# - `tracemalloc.stop()` stops watching and forgets everything.
 #
 # What was allocated before `start` does not count. Freed memory leaves the first
 # number, but not the second. Predict the pair.
@@ -761,8 +761,8 @@ readable(now, "B"), readable(peak, "B")
 # Write `peak_memory`, which returns the peak memory of `f(*args)`. Six lines suffice.
 #
 # `f` may raise an error. Then the error must come out of `peak_memory`, and the
-# watching must end all the same, because it makes all later code slow. Python does
-# that: what stands in a block after `finally:` runs whether or not the block after
+# watching must end all the same, because watching makes all later code slow. Python
+# does that: what stands in a block after `finally:` runs whether or not the block after
 # `try:` raised an error.
 
 # %% nbgrader={"grade": false, "grade_id": "peak_memory", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1255,10 +1255,10 @@ plt.show()
 # %% [markdown]
 # ## What does the instrument cost?
 #
-# Count first. With a job of 1 second and `min_time=64`, calibration calls it $1 + 2 + 4
-# + \dots + 64$ times, and each of 5 samples 64 times. How many calls is that in all? In
-# general, the time spent is at most that of `repeat + 2` batches. A batch is shorter
-# than twice `min_time`, unless a single call takes longer.
+# Count first. With a job of 1 second and `min_time=64`, calibration calls it
+# $1 + 2 + 4 + \dots + 64$ times, and each of 5 samples 64 times. How many calls is that
+# in all? In general, the time spent is at most that of `repeat + 2` batches. A batch is
+# shorter than twice `min_time`, unless a single call takes longer.
 
 # %%
 machine = FakeMachine()
