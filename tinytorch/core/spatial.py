@@ -39,7 +39,7 @@ def conv_output_size(
     size: IntOrPair, kernel_size: IntOrPair,
     stride: IntOrPair = 1, padding: IntOrPair = 0,
 ) -> tuple[int, int]:
-    """The number of places, down and right; a ValueError if the kernel does not fit."""
+    """The number of places of the kernel: (down, right)."""
     pairs = _pair(size), _pair(kernel_size), _pair(stride), _pair(padding, 0)
     out = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in zip(*pairs, strict=True))
     if min(out) < 1:
