@@ -117,8 +117,8 @@ class PositionalEncoding(Layer):
 
     def __init__(self, embed_dim: int, max_length: int = 1024):
         if embed_dim % 2:
-            raise ValueError(f"embed_dim must be even for pairs of sine and cosine,"
-                             f" not {embed_dim}")
+            raise ValueError("sines and cosines come in pairs:"
+                             f" embed_dim must be even, not {embed_dim}")
         self.table = Tensor(sinusoids(max_length, embed_dim))
 
     def extra_repr(self) -> str:
@@ -128,8 +128,8 @@ class PositionalEncoding(Layer):
         """x + table[:n]: (..., n, embed_dim) -> (..., n, embed_dim)."""
         n, longest = x.shape[-2], len(self.table)
         if n > longest:
-            raise ValueError(f"{n} tokens, but the table ends at position {longest}:"
-                             " ask for a larger max_length")
+            raise ValueError(f"{n} tokens, but the table of positions ends at"
+                             f" {longest}: ask for a larger max_length")
         return x + self.table[:n]
 
 # %% modules/07_attention.py #heads
