@@ -515,7 +515,7 @@ image.shape, im2col(image, 2).shape
 # %% nbgrader={"grade": true, "grade_id": "im2col_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Row after row a window with all its channels, by image, then down, then right; with a
 1×1 kernel only the channels move to the end."""
-x = np.random.default_rng(0).standard_normal((2, 3, 4, 6))
+x = np.arange(144.0).reshape(2, 3, 4, 6)
 rows = im2col(x, (2, 3), (1, 2))
 
 shape = rows.shape
@@ -730,6 +730,7 @@ layers = [Conv2d(3, 4, (2, 3), stride=(1, 2), padding=(1, 0)),
           Conv2d(3, 5, 3, bias=False)]
 for layer in layers:
     y, b = layer(Tensor(x)), None if layer.bias is None else layer.bias.data
+    assert isinstance(y, Tensor), f"{layer} must give a Tensor, not {type(y).__name__}"
     expected = naive_conv2d(x, layer.weight.data, b, layer.stride, layer.padding)
     what = f"{layer} must give what the loops give"
     np.testing.assert_allclose(y.data, expected, atol=1e-5, err_msg=what)
@@ -742,8 +743,8 @@ for shape in [(2, 1, 9, 8), (3, 9, 8)]:
     except Exception as error:
         says = f"{type(error).__name__}: {error}"
         assert isinstance(error, ValueError) and str(shape) in says, (
-            f"for shape {shape} `_images` must raise its ValueError, which names it: "
-            f"begin with x = _images(x, self, ...). Now it is {says}")
+            f"for shape {shape} the layer must raise the ValueError of `_images`, which"
+            f" names the shape: begin with x = _images(x, self, ...). It raised {says}")
     else:
         raise AssertionError(f"{layer} took shape {shape}: _images must refuse it")
 whole = layer(Tensor(np.arange(27).reshape(1, 3, 3, 3))).dtype
@@ -1145,9 +1146,9 @@ for layer in layers:
 seen = y.data[:, 0, 2, 1].reshape(12, 16) > 0  # the pixels that reach place (2, 1)
 reached = int(seen.any(1).sum()), int(seen.any(0).sum())
 got = receptive_field(layers)
-assert got == reached, f"counted on the image, the field is {reached}, not {got}"
 assert isinstance(got, tuple) and all(isinstance(n, int) for n in got), \
-    f"the result is a pair of plain ints: take int(...) of both, got {got}"
+    f"the result must be a pair of plain ints, as int(...) makes them, not {got!r}"
+assert got == reached, f"counted on the image, the field is {reached}, not {got}"
 none = receptive_field([])
 assert none == (1, 1), f"without a layer a number is one pixel: (1, 1), not {none}"
 

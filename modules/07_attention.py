@@ -147,6 +147,7 @@ np.testing.assert_array_equal(y.data, rows, "each token becomes its row of the t
 empty = table(ids[:0]).shape
 assert empty == (0, 4, 3), f"no tokens, no vectors: (0, 4) -> (0, 4, 3), not {empty}"
 assert y.dtype == np.float32, f"the rows of a float32 table are float32, not {y.dtype}"
+assert isinstance(y, Tensor), f"the result must be a Tensor, not {type(y).__name__}"
 inputs = y.origin[1] if y.origin else ()
 assert any(t is table.weight for t in inputs), \
     "the result does not remember the weight: index self.weight, not its .data"
@@ -242,7 +243,11 @@ stays float32, and the inputs stay."""
 rng = np.random.default_rng(0)
 q, k = (rng.standard_normal((2, n, 9), np.float32) for n in (4, 3))
 before = q.copy(), k.copy()
-s = attention_scores(q, k)
+try:
+    s = attention_scores(q, k)
+except ValueError as error:
+    what = "in a stack only the last two axes of k change places"
+    raise AssertionError(f"{what}: {error}") from None
 
 assert s.shape == (2, 4, 3), f"4 queries and 3 keys: (2, 4, 3), not {s.shape}"
 expected = np.einsum("bid,bjd->bij", *before) / 3
@@ -337,6 +342,7 @@ causal_mask(4)
 array of bools."""
 mask = causal_mask(5)
 
+assert isinstance(mask, np.ndarray), f"a mask is an array, not a {type(mask).__name__}"
 assert mask.shape == (5, 5), f"5 queries and 5 keys: (5, 5), not {mask.shape}"
 assert mask.dtype == bool, f"a mask holds bools, not {mask.dtype}"
 allowed = mask.sum(axis=1).tolist()
@@ -512,7 +518,8 @@ mask_bias(padding_mask([2, 0, 1], 2))
 """The bias is 0 or -inf in float32; the first row that allows nothing is named."""
 bias = mask_bias(np.array([[True, False, True], [False, True, False]]))
 expected = [[0, -np.inf, 0], [-np.inf, 0, -np.inf]]
-np.testing.assert_array_equal(bias, expected, "0 where the mask is True, else -inf")
+assert bias.tolist() == expected, \
+    f"0 where the mask is True, else -inf: {expected}, not {bias.tolist()}"
 assert bias.dtype == np.float32, f"the bias must be float32, not {bias.dtype}"
 
 mask = np.ones((2, 4, 3), bool)
@@ -615,6 +622,8 @@ mask = np.tri(4, 5, 1, dtype=bool)  # query i may attend to the keys 0 ... i + 1
 before, op = (q.copy(), k.copy()), AttentionWeightsOp(mask)
 w = op.forward(q, k)
 
+assert not np.isnan(w).any(), \
+    "there is nan in w: the maximum taken off was that of a forbidden score"
 for i in range(4):
     few = attention_scores(q[:, i : i + 1], k[:, : i + 2])  # with the allowed keys only
     few = np.exp(few - few.max(axis=-1, keepdims=True))
