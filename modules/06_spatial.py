@@ -132,7 +132,7 @@ grid(axes[2], result, title, [(2, 1, 1, 1, "tab:red")])
 # %% [markdown]
 # The **stride** is how far the kernel moves each time. **Padding** puts a frame of
 # zeros around the image, so that the kernel reaches the border. Below a kernel of 3
-# moves along the first row. How many places has it in each picture?
+# moves along the first row. How many places are there in each picture?
 
 # %%
 # You need not read this cell: it draws the places of a kernel in the first row.
@@ -147,7 +147,7 @@ for ax, stride, padding in zip(axes, [1, 2, 2], [0, 0, 1], strict=True):
 
 # %% [markdown]
 # The kernel's size, the stride and the padding are each an int or a pair (down, right).
-# `_pair` makes a pair of both.
+# `_pair` turns either of them into a pair.
 
 # %% nbgrader={"grade": false, "grade_id": "pair", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -170,9 +170,9 @@ _pair(3), _pair((3, 5))
 # ### How large is the result?
 #
 # Count along one axis. The padded image has `size + 2 * padding` pixels. The kernel
-# covers `kernel` of them and can still move by the rest. How many places has it, if it
-# moves by `stride` each time and stays inside? Count its first place, and one more for
-# every *full* stride in the rest.
+# covers `kernel` of them and can still move by the rest. How many places are there, if
+# it moves by `stride` each time and stays inside? Count its first place, and one more
+# for every *full* stride in the rest.
 #
 # Write it for both axes. Each argument is an int or a pair. The result is always a pair
 # `(down, right)` of ints. `_pair(padding, 0)` admits 0. If the kernel is larger than
@@ -388,15 +388,15 @@ readable(one, "s"), readable(one * 128 * 256 * 64 * 288, "s")
 # %% [markdown]
 # ## 2. The same as one product
 #
-# That is too long for one layer, used once. But one operation multiplies and adds at
-# full speed: the matrix product. For a product, the numbers of each place must stand in
-# one row.
+# That is too long for one layer that is used once. But one operation multiplies and
+# adds at full speed: the matrix product. For a product, the numbers of each place must
+# stand in one row.
 
 # %% [markdown]
 # ### Windows
 #
 # The part of the image that the kernel covers at one place is a **window**. From one
-# number of a window to the next, one moves through the image by fixed steps. The same
+# number of a window to the next, you move through the image by a fixed step. The same
 # is true from one window to the next. So *all* windows together are a view (module 02),
 # with six axes.
 #
@@ -468,7 +468,8 @@ answer(windows(_x, (4, 5)).shape, about="as large as the image")
 # ### Image to columns
 #
 # Now lay out each window as one row of a matrix, with all its channels. (The name says
-# columns, since they were columns at first.) Two of the six windows are marked:
+# columns: in early programs the windows were columns.) Two of the six windows are
+# marked:
 
 # %%
 # You need not read this cell: it draws windows of an image as rows of a matrix.
@@ -707,7 +708,7 @@ class Conv2d(Layer):
         return text if self.bias is not None else text + ", bias=False"
 
 # %% [markdown]
-# How many numbers does this layer learn? Which shape has its result?
+# How many numbers does this layer learn? What shape does its result have?
 
 # %%
 layer = Conv2d(3, 8, kernel_size=3, stride=2, padding=1)
@@ -1228,8 +1229,8 @@ for ax, (name, layers) in zip(axes, stacks.items(), strict=True):
 # This section computes nothing new. Read its text for the idea. You need not read its
 # code, and no exercise uses it.
 #
-# Take 128 images of 32 channels, 16×16, and a kernel of 3×3 with padding 1. How many
-# bytes has the input? How many has the matrix of its windows?
+# Take 128 images of 32 channels, 16×16, and a kernel of 3×3 with padding 1. How
+# many bytes does the input take, and how many does the matrix of its windows take?
 
 # %%
 rng = np.random.default_rng(0)
@@ -1501,11 +1502,11 @@ assert share["max over all"][3] > 0.8 > 0.2 > share["pixels"][3]
 # ### Reflect: moved digits
 #
 # "Convolution and max pooling make a network ignore where the digit lies." Look at the
-# table in Use again. (a) The convolution is the same in both networks. Why do the
-# digits right in the row "max over 6×6" become fewer with the move? (b) Why do they
-# hardly become fewer in the row "max over all"? (c) Why can this row still change at
-# (2, 2)? (d) Describe two images that the network of "max over all" cannot tell apart,
-# however it is trained. At most five sentences.
+# table in Use again. (a) The convolution is the same in both networks. Why does the
+# share of right digits in the row "max over 6×6" fall with the move? (b) Why does it
+# hardly fall in the row "max over all"? (c) Why can it still change at (2, 2)? (d)
+# Describe two images that the network of "max over all" cannot tell apart, however it
+# is trained. At most five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "moved_reflect", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # The result of a convolution moves along with its input. The windows of 6×6 stay where
@@ -1658,8 +1659,8 @@ for order in ("noijcpq", "pqijcno"):
 # about as much as the order of the formula. Then read the bad order across: the same
 # instructions on larger arrays. *That* factor is the cache. (Rows of 8 numbers hardly
 # use SIMD, so the first line may even be faster on the large arrays.) Python executes
-# hundreds of instructions for each product, in any order. Beside them, most of the time
-# for memory disappears.
+# hundreds of instructions for each product, in any order. Next
+# to these, the time for memory hardly shows.
 
 # %% [markdown]
 # ### Reflect: the sentence

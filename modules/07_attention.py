@@ -128,8 +128,8 @@ class Embedding(Layer):
         ### END SOLUTION
 
 # %% [markdown]
-# Two sequences of three tokens. Which shape has the result, and which of its rows are
-# equal?
+# Two sequences of three tokens. What shape does the result have, and which of its rows
+# are equal?
 
 # %%
 table = Embedding(5, 2)
@@ -1130,7 +1130,7 @@ class MultiHeadAttention(Layer):
         ### END SOLUTION
 
 # %% [markdown]
-# How many parameters has a layer of width 64 with 4 heads, and how many with 8?
+# How many parameters does a layer of width 64 have with 4 heads, and how many with 8?
 
 # %%
 [sum(p.size for p in MultiHeadAttention(64, heads).parameters()) for heads in [4, 8]]
@@ -1441,7 +1441,7 @@ compare({"view": lambda: q @ k.swapaxes(-1, -2),
 # | a row that allows nothing: error | function: 0; `MultiheadAttention`: nan |
 # | `MultiHeadAttention` | `torch.nn.MultiheadAttention(..., batch_first=True)` |
 # | `q_proj`, `k_proj`, `v_proj` | one parameter, `in_proj_weight` |
-# | `weights(x)` | the second result of `MultiheadAttention` |
+# | `weights(x)` | the second result, with `average_attn_weights=False` |
 # | `sinusoids`, `PositionalEncoding` | not in PyTorch; people copy them |
 
 # %% [markdown]
