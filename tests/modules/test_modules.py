@@ -94,7 +94,7 @@ def test_the_text_is_plain(path):
 @each_module
 def test_the_package_file_keeps_its_weight(path, root):
     limits = {
-        "02_tensor": 370, "04_layers": 260, "05_dense": 240, "06_spatial": 275, "08_dataloader": 230, "09_autograd": 465,
+        "02_tensor": 370, "04_layers": 260, "05_dense": 240, "06_spatial": 275, "08_dataloader": 265, "09_autograd": 465,
         "10_optimizers": 386, "11_training": 474,
     }
     built = root / "tinytorch" / "core" / f"{path.stem.split('_', 1)[1]}.py"
