@@ -1,7 +1,6 @@
 """Running a module's graded cells outside a kernel: the reference, a blank, and every wrong answer, and judging them."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from nbformat import NotebookNode
 
 from tito import source
 from tito.audit import trial
+from tito.audit.stated import Solution, solutions
 from tito.grading.judge import Verdict
 
 HERE = Path(__file__).parent
@@ -16,32 +16,13 @@ ROOT = HERE.parent.parent
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 
 
-@dataclass(frozen=True)
-class Solution:
-    """Somebody's solution of an exercise, wrong or right in a way of its own, and the thought behind it."""
-
-    module: str
-    cell: str
-    thought: str
-    body: str
-
-    def __str__(self) -> str:
-        return f"{self.module}-{self.cell}: {self.thought}"
-
-
 def sources() -> list[Path]:
     return list(source.paths(ROOT).values())
 
 
-@cache
 def answers(kind: str) -> list[Solution]:
     """All that are "wrong", or "right" without being the reference."""
-    found = []
-    for path in sorted((HERE / kind).glob("*.py")):
-        parts = re.split(r"^# %% (\w+): (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        for cell, thought, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            found.append(Solution(path.stem, cell, thought.strip(), body.strip("\n")))
-    return found
+    return solutions(ROOT, kind)
 
 
 def exercises(path: Path) -> dict[str, str]:
@@ -74,9 +55,11 @@ def blank(path: Path) -> Verdict:
 
 
 @cache
-def lost(path: Path, kind: str) -> dict[str, str | None]:
-    """For each wrong, or right, answer of a module, the message of the first check that loses a point by it, or None."""
+def lost(path: Path, kind: str) -> dict[str, tuple[str, str] | None]:
+    """For each wrong, or right, answer of a module, the first check that loses a point by it and its message, or None.
+
+    Visible checks come first: the check is a hidden one if no visible check noticed.
+    """
     texts = exercises(path)
     mine = [one for one in answers(kind) if one.module == path.stem and one.cell in texts]
-    losses = run(path, {}, [(str(one), one.cell, source.with_body(texts[one.cell], one.body)) for one in mine]).losses
-    return {key: loss and loss[1] for key, loss in losses.items()}
+    return run(path, {}, [(str(one), one.cell, source.with_body(texts[one.cell], one.body)) for one in mine]).losses

@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from tito import source, syllabus
-from tito.audit import NO_EFFECT, auditing, trial
+from tito.audit import NO_EFFECT, auditing, stated, trial
 from tito.audit.equivalent import listed
 from tito.audit.mutants import mutants
 from tito.errors import TitoError
@@ -164,6 +164,40 @@ def test_an_equivalent_mutant_leaves_the_count_and_an_entry_that_fits_none_is_st
         in audit(root).problems[0]
     )
     assert audit(root, sample=2).problems == []  # of a sample nobody knows
+
+
+RULES = """
+# %% [markdown]
+# Look at it, must we not? Write `double`: `x` must not change. It may be
+# anything that adds: never write a loop.
+"""
+BEFORE_DOUBLE = '\n# %% nbgrader={"grade": false, "grade_id": "double"'
+WRONG = """
+# %% double: a loop
+# rule: never write a loop
+    return [2 * one for one in x]
+# %% double: something else
+    return x
+""".lstrip()
+
+
+def test_a_rule_that_the_text_states_and_no_wrong_answer_breaks_is_named(repository):
+    root = repository((BEFORE_DOUBLE, RULES + BEFORE_DOUBLE))
+    (root / "tests" / "modules" / "wrong").mkdir(parents=True)
+    (root / "tests" / "modules" / "wrong" / "00_introduction.py").write_text(WRONG, encoding="utf-8")
+    assert [problem for problem in audit(root).problems if "rule" in problem] == [
+        "00_introduction/double: no wrong answer breaks the rule that the text states: Look at it, must we not?",
+        "00_introduction/double: no wrong answer breaks the rule that the text states: "
+        "Write `double`: `x` must not change.",
+    ]
+
+
+def test_a_quotation_that_the_text_does_not_have_is_found(repository):
+    path = repository() / "modules" / "00_introduction.py"
+    quoted = ("", "Two functions, to test", "the way of", "double doubles.", "return 2 * x", "import numpy")
+    quoting = [stated.Solution("00_introduction", "double", "a thought", "    return x", rule) for rule in quoted]
+    found = [one.rule for one in stated.misquoted(source.read(path), quoting)]
+    assert found == ["the way of", "double doubles.", "return 2 * x"], "too short, in a check, in a solution"
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ import nbformat
 from nbformat import NotebookNode
 
 from tito import source
-from tito.audit import NO_EFFECT, trial
+from tito.audit import NO_EFFECT, stated, trial
 from tito.audit.equivalent import Equivalent, listed
 from tito.audit.mutants import Mutant, mutants
 from tito.errors import TitoError
 from tito.release import release
 from tito.syllabus import Module
 
-ALL, VISIBLE = 0.95, 0.80  # of the mutants that are not equivalent, the shares that have to be killed
+ALL, VISIBLE = 0.97, 0.92  # of the mutants that are not equivalent, the shares that have to be killed
 PROCESSES = 2  # for the mutants of one module
 
 
@@ -43,6 +43,7 @@ class Audit:
     of: float
     fate: dict[Mutant, Killed | Equivalent | None]
     stale: list[Equivalent] = field(default_factory=list)
+    without_a_case: list[tuple[str, str]] = field(default_factory=list)  # exercise and rule, which no wrong answer breaks
 
     @property
     def equivalent(self) -> list[Mutant]:
@@ -78,6 +79,8 @@ class Audit:
             found.append(f"{self.module}: the unsolved release earns {self.unsolved:g} points")
         if self.reference != self.of or self.of != source.AUTOMATIC_POINTS:
             found.append(f"{self.module}: the reference earns {self.reference:g} of {self.of:g} points")
+        for cell, rule in self.without_a_case:
+            found.append(f"{self.module}/{cell}: no wrong answer breaks the rule that the text states: {rule}")
         return found + [f"{entry} is listed as equivalent, but no such mutant survives: stale" for entry in self.stale]
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,7 +124,8 @@ def audit(
     stale = [entry for entry in entries if entry not in used] if sample is None else []
     reference = trial.verdict(notebook, tried[0], tried[0])
     unsolved = trial.verdict(notebook, trial.run(path, _unsolved(root, path, notebook)), tried[0])
-    return Audit(module, unsolved.points, reference.points, sum(c.of for c in reference.checks), fate, stale)
+    rules = stated.without_a_case(notebook, stated.solutions(root, "wrong", module.slug))
+    return Audit(module, unsolved.points, reference.points, sum(c.of for c in reference.checks), fate, stale, rules)
 
 
 def module_mutants(notebook: NotebookNode) -> list[Mutant]:

@@ -1,0 +1,103 @@
+"""The rules that a module's text states, and the wrong answers that break them: each rule needs one that loses a visible point.
+
+Wrong answers stand in tests/modules/wrong, right ones that are not the reference in tests/modules/right. An answer begins with
+`# %% cell: the thought behind it`; a second line `# rule: ...` quotes the sentence of the module's text that it breaks.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from tito import source
+
+SHORTEST = 12  # characters of a quotation: fewer could stand anywhere
+_HEADER = re.compile(r"^# %% (\w+): (.+)\n(?:# rule: (.+)\n)?", re.MULTILINE)
+_BINDING = re.compile(r"\b([Mm]ust|[Nn]ever|[Mm]ay not|[Rr]aises?|[A-Z]\w*Error|Do not)\b|\b[Ll]eave\b.*\balone\b")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Somebody's solution of an exercise, the thought behind it, and the rule of the text that it breaks, if any."""
+
+    module: str
+    cell: str
+    thought: str
+    body: str
+    rule: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.module}-{self.cell}: {self.thought}"
+
+
+@cache
+def solutions(root: Path, kind: str, module: str = "*") -> list[Solution]:
+    """All that are "wrong", or "right" without being the reference."""
+    found = []
+    for path in sorted((root / "tests" / "modules" / kind).glob(f"{module}.py")):
+        parts = _HEADER.split(path.read_text(encoding="utf-8"))[1:]
+        for cell, thought, rule, body in zip(*(parts[i::4] for i in range(4)), strict=True):
+            found.append(Solution(path.stem, cell, thought.strip(), body.strip("\n"), _plain(rule or "")))
+    return found
+
+
+def misquoted(notebook: NotebookNode, wrong: list[Solution]) -> list[Solution]:
+    """Answers whose rule the module's text does not state."""
+    text = _plain("\n\n".join(_said(cell) for cell in notebook.cells if not source.is_check(cell)))
+    return [one for one in wrong if one.rule and (len(one.rule) < SHORTEST or one.rule not in text)]
+
+
+def without_a_case(notebook: NotebookNode, wrong: list[Solution]) -> list[tuple[str, str]]:
+    """The exercise and the sentence of each rule that stands before it, or in its own text, and that no answer breaks."""
+    quoted = [one.rule for one in wrong if one.rule]
+    return [
+        (cell, rule)
+        for cell, rule in stated(notebook)
+        if not any(quotation in rule or rule in quotation for quotation in quoted)
+    ]
+
+
+def stated(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """The sentences that bind whoever solves an exercise: in the prose directly before it, and in its own text."""
+    found, before = [], []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            before.append(cell.source)
+            continue
+        if source.is_solution(cell):
+            text = "\n\n".join([*before, *_comments(cell.source)])
+            found += [(cell.id, sentence) for sentence in _sentences(text) if _BINDING.search(sentence)]
+        before = []
+    return found
+
+
+def _said(cell: NotebookNode) -> str:
+    """A cell's text as its reader has it: of a solution, what stands before its fence."""
+    if cell.cell_type == "code" and source.is_solution(cell):
+        return cell.source[: source.FENCE.search(cell.source).start()]
+    return cell.source
+
+
+def _comments(text: str) -> list[str]:
+    """The docstrings of a cell, and the comments that do not belong to its solution."""
+    docstrings = [
+        ast.get_docstring(node) or ""
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+    ]
+    begin, end = (fence.span() for fence in source.FENCE.finditer(text))
+    return docstrings + re.findall(r"(?<=# )[^#|].*", text[: begin[0]] + text[end[1] :])
+
+
+def _sentences(text: str) -> list[str]:
+    """Paragraph by paragraph: a sentence ends with a full stop, a colon before a formula or code block, or a paragraph."""
+    paragraphs = re.split(r"\n\s*\n|\n(?=\s*[-*|] )", text)
+    return [_plain(one) for part in paragraphs for one in re.split(r"(?<=[.?])\s+(?=[A-Z`$])", part)]
+
+
+def _plain(text: str) -> str:
+    """Without line breaks, and without the signs that lead the lines of a comment."""
+    return " ".join(re.sub(r"^\s*#+ ", "", text, flags=re.MULTILINE).split())
