@@ -1078,16 +1078,17 @@ def refused(changes, without=()):
         two.load_state_dict(given | changes)
     except ValueError as error:
         return str(error)
-    return "no ValueError at all"
+    return "nothing, and no error came"
 
 bias = "blocks.0.linear.bias"
 message = refused({bias: np.zeros(3), "extra": np.zeros(2)}, without=["scores.weight"])
 for name in [bias, "extra", "scores.weight", "(4,)", "(3,)"]:
-    assert name in message, f"one ValueError must name {name}, not: {message}"
+    assert name in message, f"one ValueError must name {name}; it says {message}"
 for name, shape in [("extra", (2,)), ("scores.bias", ()), ("scores.weight", (1, 4)),
                     ("scores.weight", (4, 10))]:
     message = refused({name: np.zeros(shape)})
-    assert name in message, f"{name} of shape {shape}: a ValueError, not {message}"
+    assert name in message, (
+        f"{name} of shape {shape} needs a ValueError that names it; it says {message}")
 np.testing.assert_array_equal(
     one(x).data, two(x).data, err_msg="A state did not fit, and something was loaded.")
 

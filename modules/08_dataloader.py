@@ -170,7 +170,9 @@ fetches only what is wanted."""
 whole = TensorDataset(np.arange(10), 10.0 * np.arange(10))
 part = Subset(whole, [7, 3, 9, 3])
 
-x, y = part[0]
+picked = part[0]
+assert len(picked) == 2, f"part[0] must be a tuple of 2 tensors, not of {len(picked)}"
+x, y = picked
 assert x.item() == 7, f"example 0 of [7, 3, 9, 3] is example 7 of all, not {x.item()}"
 assert x.dtype == np.int64, f"the examples keep their dtype int64, not {x.dtype}"
 x, y = part[1:]
@@ -347,7 +349,10 @@ np.testing.assert_array_equal(
 assert x.dtype == np.uint8, f"bytes stay bytes, and do not become {x.dtype}"
 assert np.shares_memory(x, rows), "this is a copy; a view of the same bytes suffices"
 assert (rows.ravel() == np.arange(120)).all(), "the bytes of `rows` were changed"
-grey = planes(rows, 6, 10).shape
+try:
+    grey = planes(rows, 6, 10).shape
+except ValueError as error:
+    raise AssertionError(f"60 bytes are also one plane of 6 × 10: {error}") from None
 assert grey == (2, 1, 6, 10), (
     f"60 bytes are also one plane of 6 × 10: (2, 1, 6, 10), not {grey}")
 
@@ -924,7 +929,9 @@ for p, start in [(1, mirrored), (0, x)]:
         err_msg="Mirrored twice, or with p = 0, the images must be as before.")
 y = RandomHorizontalFlip(p=0.5)(x, np.random.default_rng(1)).data
 flipped = [np.array_equal(y[i], mirrored.data[i]) for i in range(12)]
-assert 0 < sum(flipped) < 12, f"{sum(flipped)} of 12 are mirrored: one number each"
+assert 0 < sum(flipped) < 12, (
+    f"with p = 0.5 some images are mirrored, each by its flipped[i]; "
+    f"here {sum(flipped)} of 12")
 for i in range(12):
     same_image = np.array_equal(y[i], before[i])
     assert flipped[i] or same_image, f"only a part of image {i} was mirrored"
