@@ -172,8 +172,8 @@ answer(_layer(randn(3, 4)).requires_grad, about="does the result remember?")
 # PyTorch does. Given too is what makes `len(model)`, `for layer in model`, `model[0]`
 # and `model[:2]` work.
 #
-# You write `forward`. A member is whatever can be called: a layer, an activation, a
-# function, or another `Sequential`. An empty row returns `x`. Three lines.
+# You write `forward`. A member is anything that can be called: a layer, an activation,
+# a function, or another `Sequential`. An empty row returns `x`. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "sequential", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -221,7 +221,7 @@ nested = Sequential(network, Linear(10, 2))
 nested
 
 # %% nbgrader={"grade": true, "grade_id": "sequential_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""Sequential calls its members in order, whatever they are, also nested and empty."""
+"""Sequential calls its members in order, of any kind, also nested and empty."""
 def double(x):
     return 2 * x
 
@@ -980,7 +980,7 @@ def new_bytes(arrays, seen: dict) -> int:
     return total
 
 # %% [markdown]
-# How many bytes stand behind these four arrays?
+# How many bytes of memory do these four arrays use together?
 
 # %%
 a = np.ones((10, 10), np.float32)

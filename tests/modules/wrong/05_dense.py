@@ -27,7 +27,7 @@
             x = layer(x)
         return x
 # %% sequential: calls forward, which a function does not have
-# rule: A member is whatever can be called
+# rule: A member is anything that can be called
         for layer in self.layers:
             x = layer.forward(x)
         return x
