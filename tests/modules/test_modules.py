@@ -119,4 +119,4 @@ def test_no_line_scrolls_sideways(path):
 @each_module
 def test_the_package_file_keeps_its_weight(path, root):
     built = root / "tinytorch" / "core" / f"{path.stem.split('_', 1)[1]}.py"
-    assert len(built.read_text(encoding="utf-8").splitlines()) <= (350 if path.stem in LARGEST else 230)
+    assert len(built.read_text(encoding="utf-8").splitlines()) <= (350 if path.stem in LARGEST else 260)
