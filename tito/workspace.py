@@ -31,8 +31,9 @@ class OnlyBefore(MetaPathFinder):
                 what = "this very notebook builds: use the names that you define here"
             else:
                 what = f"module {built:02d} builds, and this is module {self.number:02d}"
-            advice = f"Import what the modules before {self.number:02d} built." if self.number else "There is nothing to import yet."
-            raise ImportError(f"{fullname} is what {what}. {advice}", name=fullname)
+            before = f"Import what the modules before {self.number:02d} built"
+            advice = before if self.number else "There is nothing to import yet"
+            raise ImportError(f"{fullname} is what {what}. {advice}.", name=fullname)
         return None
 
 
