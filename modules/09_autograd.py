@@ -242,7 +242,8 @@ def draw_graph(result, names=(), gradients=()):
         lines += [f"grad {arrived.get(t, 0):.4g}"] if gradients else []
         color = "#fbe4e4" if t.requires_grad else "white"
         box = {"boxstyle": "round", "ec": "0.4", "fc": color}
-        ax.text(*at[t], "\n".join(lines), ha="center", va="center", fontsize=9, bbox=box)
+        text = "\n".join(lines)
+        ax.text(*at[t], text, ha="center", va="center", fontsize=9, bbox=box)
         for place, source in enumerate(inputs(t)):
             (x0, y0), (x1, y1) = at[source], at[t]
             twice = sum(other is source for other in inputs(t)) > 1
@@ -250,8 +251,8 @@ def draw_graph(result, names=(), gradients=()):
             if x1 - x0 > 2:  # past the boxes between
                 bend = -0.35 if y0 > 0 else 0.35
             ax.annotate("", (x1, y1), (x0, y0), zorder=1, arrowprops={
-                "arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}", "color": "0.4",
-                "shrinkA": 15, "shrinkB": 8 + 3 * max(map(len, lines))})
+                "arrowstyle": "-|>", "connectionstyle": f"arc3,rad={bend}",
+                "color": "0.4", "shrinkB": 8 + 3 * max(map(len, lines))})
             if numbers:
                 number = numbers.pop(0)
                 arrived[source] = arrived.get(source, 0) + number
@@ -567,9 +568,9 @@ RULES[Abs] = lambda op, grad: (grad * np.sign(op.saved[0]),)
 @gradient(Pow)
 def _(op, grad):
     a, b = op.saved
-    b = b if b.ndim else b.item()  # NumPy squares if it sees the number 2
-    return (lambda: grad * (b * a ** (b - 1 + (b == 0))),  # slope 0 where b is 0
-            lambda: grad * (a**b * np.log(np.where((a == 0) & (b >= 0), 1, a))))
+    n = b if b.ndim else b.item()  # NumPy squares if it sees the number 2
+    return (lambda: grad * (b * a ** (n - 1 + (n == 0))),  # slope 0 where b is 0
+            lambda: grad * (a**n * np.log(np.where((a == 0) & (b >= 0), 1, a))))
 def _to_the_winner(op, grad, wins):
     a, b = op.saved
     if b.ndim == 0:
@@ -578,8 +579,8 @@ def _to_the_winner(op, grad, wins):
             lambda: grad * wins(b, a) + grad / 2 * (a == b))
 RULES[Maximum] = lambda op, grad: _to_the_winner(op, grad, np.greater)
 RULES[Minimum] = lambda op, grad: _to_the_winner(op, grad, np.less)
-RULES[Clip] = lambda op, grad: (
-    grad * (op.saved[0] == np.clip(op.saved[0], *op.parameters)),)
+def _kept(a, low, high): return (low is None or a >= low) & (high is None or a <= high)
+RULES[Clip] = lambda op, grad: (grad * _kept(*op.saved, *op.parameters),)
 RULES[Where] = lambda op, grad: (lambda: np.where(*op.parameters, grad, 0),
                                  lambda: np.where(*op.parameters, 0, grad))
 RULES[Reshape] = lambda op, grad: (grad.reshape(op.saved[0]),)
@@ -707,9 +708,9 @@ def _(op, grad):
 @gradient(LinearOp)
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
-    g = grad if grad.ndim == 2 else grad.reshape(len(x), len(weight))
-    return (lambda: (g @ weight).reshape(*grad.shape[:-1], x.shape[1]), lambda: g.T @ x,
-            lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
+    g, s = grad if grad.ndim == 2 else grad.reshape(-1, len(weight)), grad.shape[:-1]
+    return (lambda: g @ weight if g is grad else (g @ weight).reshape(*s, x.shape[1]),
+            lambda: g.T @ x, lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
 
 # %% [markdown]
 # Ten rows of 64 numbers, times (64, 3). Which shapes have the two gradients?
@@ -1082,7 +1083,7 @@ def _seed(t: Tensor, gradient) -> np.ndarray:
         raise RuntimeError("no tensor that this one was made from requires a gradient")
     if gradient is None and t.size != 1:
         raise RuntimeError(f"begin at one number, not at {t.shape}: take sum or mean")
-    grad = np.array(np.ones(t.shape) if gradient is None else gradient, t.dtype)
+    grad = np.ones(t.shape, t.dtype) if gradient is None else np.array(gradient, t.dtype)
     if grad.shape != t.shape:
         raise ValueError(f"the gradient has shape {grad.shape}, the tensor {t.shape}")
     return grad
@@ -1376,7 +1377,7 @@ answer([naive_max_pool_gradient(_x, _g, 3, 1), _x, _g], about="size 3, stride 1"
 # %% nbgrader={"grade": false, "grade_id": "rules_fast", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def _channels_last(grad): return np.ascontiguousarray(grad.transpose(0, 2, 3, 1))
-def _put_back(taps: Callable, grad, shape, kernel, stride, padding) -> np.ndarray:
+def _put_back(taps: Callable, grad, shape, kernel, stride, padding, wider=1):
     """What taps(images) gives for each place of the kernel, added up where it was."""
     (n, c, h, w), (kh, kw), (sh, sw), (ph, pw) = shape, kernel, stride, padding
     x, (_, oh, ow, _) = np.zeros((n, h + 2 * ph, w + 2 * pw, c), grad.dtype), grad.shape
@@ -1384,8 +1385,8 @@ def _put_back(taps: Callable, grad, shape, kernel, stride, padding) -> np.ndarra
         images = slice(first, last)
         for (i, j), tap in zip(np.ndindex(kh, kw), taps(images)):
             there = x[images, i : i + sh * oh : sh, j : j + sw * ow : sw]
-            there += tap
-    in_blocks(work, n, 2 * BLOCK_BYTES // max(1, oh * ow * c * kh * kw * x.itemsize))
+            np.copyto(there, tap if sh >= kh and sw >= kw else there + tap)
+    in_blocks(work, n, int(2 * BLOCK_BYTES / max(1, wider * grad[:1].nbytes)))
     return x.transpose(0, 3, 1, 2)[:, :, ph : ph + h, pw : pw + w]
 @gradient(MaxPool2dOp)
 def _(op, grad):
@@ -1411,11 +1412,11 @@ def _(op, grad):
             turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
             frame = kh - 1 - padding[0], kw - 1 - padding[1]
             return conv2d_blocked(grad.transpose(0, 3, 1, 2), turned, padding=frame)
-        matrix = weight.transpose(0, 2, 3, 1).reshape(out, kh * kw * c)
+        matrix, k = weight.transpose(0, 2, 3, 1).reshape(out, -1), kh * kw * c
         def taps(images):
             patches = grad[images].reshape(-1, out) @ matrix
             return np.moveaxis(patches.reshape(-1, oh, ow, kh * kw, c), 3, 0)
-        return _put_back(taps, grad, x.shape, (kh, kw), stride, padding)
+        return _put_back(taps, grad, x.shape, (kh, kw), stride, padding, k / out)
     def for_weight():
         parts, frame = {}, (stride, padding)
         def work(first, last):

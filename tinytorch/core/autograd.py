@@ -69,9 +69,9 @@ RULES[Abs] = lambda op, grad: (grad * np.sign(op.saved[0]),)
 @gradient(Pow)
 def _(op, grad):
     a, b = op.saved
-    b = b if b.ndim else b.item()  # NumPy squares if it sees the number 2
-    return (lambda: grad * (b * a ** (b - 1 + (b == 0))),  # slope 0 where b is 0
-            lambda: grad * (a**b * np.log(np.where((a == 0) & (b >= 0), 1, a))))
+    n = b if b.ndim else b.item()  # NumPy squares if it sees the number 2
+    return (lambda: grad * (b * a ** (n - 1 + (n == 0))),  # slope 0 where b is 0
+            lambda: grad * (a**n * np.log(np.where((a == 0) & (b >= 0), 1, a))))
 def _to_the_winner(op, grad, wins):
     a, b = op.saved
     if b.ndim == 0:
@@ -80,8 +80,8 @@ def _to_the_winner(op, grad, wins):
             lambda: grad * wins(b, a) + grad / 2 * (a == b))
 RULES[Maximum] = lambda op, grad: _to_the_winner(op, grad, np.greater)
 RULES[Minimum] = lambda op, grad: _to_the_winner(op, grad, np.less)
-RULES[Clip] = lambda op, grad: (
-    grad * (op.saved[0] == np.clip(op.saved[0], *op.parameters)),)
+def _kept(a, low, high): return (low is None or a >= low) & (high is None or a <= high)
+RULES[Clip] = lambda op, grad: (grad * _kept(*op.saved, *op.parameters),)
 RULES[Where] = lambda op, grad: (lambda: np.where(*op.parameters, grad, 0),
                                  lambda: np.where(*op.parameters, 0, grad))
 RULES[Reshape] = lambda op, grad: (grad.reshape(op.saved[0]),)
@@ -117,9 +117,9 @@ def _(op, grad):
 @gradient(LinearOp)
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
-    g = grad if grad.ndim == 2 else grad.reshape(len(x), len(weight))
-    return (lambda: (g @ weight).reshape(*grad.shape[:-1], x.shape[1]), lambda: g.T @ x,
-            lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
+    g, s = grad if grad.ndim == 2 else grad.reshape(-1, len(weight)), grad.shape[:-1]
+    return (lambda: g @ weight if g is grad else (g @ weight).reshape(*s, x.shape[1]),
+            lambda: g.T @ x, lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
 
 # %% modules/09_autograd.py #unbroadcast
 def unbroadcast(grad: np.ndarray, shape: tuple) -> np.ndarray:
@@ -193,7 +193,7 @@ def _seed(t: Tensor, gradient) -> np.ndarray:
         raise RuntimeError("no tensor that this one was made from requires a gradient")
     if gradient is None and t.size != 1:
         raise RuntimeError(f"begin at one number, not at {t.shape}: take sum or mean")
-    grad = np.array(np.ones(t.shape) if gradient is None else gradient, t.dtype)
+    grad = np.ones(t.shape, t.dtype) if gradient is None else np.array(gradient, t.dtype)
     if grad.shape != t.shape:
         raise ValueError(f"the gradient has shape {grad.shape}, the tensor {t.shape}")
     return grad
@@ -228,7 +228,7 @@ def _(op, grad):
 
 # %% modules/09_autograd.py #rules_fast
 def _channels_last(grad): return np.ascontiguousarray(grad.transpose(0, 2, 3, 1))
-def _put_back(taps: Callable, grad, shape, kernel, stride, padding) -> np.ndarray:
+def _put_back(taps: Callable, grad, shape, kernel, stride, padding, wider=1):
     """What taps(images) gives for each place of the kernel, added up where it was."""
     (n, c, h, w), (kh, kw), (sh, sw), (ph, pw) = shape, kernel, stride, padding
     x, (_, oh, ow, _) = np.zeros((n, h + 2 * ph, w + 2 * pw, c), grad.dtype), grad.shape
@@ -236,8 +236,8 @@ def _put_back(taps: Callable, grad, shape, kernel, stride, padding) -> np.ndarra
         images = slice(first, last)
         for (i, j), tap in zip(np.ndindex(kh, kw), taps(images)):
             there = x[images, i : i + sh * oh : sh, j : j + sw * ow : sw]
-            there += tap
-    in_blocks(work, n, 2 * BLOCK_BYTES // max(1, oh * ow * c * kh * kw * x.itemsize))
+            np.copyto(there, tap if sh >= kh and sw >= kw else there + tap)
+    in_blocks(work, n, int(2 * BLOCK_BYTES / max(1, wider * grad[:1].nbytes)))
     return x.transpose(0, 3, 1, 2)[:, :, ph : ph + h, pw : pw + w]
 @gradient(MaxPool2dOp)
 def _(op, grad):
@@ -262,11 +262,11 @@ def _(op, grad):
             turned = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
             frame = kh - 1 - padding[0], kw - 1 - padding[1]
             return conv2d_blocked(grad.transpose(0, 3, 1, 2), turned, padding=frame)
-        matrix = weight.transpose(0, 2, 3, 1).reshape(out, kh * kw * c)
+        matrix, k = weight.transpose(0, 2, 3, 1).reshape(out, -1), kh * kw * c
         def taps(images):
             patches = grad[images].reshape(-1, out) @ matrix
             return np.moveaxis(patches.reshape(-1, oh, ow, kh * kw, c), 3, 0)
-        return _put_back(taps, grad, x.shape, (kh, kw), stride, padding)
+        return _put_back(taps, grad, x.shape, (kh, kw), stride, padding, k / out)
     def for_weight():
         parts, frame = {}, (stride, padding)
         def work(first, last):
