@@ -193,7 +193,7 @@ def _seed(t: Tensor, gradient) -> np.ndarray:
         raise RuntimeError("no tensor that this one was made from requires a gradient")
     if gradient is None and t.size != 1:
         raise RuntimeError(f"begin at one number, not at {t.shape}: take sum or mean")
-    grad = np.ones(t.shape, t.dtype) if gradient is None else np.array(gradient, t.dtype)
+    grad = np.array(np.ones(t.shape) if gradient is None else gradient, t.dtype)
     if grad.shape != t.shape:
         raise ValueError(f"the gradient has shape {grad.shape}, the tensor {t.shape}")
     return grad
@@ -241,8 +241,8 @@ def _put_back(taps: Callable, grad, shape, kernel, stride, padding, wider=1):
     return x.transpose(0, 3, 1, 2)[:, :, ph : ph + h, pw : pw + w]
 @gradient(MaxPool2dOp)
 def _(op, grad):
-    (which, shape), (kh, kw), grad = op.saved, op.parameters[0], _channels_last(grad)
-    which = which.transpose(0, 2, 3, 1)
+    (which, shape), grad = op.saved, _channels_last(grad)
+    which, (kh, kw) = which.transpose(0, 2, 3, 1), op.parameters[0]
     def taps(at): return (grad[at] * (which[at] == t) for t in range(kh * kw))
     return (_put_back(taps, grad, shape, *op.parameters),)
 @gradient(AvgPool2dOp)
