@@ -883,8 +883,8 @@ def _refuse(order: list[Tensor]) -> None:
         arrays = [a for a in t.origin[0].saved if isinstance(a, np.ndarray)]
         for x in written:
             if x.written > t.made and any(np.shares_memory(a, x.data) for a in arrays):
-                kind, what = type(t.origin[0]).__name__, x if x.size < 7 else x.shape
-                raise RuntimeError(f"{what} was written in place after {kind} saved it")
+                op, x = type(t.origin[0]).__name__, x if x.size < 7 else x.shape
+                raise RuntimeError(f"{x} was written in place after {op} had saved it")
 
 # %% [markdown]
 # Here is a first walk. `pending` holds what has arrived at each tensor so far. Try it
