@@ -121,7 +121,10 @@ from tinytorch.core.tensor import manual_seed
 def same(found, wanted, sentence, rtol=1e-5, atol=1e-6):
     """Stop with the sentence, and with both sides, where two arrays differ."""
     found, wanted = np.asarray(found), np.asarray(wanted)
-    sides = [np.array2string(a, precision=6, threshold=8) for a in (found, wanted)]
+    sides = [
+        f"{a.item():.6g}" if a.size == 1 else np.array2string(a, 88, 6, threshold=8)
+        for a in (found, wanted)
+    ]
     shapes = f"The shape is {found.shape}, and should be {wanted.shape}."
     assert found.shape == wanted.shape, f"{sentence} {shapes}"
     equal = np.allclose(found, wanted, rtol, atol)

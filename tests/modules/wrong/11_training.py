@@ -559,7 +559,7 @@
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError:
-        part.unlink(missing_ok=True)
+        os.remove(part)
 # %% write_atomic: exchanges the names before the file is closed and on the disk
 # rule: close the file; only then may `os.replace(part, path)`
     with open(part, "wb") as file:
