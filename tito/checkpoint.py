@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +48,9 @@ def wanted(module: Module | None) -> list[Capability]:
     return found
 
 
-def look(root: Path, capabilities: list[Capability]) -> Iterator[Finding]:
-    """What the package in `root` can do, one capability after the other."""
-    for capability in capabilities:
-        yield Finding(capability.module.slug, capability.can, *_look(root, capability))
+def look(root: Path, capability: Capability) -> Finding:
+    """Whether the package in `root` can do it."""
+    return Finding(capability.module.slug, capability.can, *_look(root, capability))
 
 
 def as_it_should_be(findings: list[Finding]) -> bool:

@@ -5,23 +5,35 @@ import gc
 import sys
 
 import typer
+from typer.core import TyperGroup
 
 from tito.commands import author, course, data, learner, marks
 from tito.errors import TitoError
 
+PANELS = ("Learn", "Teach", "Write")
+
+
+class InPanels(TyperGroup):
+    """The commands in the order of the panels of --help."""
+
+    def list_commands(self, ctx) -> list[str]:
+        return sorted(self.commands, key=lambda name: PANELS.index(self.commands[name].rich_help_panel))
+
+
 app = typer.Typer(
     name="tito",
-    help="Build a deep-learning framework yourself. Start with: tito init",
+    cls=InPanels,
+    help="Build a deep-learning framework yourself, one notebook at a time. `tito status` says what comes next.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 learner.add_to(app)
-author.add_to(app)
 data.add_to(app)
 marks.add_to(course.app)
-app.add_typer(course.app, name="course")
+app.add_typer(course.app, name="course", rich_help_panel="Teach")
+author.add_to(app)
 
 
 def main() -> None:

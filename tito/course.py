@@ -34,6 +34,7 @@ from tito.grading.workers import Job, Ready, Workers, workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
+HIDDEN = "pass  # what it tries is hidden"  # all that a learner's copy of a hidden check does: else it would show its docstring
 
 
 @dataclass
@@ -328,10 +329,13 @@ class Course:
         """The note that a regrade leaves here while it changes the gradebook and the files."""
         return self.folder / f".regrade-{module.slug}.json"
 
+    def has_release(self, module: Module) -> bool:
+        return (self.folder / "release" / module.slug).is_dir()
+
     def _needs_release(self, module: Module) -> None:
         if self.unfinished(module).is_file():
             raise TitoError(f"regrading {module} was interrupted: `tito course regrade {module.id} --apply` completes it", code=1)
-        if not (self.folder / "release" / module.slug).is_dir():
+        if not self.has_release(module):
             raise TitoError(f"{module} was never generated: run `tito course generate {module.id}`")
 
 
@@ -364,4 +368,9 @@ def as_notebook(parsed: NotebookNode) -> NotebookNode:
     """A source as the instructor's notebook file: without what only its percent form needs."""
     notebook = NotebookNode({**parsed, "nbformat": 4, "nbformat_minor": 5})
     notebook.metadata = NotebookNode({k: v for k, v in parsed.metadata.items() if k in ("kernelspec", "tinytorch")})
+    title, *others = (NotebookNode(cell) for cell in parsed.cells)
+    title.source += f"\n\n{source.aims(parsed)}"
+    for cell in filter(source.is_hidden, others):
+        cell.source += f"\n{HIDDEN}"
+    notebook.cells = [title, *others]
     return notebook

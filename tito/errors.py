@@ -54,6 +54,17 @@ def write_atomic(path: Path, data: str | bytes, mode: int | None = None) -> None
         raise
 
 
+def replace_kept(root: Path, name: str, data: bytes, kept: Path, mode: int | None = None) -> bool:
+    """Write the file `name` below `root`; another text that stood there is kept below `kept`. False if it stood there already."""
+    path = root / name
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    if path.is_file():
+        write_atomic(kept / name, path.read_bytes())
+    write_atomic(path, data, mode)
+    return True
+
+
 def write_private(path: Path, data: str | bytes) -> None:
     """Write what names people's marks: only the owner reads it, or the group that a folder is shared by. What stood there
     is kept beside it, with its date."""

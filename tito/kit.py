@@ -1,51 +1,104 @@
 """The repository that the learners of a class get: a workspace, and all it needs to stand alone."""
 
 import json
-import shutil
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
-from tito import release
-from tito.errors import TitoError, write_atomic
-from tito.learner import making
-from tito.syllabus import Module
+from tito import release, source
+from tito.errors import TitoError, now, replace_kept
+from tito.learner import making, solutions
+from tito.learner.layout import Workspace
+from tito.syllabus import MODULES, Module
 
 COPIED = ("LICENSE", "requirements.txt", "binder/requirements.txt", "binder/runtime.txt", "binder/start")
 
 LEFT_OUT = ("demo.py", "samples.py")  # the sample class fills notebooks in
 
+_IMPORTED = re.compile(r"^\s*(?:from|import) tinytorch\.core\.(\w+)", re.MULTILINE)
+
 
 def place_for(folder: Path) -> Path:
-    """Where a kit may be written: new, empty, or a repository in which there is nothing yet."""
+    """Where a kit may be written: new, empty, a repository in which there is nothing yet, or a kit that is brought up to date."""
     root = folder.expanduser().absolute()
-    if root.is_dir() and [path.name for path in root.iterdir()] == [".git"]:
+    if is_kit(root) or (root.is_dir() and [path.name for path in root.iterdir()] == [".git"]):
         return root
     if (root / making.SETTINGS).exists():
-        raise TitoError(f"{folder} holds a workspace: name a folder that is new or empty")
+        raise TitoError(f"{folder} holds a workspace: name a folder that is new or empty, or a kit")
     return making.place_for(folder)
 
 
-def write(root: Path, repository: Path) -> Iterator[Module]:
-    """Write the kit; yields each module whose notebook is released into it."""
-    write_atomic(root / "README.md", making.readme("kit"))
-    write_atomic(root / ".gitignore", making.template("kit", "gitignore"))
-    write_atomic(root / "pyproject.toml", _pyproject(repository))
-    for name in COPIED:
-        _copy(repository / name, root / name)
-    for path in sorted((making.TEMPLATES / "kit" / "binder").iterdir()):
-        _copy(path, root / "binder" / path.name)
-    shutil.copytree(making.TEMPLATES.parent, root / "tito", ignore=shutil.ignore_patterns("__pycache__", *LEFT_OUT))
-    making.settings(root, "", None)
-    making.furnish(root, repository)
-    for module, _ in making.bring(root, release.releases(repository)):
+def is_kit(root: Path) -> bool:
+    return (root / making.SETTINGS).is_file() and (root / "tito" / "__init__.py").is_file()
+
+
+def chosen(repository: Path, only: str | None, given: str | None) -> tuple[list[Module], list[Module]]:
+    """The modules to release and those to give solved, from what a person typed; each needs all that it imports."""
+    sources = source.paths(repository)
+    released, solved = modules(only) if only else [m for m in sources if m not in modules(given or "")], modules(given or "")
+    for module in [*released, *solved]:
+        if module not in sources:
+            raise TitoError(f"modules/{module.slug}.py does not exist")
+    if both := [module for module in released if module in solved]:
+        raise TitoError(f"{both[0]} is both in --only and in --given: learners either build it or get it")
+    for module in [*released, *solved]:
+        imported = _IMPORTED.findall(sources[module].read_text(encoding="utf-8"))
+        for before in MODULES[: module.number]:
+            if before.name in imported and before not in [*released, *solved]:
+                raise TitoError(f"{module} imports {before}, which is neither in --only nor in --given: add {before.id} to one")
+    return released, solved
+
+
+def modules(text: str) -> list[Module]:
+    """The modules that a person means by `02-06` or `00,01,07`."""
+    from tito import syllabus
+
+    found = set()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, _, last = part.partition("-")
+        start, end = syllabus.module(first), syllabus.module(last or first)
+        if end < start:
+            raise TitoError(f"{part!r} counts backwards: write {end.id}-{start.id}")
+        found.update(MODULES[start.number : end.number + 1])
+    return sorted(found)
+
+
+def write(root: Path, repository: Path, released: list[Module], given: list[Module]) -> Iterator[Module]:
+    """Write the kit, or bring one up to date; yields each module whose notebook is released into it.
+
+    Modules that an earlier call released stay. A file that stood there with other text is kept in .tito/backup.
+    """
+    kept = root / ".tito" / "backup" / now()
+    for name, path in _files(repository).items():
+        replace_kept(root, name, path.read_bytes(), kept, path.stat().st_mode & 0o777)
+    for name, text in (("README.md", making.readme("kit")), ("pyproject.toml", _pyproject(repository))):
+        replace_kept(root, name, text.encode(), kept)
+    making.settings(root)
+    for module in given:
+        text = solutions.as_borrowed(source.read(source.paths(repository)[module]), module)
+        replace_kept(root, f"tinytorch/core/{module.name}.py", text.encode(), kept)
+    made = Workspace(root)
+    for module in released:
+        text = release.release(repository, source.paths(repository)[module])
+        for path in (made.pristine(module), made.notebook(module)):
+            replace_kept(root, path.relative_to(root).as_posix(), text.encode(), kept)
         yield module
 
 
-def _copy(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, target)
+def _files(repository: Path) -> dict[str, Path]:
+    """What a kit holds that is copied as it is, by its place there."""
+    template, tool = making.TEMPLATES / "kit", making.TEMPLATES.parent
+    copied = [repository / name for name in COPIED]
+    copied += [path for pattern in making.HANDWRITTEN for path in sorted((repository / "tinytorch").glob(pattern))]
+    files = {path.relative_to(repository).as_posix(): path for path in copied if path.is_file()}
+    files |= {f"binder/{path.name}": path for path in sorted((template / "binder").iterdir())}
+    files[".gitignore"] = template / "gitignore"
+    for path in sorted(tool.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts and path.name not in LEFT_OUT:
+            files[f"tito/{path.relative_to(tool).as_posix()}"] = path
+    return files
 
 
 def _pyproject(repository: Path) -> str:

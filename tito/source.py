@@ -66,6 +66,13 @@ def about(notebook: NotebookNode) -> dict:
     return dict(notebook.metadata.get("tinytorch", {}))
 
 
+def aims(notebook: NotebookNode) -> str:
+    """What the first cell of a notebook says beside its title: how long it takes, and what its reader can do afterwards."""
+    facts = about(notebook)
+    goals = "\n".join(f"- {goal}" for goal in facts["goals"])
+    return f"Takes about {facts['hours']:g} hour{'s' if facts['hours'] != 1 else ''}. Afterwards you can\n\n{goals}"
+
+
 # -- what a cell is ------------------------------------------------------------------------------------------------
 
 

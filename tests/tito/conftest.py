@@ -8,7 +8,7 @@ import pytest
 import solving
 import tiny
 
-from tito import cli, syllabus
+from tito import cli, export, syllabus
 from tito.learner import making
 from tito.learner.layout import Workspace
 
@@ -18,6 +18,7 @@ def course(tmp_path_factory):
     """A repository with the modules 00 and 01."""
     repository = tiny.repository(tmp_path_factory.mktemp("course") / "repository")
     (repository / "modules" / "01_setup.py").write_text(tiny.SECOND, encoding="utf-8")
+    export.export(repository, [])
     return repository
 
 

@@ -194,10 +194,8 @@ def test_a_rule_that_the_text_states_and_no_wrong_answer_breaks_is_named(reposit
 
 def test_a_quotation_that_the_text_does_not_have_is_found(repository):
     path = repository() / "modules" / "00_introduction.py"
-    quoting = [
-        stated.Solution("00_introduction", "double", "a thought", "    return x", rule)
-        for rule in ("", "Two functions, to test", "to test the way", "the way of", "double doubles.", "return 2 * x", "import numpy")
-    ]
+    quoted = ("", "Two functions, to test", "the way of", "double doubles.", "return 2 * x", "import numpy")
+    quoting = [stated.Solution("00_introduction", "double", "a thought", "    return x", rule) for rule in quoted]
     found = [one.rule for one in stated.misquoted(source.read(path), quoting)]
     assert found == ["the way of", "double doubles.", "return 2 * x"], "too short, in a check, in a solution"
 

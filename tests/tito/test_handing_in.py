@@ -32,7 +32,7 @@ def test_without_a_class_the_file_to_upload_is_named(tito, workspace):
     said = tito("submit", "0", inside=workspace.root)
     place = workspace.root / "handin" / NAME / f"{NAME}.ipynb"
     assert said.code == 0
-    assert f"upload this file: {place.resolve()}" in said.out
+    assert f"upload this file to your class's system: {place.resolve()}" in said.out
     assert place.read_bytes() == workspace.notebook(module(0)).read_bytes()
 
 

@@ -26,7 +26,8 @@ STEPS = ('-r "binder/requirements.txt"', "RUN ./binder/postBuild", 'R2D_ENTRYPOI
 def real_kit(root, tmp_path_factory):
     """A kit of the repository under test, with all its modules."""
     place = kit.place_for(tmp_path_factory.mktemp("kit") / "learners")
-    assert list(kit.write(place, root)) == list(source.paths(root))
+    modules, given = kit.chosen(root, None, None)
+    assert (list(kit.write(place, root, modules, given)), given) == (list(source.paths(root)), [])
     return place
 
 

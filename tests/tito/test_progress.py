@@ -87,6 +87,9 @@ def test_an_exported_file_that_was_edited_is_seen(workspace, solve):
     done(workspace, solve, 0)
     with workspace.exported(module(0)).open("a") as file:
         file.write("# my own line\n")
+    assert standing(workspace, 0)[0] == progress.DONE, "a comment changes nothing"
+    with workspace.exported(module(0)).open("a") as file:
+        file.write("mine = 1\n")
     assert standing(workspace, 0)[0] == progress.CHANGED
 
 
@@ -117,7 +120,8 @@ def test_start_refuses_politely_while_a_module_before_is_not_done(tito, workspac
     said = tito("start", "setup", "--no-open", inside=workspace.root)
     assert said.code == 1
     assert said.err == (
-        "tito: 01_setup builds on 00_introduction, which is not done yet: `tito start 00`, then `tito complete 00`\n"
+        "tito: 01_setup builds on 00_introduction, which is not done yet: `tito start 00`, then `tito complete 00`, "
+        "or borrow it: `tito borrow 00`\n"
     )
 
 

@@ -21,6 +21,7 @@ def test_init_makes_a_workspace_and_says_how_imports_work(tito, course, tmp_path
     assert making.IMPORTS in said.out
     assert making.IMPORTS in (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
     settings = tomllib.loads((tmp_path / "mine" / "workspace.toml").read_text(encoding="utf-8"))
+    assert (tmp_path / "mine" / settings.pop("repository")).resolve() == course.resolve()
     assert settings == {"student": "ada", "class_folder": str(tmp_path)}
 
 

@@ -77,7 +77,7 @@ def stated(notebook: NotebookNode) -> list[tuple[str, str]]:
 def _said(cell: NotebookNode) -> str:
     """A cell's text as its reader has it: of a solution, what stands before its fence."""
     if cell.cell_type == "code" and source.is_solution(cell):
-        return cell.source.split("### BEGIN SOLUTION")[0]
+        return cell.source[: source.FENCE.search(cell.source).start()]
     return cell.source
 
 
@@ -88,8 +88,8 @@ def _comments(text: str) -> list[str]:
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
     ]
-    begin, end = text.index("### BEGIN SOLUTION"), text.index("### END SOLUTION")
-    return docstrings + re.findall(r"(?<=# )[^#|].*", text[:begin] + text[end + len("### END SOLUTION") :])
+    begin, end = (fence.span() for fence in source.FENCE.finditer(text))
+    return docstrings + re.findall(r"(?<=# )[^#|].*", text[: begin[0]] + text[end[1] :])
 
 
 def _sentences(text: str) -> list[str]:

@@ -10,9 +10,8 @@ from tito.commands import show
 
 
 def add_to(parent: typer.Typer) -> None:
-    parent.command()(export)
-    parent.command()(demo)
-    parent.command()(benchmark)
+    for command in (export, demo, benchmark):
+        parent.command(rich_help_panel="Write")(command)
 
 
 def export(

@@ -65,6 +65,20 @@ def release(
 
 
 @app.command()
+def publish(
+    module: ModuleName,
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="Your class's kit, or the folder that its members share.")],
+    early: Annotated[bool, typer.Option("--early", help="Also before the module is due.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Let learners see a module's solution, and borrow the module: after its due date. Hidden checks stay hidden."""
+    from tito import publish as core
+
+    show.line(core.publish(_course(folder), syllabus.module(module), to, early))
+    show.line("learners who have it, by `git pull` or `tito update`, use it with `tito borrow` and `tito solution`")
+
+
+@app.command()
 def collect(
     module: ModuleName,
     place: Annotated[Path | None, typer.Argument(metavar="[FROM]", help=FROM)] = None,

@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 def add_to(parent: typer.Typer) -> None:
-    parent.add_typer(data, name="data")
+    parent.add_typer(data, name="data", rich_help_panel="Learn")
 
 
 @data.command("list")

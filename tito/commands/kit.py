@@ -7,14 +7,29 @@ import typer
 
 from tito import places
 from tito.commands import show
-from tito.learner import making
+
+ONLY = "The modules whose notebooks they get, as 02-06 or 02,03; by default all that are not given."
+GIVEN = "The modules that they get solved, as 00,01,07."
 
 
-def kit(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:
-    """Write the repository that learners get: a workspace and the tool, without a solution."""
+def kit(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder, or a kit to bring up to date.")],
+    only: Annotated[str | None, typer.Option(help=ONLY)] = None,
+    given: Annotated[str | None, typer.Option(help=GIVEN)] = None,
+) -> None:
+    """Write the repository that learners get: a workspace and the tool, without a solution but those that are given.
+
+    Again with a kit, week by week: what is named is added or brought up to date, and the modules that it has stay.
+    """
     from tito import kit as core
 
     root, repository = core.place_for(folder), places.repository()
-    modules = list(show.each(core.write(root, repository), "releasing", making.count(repository)))
-    show.line(f"{root}: {', '.join(map(str, modules))}")
-    show.line("next: make it a git repository and push it as a template; learners follow its README")
+    new = not core.is_kit(root)
+    released, solved = core.chosen(repository, only, given)
+    list(show.each(core.write(root, repository, released, solved), "releasing", len(released)))
+    show.line(f"{root}: {', '.join(map(str, released))}")
+    show.line(f"given solved: {', '.join(map(str, solved))}" if solved else None)
+    if new:
+        show.line("next: make it a git repository and push it as a template; learners follow its README")
+    else:
+        show.line("next: commit and push it; learners run `git pull`, or `tito update` where theirs was made from a template")

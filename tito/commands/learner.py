@@ -11,17 +11,23 @@ import typer
 from tito import checkpoint as capabilities
 from tito import places, syllabus, training
 from tito.commands import show
-from tito.learner import checking, handing_in, making, progress
+from tito.errors import TitoError
+from tito.learner import checking, handing_in, making, progress, solutions
 from tito.learner import doctor as examination
+from tito.learner import update as updating
 from tito.learner.layout import Workspace
 
 ModuleName = Annotated[str, typer.Argument(metavar="NN", help="The module, as 03 or activations.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+BORROW = "Let the course's own modules stand in for those before it that you have not built."
+FROM = "A newer kit: its folder, or the address of its git repository. By default the repository that made the workspace."
 
 
 def add_to(parent: typer.Typer) -> None:
-    for command in (init, lab, start, check, complete, status, checkpoint, train, submit, feedback, reset, doctor):
-        parent.command()(command)
+    for command in (
+        init, lab, start, check, complete, status, borrow, solution, update, checkpoint, train, submit, feedback, reset, doctor,
+    ):  # fmt: skip
+        parent.command(rich_help_panel="Learn")(command)
 
 
 def _workspace() -> Workspace:
@@ -32,6 +38,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="New or empty, or a workspace.")] = Path("workspace"),
     student: Annotated[str, typer.Option(help="Your id in the class.")] = "",
     class_folder: Annotated[Path | None, typer.Option(help="The folder in which your class hands in.")] = None,
+    borrow: Annotated[bool, typer.Option("--borrow", help="Let the course's own modules stand in for all.")] = False,
 ) -> None:
     """Make a workspace: the notebooks to fill in, and a tinytorch of your own that is still empty."""
     root, repository = making.place_for(folder), making.repository()
@@ -40,6 +47,8 @@ def init(
     added, kept = [str(m) for m, new in made.items() if new], [str(m) for m, new in made.items() if not new]
     show.line(f"{root}: {'added ' + ', '.join(added) if added else 'nothing to add'}")
     show.line(f"left as they are: {', '.join(kept)}" if kept else making.IMPORTS)
+    if borrow:
+        _borrow(Workspace(root), solutions.all_that_can_be_borrowed(Workspace(root)))
     show.line(f"next: cd {folder}, then tito status")
 
 
@@ -52,10 +61,13 @@ def lab() -> None:
 def start(
     module: ModuleName,
     no_open: Annotated[bool, typer.Option("--no-open", help="Only print where the notebook is.")] = False,
+    borrow: Annotated[bool, typer.Option("--borrow", help=BORROW)] = False,
 ) -> None:
-    """Open a module's notebook, if the modules before it are done."""
-    workspace = _workspace()
-    path = progress.to_start(workspace, syllabus.module(module))
+    """Open a module's notebook, if the modules before it are done or borrowed."""
+    workspace, chosen = _workspace(), syllabus.module(module)
+    if borrow:
+        _borrow(workspace, solutions.lacking(workspace, chosen))
+    path = progress.to_start(workspace, chosen)
     show.line(path)
     if not no_open:
         raise typer.Exit(_jupyterlab(workspace.root, path))
@@ -75,37 +87,87 @@ def check(module: ModuleName, as_json: AsJson = False) -> None:
 
 
 def complete(module: ModuleName) -> None:
-    """Check a module and, if nothing fails, export it into your tinytorch."""
+    """Check a module and, if nothing fails, export it into your tinytorch. Outside a class this asks the hidden checks too."""
     chosen = syllabus.module(module)
     with show.steps(f"checking {chosen}") as on_cell:
         done = checking.complete(_workspace(), chosen, on_cell)
     show.report(done.report)
     if not done.path:
-        show.warn("nothing was exported: first every visible check has to pass")
+        show.warn(f"nothing was exported: first every check has to pass, and every cell to run. Then: tito complete {chosen.id}")
         raise typer.Exit(1)
     show.line(f"exported to {done.path}")
     show.line(f"the earlier one is kept at {done.kept}" if done.kept else None)
+    show.line(RESTART if done.replaced else None)
+    show.line(f"next: {done.next}")
+
+
+RESTART = "Restart the kernel of every open notebook of a later module: until then it goes on with the earlier tinytorch."
 
 
 def status(as_json: AsJson = False) -> None:
-    """Say where every module stands, and what is next."""
+    """Say where every module stands, how long it takes, and what is next."""
     found = progress.status(_workspace())
     if as_json:
         show.json_of(dataclasses.asdict(found))
-        return
-    rows = [[s.module, s.state, f"{s.points:g} of {s.of:g}" if s.of else "", s.note] for s in found.modules]
-    show.table(["module", "state", "points", ""], rows)
-    show.line(f"next: {found.next}")
+    else:
+        show.standings(found)
+
+
+def borrow(
+    modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules, as 02 or tensor.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every module that you have not built.")] = False,
+) -> None:
+    """Let the course's own module stand in for one that you have not built. In a class: once your instructor has published it."""
+    workspace = _workspace()
+    if bool(modules) == everything:
+        raise TitoError("say which modules to borrow, as `tito borrow 02 03`, or --all")
+    chosen = [syllabus.module(name) for name in modules or []] or solutions.all_that_can_be_borrowed(workspace)
+    show.line(None if chosen else "there is nothing to borrow: you have built every module that has been published")
+    _borrow(workspace, chosen)
+
+
+def _borrow(workspace: Workspace, modules: list[syllabus.Module]) -> None:
+    for module in show.each(modules, "borrowing"):
+        new = solutions.borrow(workspace, module)
+        show.line(f"{module}: {'borrowed' if new else 'borrowed already'}. `tito complete {module.id}` puts yours in its place.")
+
+
+def solution(
+    module: ModuleName,
+    cell: Annotated[str | None, typer.Argument(metavar="[CELL]", help="One exercise or question: its cell's name.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Show it also if the module is not complete, without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the course's solution beside yours, and the answers to the questions, when the module is complete."""
+    workspace, chosen = _workspace(), syllabus.module(module)
+    found = solutions.pairs(workspace, chosen, cell)
+    unbuilt = progress.standing(workspace, chosen).state not in (progress.DONE, progress.CHANGED)
+    if unbuilt and not yes:
+        typer.confirm(f"You have not completed {chosen} yet. See its solution all the same?", abort=True, err=True)
+    show.pairs(found, chosen, as_json)
+
+
+def update(
+    source: Annotated[str | None, typer.Option("--from", metavar="PLACE", help=FROM)] = None,
+) -> None:
+    """Bring a newer release of the notebooks, and keep your answers in them."""
+    workspace = _workspace()
+    with updating.newer(workspace, source) as release:
+        for change in show.each(release.changes(), "updating", release.count, lambda change: change.what):
+            show.line(f"{change.what}: {change.how}")
+            show.line(f"  yours is kept at {change.kept}" if change.kept else None)
+            show.line(f"  without a place in it, so only there: {', '.join(change.lost)}" if change.lost else None)
+    show.line(f"next: {progress.status(workspace).next}")
 
 
 def checkpoint(
     module: Annotated[str | None, typer.Argument(metavar="[NN]", help="One module, as 03 or activations.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Can your framework … ? Sixteen capabilities, each tried on real data and shown with its evidence."""
-    wanted = capabilities.wanted(syllabus.module(module) if module else None)
-    looking = capabilities.look(places.package_root(), wanted)
-    found = list(show.each(looking, "can your framework", len(wanted), lambda finding: finding.can))
+    """Can your framework do it? Sixteen capabilities, each tried on real data and shown with its evidence."""
+    root, wanted = places.package_root(), capabilities.wanted(syllabus.module(module) if module else None)
+    trying = show.each(wanted, "trying", len(wanted), lambda capability: capability.can)
+    found = [capabilities.look(root, capability) for capability in trying]
     show.checkpoint(found, as_json)
     raise typer.Exit(0 if capabilities.as_it_should_be(found) else 1)
 
@@ -137,11 +199,11 @@ def submit(
     module: ModuleName,
     to: Annotated[Path | None, typer.Option(help="A folder to hand in to, instead of your class's.")] = None,
 ) -> None:
-    """Hand a module in."""
+    """Hand a module in, if you learn in a class."""
     done = handing_in.submit(_workspace(), syllabus.module(module), to)
     for problem in done.problems:
         show.warn(f"as it is, this will cost points: {problem}")
-    show.line(f"upload this file: {done.place}" if done.upload else f"handed in: {done.place}")
+    show.line(f"upload this file to your class's system: {done.place}" if done.upload else f"handed in: {done.place}")
     show.line(f"the earlier one is kept at {done.kept}" if done.kept else None)
 
 

@@ -69,8 +69,9 @@ def each(
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(doing, total=count)
         for item in items:
+            progress.update(task, description=f"{doing}: {name(item)}")
             yield item
-            progress.update(task, advance=1, description=f"{doing}: {name(item)}")
+            progress.update(task, advance=1)
 
 
 def outcome(graded: Any) -> str:
@@ -132,11 +133,11 @@ def json_of(value: Any) -> None:
 
 
 def report(found: Any, as_json: bool = False) -> None:
-    """The visible checks of a notebook: a table, and for each failure the message and the line."""
+    """The checks of a notebook: a table, and for each failure the message and the line."""
     if as_json:
         json_of({"passed": found.passed, "points": found.points, "of": found.of, **dataclasses.asdict(found)})
         return
-    rows = [[c.id, f"{c.points:g} of {c.of:g}", "passed" if c.points == c.of else "FAILED"] for c in found.checks]
+    rows = [[c.id, f"{c.points:g} of {c.of:g}", _result(c, found)] for c in found.checks]
     table(["check", "points", "result"], [*rows, ["", f"{found.points:g} of {found.of:g}", ""]])
     shown = list(found.problems.items())[:3]
     for name, problem in shown:
@@ -145,14 +146,55 @@ def report(found: Any, as_json: bool = False) -> None:
         out.print(f"and {len(found.problems) - len(shown)} more cells that could not run", style="red")
     for check in found.failed:
         out.print(f"\n{check.id}" + (f", line {check.line}:  {check.text}" if check.line else ""), style="bold")
+        if check.subject:
+            out.print(f"  A hidden check: {check.subject}")
         out.print(f"  {check.reason}")
         if check.hint:
             out.print(f"  Hint: {check.hint}.")
     if found.unsolved:
-        out.print(f"\nNot solved yet: {', '.join(found.unsolved)}.")
-    out.print(f"\n{found.hidden_points:g} further points are graded by hidden checks, after handing in.")
+        out.print(f"\nNot yet: {', '.join(found.unsolved)}.")
+    if found.hidden_points:
+        when = "when `tito complete` asks them" if found.alone else "after handing in"
+        out.print(f"\n{found.hidden_points:g} further points are graded by hidden checks, {when}.")
     if found.unanswered:
-        out.print(f"Not answered yet, and graded by a person: {', '.join(found.unanswered)}.")
+        who = "to compare with the course's answer" if found.alone else "graded by a person"
+        out.print(f"Not answered yet, and {who}: {', '.join(found.unanswered)}.")
+
+
+def _result(check: Any, found: Any) -> str:
+    if check.points == check.of:
+        return "passed"
+    return "not yet" if check.id in found.unsolved else "FAILED"
+
+
+def standings(found: Any) -> None:
+    """Where each module stands, and what is next."""
+    rows = []
+    for s in found.modules:
+        points, answers = (f"{a:g} of {b:g}" if b else "" for a, b in ((s.points, s.of), (s.answered, s.questions)))
+        rows.append([s.module, s.state, points, answers, f"{s.hours:g} h" if s.hours else "", s.note])
+    table(["module", "state", "points", "answers", "takes about", ""], rows)
+    line(f"next: {found.next}")
+
+
+def pairs(found: list, module: Any, as_json: bool) -> None:
+    """Each exercise as the learner wrote it, and as the course did: side by side where there is room."""
+    if as_json:
+        json_of([dataclasses.asdict(pair) for pair in found])
+        return
+    for pair in found:
+        sides = Table("yours", "the course's", title=f"{module}, {pair.cell}", title_justify="left", expand=True, pad_edge=False)
+        sides.add_row(Text(_shown(pair.yours)), Text(_shown(pair.the_courses)))
+        if out.width >= 120:
+            out.print(sides, soft_wrap=False)
+            continue
+        for whose, text in (("yours", pair.yours), ("the course's", pair.the_courses)):
+            out.print(f"\n{module}, {pair.cell}: {whose}", style="bold")
+            out.print(_shown(text))
+
+
+def _shown(text: str) -> str:
+    return "\n".join(map(_printable, text.splitlines()))
 
 
 def checkpoint(findings: list, as_json: bool) -> None:

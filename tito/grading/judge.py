@@ -9,11 +9,18 @@ from nbformat import NotebookNode
 
 from tito import source
 from tito.grading.answers import Answer, BadAnswer, mismatch
+from tito.grading.causes import earlier_checks
 from tito.grading.execute import Execution, Ran
 
 CHAINED = re.compile("During handling of the above|The above exception was the direct cause")
-# What np.testing says before the check's own message, where there is one.
-NUMPYS_HEADING = re.compile(r"^\s*(Not equal to tolerance.*|Arrays are not .*)\n(?!\s*\n)")
+# What np.testing says: a heading, the check's own sentence, how many numbers differ and where, and both arrays.
+NUMPYS_HEADING = re.compile(r"^\s*(?:Not equal to tolerance.*|Arrays are not .*|Items are not equal:?.*)(?:\n|$)")
+NUMPYS_COUNT = re.compile(r"^Mismatched elements: (\d+) / (\d+)", re.MULTILINE)
+NUMPYS_PLACE = re.compile(r"^ (\[[\d, ]*\]): (\S+) \((?:ACTUAL|x)\), (\S+) \((?:DESIRED|y)\)", re.MULTILINE)
+NUMPYS_DETAILS = re.compile(
+    r"^(?:Mismatched elements|\(shapes |\(dtypes |nan location|.*location mismatch| ?(?:ACTUAL|DESIRED|x|y): )", re.MULTILINE
+)
+LONG_NUMBER = re.compile(r"-?\d+\.\d{6,}(?:e[+-]?\d+)?")
 TIMED_OUT = "timed out: is there a loop that does not end?"
 
 
@@ -88,7 +95,20 @@ def judge(
         elif execution.ended_in == cell.id:
             points, reason = 0.0, f"{execution.ended} in this cell"
         checks.append(Check(cell.id, round(points, 2), of, reason, line))
+    _name_causes(notebook, checks)
     return _withheld(checks) if tampered else Verdict(_status(problems, execution), checks)
+
+
+def _name_causes(notebook: NotebookNode, checks: list[Check]) -> None:
+    """A check that uses what an earlier exercise built, whose own check failed, may have failed because of that."""
+    failed = [check.id for check in checks if check.points < check.of and check.reason != source.UNSOLVED]
+    if len(failed) < 2:
+        return
+    causes = earlier_checks(notebook)
+    for check in checks:
+        cause = next((name for name in failed if name in causes.get(check.id, ())), None)
+        if check.id in failed and cause:
+            check.reason = f"mend {cause} first, this may follow from it: {check.reason}"
 
 
 def _at_fault(cell: NotebookNode, problems: dict[str, str], execution: Execution) -> list[str]:
@@ -134,13 +154,27 @@ def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str
 
 def describe(name: str, message: str) -> str:
     """An error as one line: an assertion's message speaks for itself."""
-    message = NUMPYS_HEADING.sub("", message)
+    if name == "AssertionError" and NUMPYS_HEADING.match(message):
+        message = _numpys(message)
     name, said = (" ".join("".join(c if c.isprintable() else " " for c in text).split()) for text in (name, message))
     if name == "AssertionError":
         return _shortened(said or "an assertion without a message failed")
     if name == "NotImplementedError" and not said:
         return source.UNSOLVED
     return _shortened(f"{name}: {said}" if said else name)
+
+
+def _numpys(message: str) -> str:
+    """np.testing's message: the check's own sentence first, then the first numbers that differ, with six digits."""
+    rest = NUMPYS_HEADING.sub("", message, count=1)
+    details = NUMPYS_DETAILS.search(rest)
+    sentence, numbers = (rest[: details.start()], rest[details.start() :]) if details else (rest, "")
+    count, places = NUMPYS_COUNT.search(numbers), NUMPYS_PLACE.findall(numbers)
+    if count and places:
+        shown = "; ".join(f"at {place} {got}, not {right}" for place, got, right in places[:2])
+        numbers = f"{count[1]} of {count[2]} numbers are wrong: {shown}"
+    numbers = LONG_NUMBER.sub(lambda found: f"{float(found[0]):.6g}", numbers)
+    return ": ".join(filter(None, (sentence.strip().rstrip(":."), numbers)))
 
 
 def _shortened(text: str, most: int = 300) -> str:

@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from tito import source
 from tito.errors import TitoError
+from tito.syllabus import MODULES
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+_USES_PREFIX = re.compile(r"^use_prefix\((\d{1,2})\)", re.MULTILINE)  # the second cell of every module's notebook
+_MAGIC = re.compile(r"^\s*(?:\w+\s*=\s*)?([%!].*)")
 
 MOST_TEXT = {"code": 200_000, "markdown": 20_000}  # characters in one cell; the time to show an essay grows with its square
 
@@ -62,9 +66,11 @@ def read_submission(path: Path, megabytes: int = 20) -> list[dict[str, Any]]:
 
 
 def rebuild_file(pristine: NotebookNode, path: Path, megabytes: int = 20) -> Rebuilt:
-    """What to grade of the file at `path`; one that is no notebook is a blank one that says so."""
+    """What to grade of the file at `path`; one that is no notebook of this module is a blank one that says so."""
     try:
-        return rebuild(pristine, read_submission(path, megabytes))
+        cells = read_submission(path, megabytes)
+        must_be_of_this_module(pristine, cells, path.name)
+        return rebuild(pristine, cells)
     except Unreadable as reason:
         return Rebuilt(pristine, unreadable=str(reason))
 
@@ -87,6 +93,19 @@ def rebuild(pristine: NotebookNode, submitted: list[dict[str, Any]]) -> Rebuilt:
         if problem:
             rebuilt.problems[cell.id] = problem
     return rebuilt
+
+
+def must_be_of_this_module(pristine: NotebookNode, submitted: list[dict[str, Any]], name: str) -> None:
+    """Unreadable names the module whose notebook this is, if it is another's."""
+    texts = _texts(submitted)
+    if any(cell.id in texts for cell in pristine.cells if source.is_solution(cell)):
+        return
+    ours, theirs = ({_USES_PREFIX.findall(text)[0] for text in cells if _USES_PREFIX.search(text)} for cells in (
+        [cell.source for cell in pristine.cells], [text for found in texts.values() for _, text in found],
+    ))  # fmt: skip
+    if len(theirs) == 1 and ours != theirs and int(*theirs) < len(MODULES):
+        there, here = (MODULES[int(*numbers)] for numbers in (theirs, ours))
+        raise Unreadable(f"{name} is the notebook of {there}, not of {here}: put the right one in its place", code=1)
 
 
 def _texts(submitted: list[dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
@@ -132,7 +151,14 @@ def _does_not_parse(text: str, name: str) -> str | None:
             warnings.simplefilter("ignore")
             ast.parse(text, "cell")
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        number = getattr(error, "lineno", None) or 0
+        at_fault = "".join(text.splitlines()[number - 1 : number])
+        if magic := _MAGIC.match(at_fault):
+            return (
+                f"cell {name}, line {number}: `{magic[1][:40].strip()}` is a magic of Jupyter, and an exercise is plain Python: "
+                "delete it, or move it into a cell of your own"
+            )
+        line = f", line {number}" if number else ""
         said = getattr(error, "msg", "") or str(error) or "it is nested too deep to be read"  # a MemoryError says nothing
         return f"syntax error in cell {name}{line}: {said}"
     return None

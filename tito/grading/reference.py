@@ -40,7 +40,12 @@ def _parse(path: Path, changed: int) -> NotebookNode:
 
 def pristine_for_grading(course: Path, assignment: str) -> NotebookNode:
     """The released notebook with the text of its hidden checks put back."""
-    release, texts = released(course, assignment), {cell.id: cell.source for cell in solved(course, assignment).cells}
+    return with_hidden_checks(released(course, assignment), solved(course, assignment))
+
+
+def with_hidden_checks(release: NotebookNode, solution: NotebookNode) -> NotebookNode:
+    """A copy of a release that has the text of all checks from the solved notebook."""
+    texts = {cell.id: cell.source for cell in solution.cells}
     cells = [NotebookNode(cell) for cell in release.cells]
     for cell in cells:
         if source.is_check(cell):
@@ -50,8 +55,14 @@ def pristine_for_grading(course: Path, assignment: str) -> NotebookNode:
 
 def answers(root: Path, course: Path, module: Module, limits: dict[str, int], sandboxed: bool) -> dict[str, list[Answer]]:
     """The reference's answers by grade_id: what the solved notebook hands in, in the same sandbox. Kept until it changes."""
-    notebook = solved(course, module.slug)
-    execution = kept.executed(root, task(root, notebook, module, limits, sandboxed))
+    return answers_of(root, solved(course, module.slug), module, limits, sandboxed, keep_in=root)
+
+
+def answers_of(
+    root: Path, notebook: NotebookNode, module: Module, limits: dict[str, int], sandboxed: bool, keep_in: Path
+) -> dict[str, list[Answer]]:
+    """The answers of a solved notebook on the package of `root`; the execution is kept below the folder `keep_in`."""
+    execution = kept.executed(keep_in, task(root, notebook, module, limits, sandboxed))
     _must_be_sound(module, notebook, execution)
     return {name: [Answer.read(text) for text in ran.answers] for name, ran in execution.cells.items() if ran.answers}
 

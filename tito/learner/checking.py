@@ -1,22 +1,33 @@
-"""The visible checks, run on the learner's own notebook in a fresh kernel; and the export of what passes them."""
+"""The checks, run on the learner's own notebook in a fresh kernel, and the export of what passes them.
+
+Where the course's solutions are at hand, `complete` asks the hidden checks too, as grading does in a class.
+"""
+
+from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tito import export, source
 from tito.errors import TitoError, now, write_atomic
-from tito.learner import notebooks, progress
+from tito.grading.causes import defined
+from tito.learner import notebooks, progress, solutions
 from tito.learner.layout import Workspace
 from tito.syllabus import Module
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from tito.grading.answers import Answer
 
 
 @dataclass
 class Check:
-    """One visible check: what it earned, and where and why it failed."""
+    """One check: what it earned, and where and why it failed. `subject` is what a hidden one says that it tries."""
 
     id: str
     points: float
@@ -25,15 +36,17 @@ class Check:
     line: int = 0
     text: str = ""  # of that line
     hint: str = ""
+    subject: str = ""
 
 
 @dataclass
 class Report:
-    """What the visible checks say of a notebook."""
+    """What the checks say of a notebook: the visible ones, and the hidden ones where these were asked."""
 
     module: str
     checks: list[Check]
-    hidden_points: float  # graded after handing in, by checks which are not here
+    hidden_points: float  # of checks that were not asked
+    alone: bool = False  # are these asked by `tito complete`, not by a class?
     problems: dict[str, str] = field(default_factory=dict)  # what is wrong with a code cell, by its id
     unanswered: list[str] = field(default_factory=list)  # reflections without an answer: they are graded by a person
 
@@ -61,11 +74,13 @@ class Report:
 
 @dataclass
 class Completed:
-    """The report; if all passed, the file that was exported, and where one with other text is kept that stood there."""
+    """The report; if all passed, the file that was exported, what stood there and is kept, and what comes next."""
 
     report: Report
     path: Path | None = None
     kept: Path | None = None
+    replaced: bool = False  # an earlier export of other text: a kernel that has imported it does not see the new one
+    next: str = ""
 
 
 OnCell = Callable[[str, int, int], None]
@@ -77,64 +92,97 @@ def silent(name: str, place: int, total: int) -> None:
 
 def check(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Report:
     """Run the visible checks of a module; `on_cell` hears of each cell before it runs."""
-    report, _ = _check(workspace, module, on_cell)
+    report, _ = _check(workspace, module, on_cell, hidden_too=False)
     return report
 
 
 def complete(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Completed:
-    """Check a module, and if nothing fails export it into the workspace's package."""
-    report, notebook = _check(workspace, module, on_cell)
+    """Check a module, hidden checks included where they are at hand, and if nothing fails export it into the package."""
+    report, notebook = _check(workspace, module, on_cell, hidden_too=True)
     if not report.passed:
         return Completed(report)
-    data = export.render(notebook, module, f"modules/{module.slug}.ipynb").encode()
-    path, kept = workspace.exported(module), None
-    if path.is_file() and path.read_bytes() != data:
-        kept = workspace.root / ".tito" / "backup" / now() / path.name
-        write_atomic(kept, path.read_bytes())
-    write_atomic(path, data)
+    text = export.render(notebook, module, f"modules/{module.slug}.ipynb")
+    done = Completed(report, workspace.exported(module))
+    if done.path.is_file() and done.path.read_bytes() != text.encode():
+        done.replaced = True
+        if not solutions.is_borrowed(done.path):
+            done.kept = workspace.root / ".tito" / "backup" / now() / done.path.name
+            write_atomic(done.kept, done.path.read_bytes())
+    write_atomic(done.path, text)
     progress.remember(workspace, module)
-    return Completed(report, path, kept)
+    done.next = progress.status(workspace).next
+    return done
 
 
-def _check(workspace: Workspace, module: Module, on_cell: OnCell) -> tuple[Report, Any]:
+def _check(workspace: Workspace, module: Module, on_cell: OnCell, hidden_too: bool) -> tuple[Report, NotebookNode]:
     from tito.grading.execute import execute
     from tito.grading.judge import judge
     from tito.grading.limits import Limits
-    from tito.grading.rebuild import rebuild
 
     progress.must_be_next(workspace, module)
-    pristine = notebooks.pristine(workspace, module)
-    saved = notebooks.saved(workspace, module)
-    rebuilt = rebuild(pristine, saved)
+    pristine, saved, rebuilt = notebooks.rebuilt(workspace, module)
+    root, expected, limits = solutions.repository(workspace), {}, Limits().as_dict()
+    if root and hidden_too:
+        expected = _add_hidden_checks(workspace, root, module, rebuilt, limits)
     names = [cell.id for cell in source.in_grading_order(rebuilt.notebook)]
     execution = execute(
-        rebuilt.notebook, module, workspace.package, Limits().as_dict(), sandboxed=False,
+        rebuilt.notebook, module, workspace.package, limits, sandboxed=False,
         on_cell=lambda name: on_cell(name, names.index(name) + 1, len(names)),
     )  # fmt: skip
-    verdict = judge(rebuilt.notebook, rebuilt.problems, execution, {})
+    verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
     if verdict.tampered:
         raise TitoError(f"{module.slug}.ipynb changes what an assertion does: no check of it can fail", code=1)
-    return _report(module, pristine, rebuilt, saved, execution, verdict), rebuilt.notebook
+    report = _report(module, pristine, rebuilt, saved, execution, verdict, bool(expected))
+    report.alone = root is not None
+    progress.note_check(workspace, module, sum(check.points for check in report.checks if not check.subject))
+    return report, rebuilt.notebook
 
 
-def _report(module: Module, pristine, rebuilt, saved: list[notebooks.Node], execution, verdict) -> Report:
+def _add_hidden_checks(workspace: Workspace, root: Path, module: Module, rebuilt, limits) -> dict[str, list[Answer]]:
+    """Put the hidden checks into the notebook that is run; returns the course's answers to them."""
+    from tito.grading import reference
+
+    path = source.paths(root).get(module)
+    solved = source.read(path) if path else None
+    if solved is None or _graded_cells(solved) != _graded_cells(rebuilt.notebook):
+        raise TitoError(
+            f"{module.slug}.ipynb is of an earlier release than the course's: `tito update` brings the newer one and keeps "
+            "your answers",
+            code=1,
+        )
+    rebuilt.notebook = reference.with_hidden_checks(rebuilt.notebook, solved)
+    return reference.answers_of(root, solved, module, limits, False, keep_in=workspace.root / ".tito")
+
+
+def _graded_cells(notebook: NotebookNode) -> list[tuple[str, bool]]:
+    return [(cell.id, source.is_check(cell)) for cell in notebook.cells if source.is_solution(cell) or source.is_graded(cell)]
+
+
+def _report(
+    module: Module, pristine, rebuilt, saved: list[notebooks.Node], execution, verdict, hidden_too: bool
+) -> Report:
     cells = {cell.id: cell for cell in rebuilt.notebook.cells}
-    hidden = {cell.id for cell in pristine.cells if source.is_check(cell) and not notebooks.can_fail(cell.source)}
-    report = Report(module.slug, [], sum(c.of for c in verdict.checks if c.id in hidden))
+    subjects = {
+        cell.id: notebooks.subject(cell.source)
+        for cell in pristine.cells
+        if source.is_check(cell) and not notebooks.can_fail(cell.source)
+    }
+    report = Report(module.slug, [], 0 if hidden_too else sum(c.of for c in verdict.checks if c.id in subjects))
     outside = names_outside(saved, rebuilt.notebook)
     for c in verdict.checks:
-        if c.id not in hidden:
+        if hidden_too or c.id not in subjects:
             text = cells[c.id].source.splitlines()[c.line - 1].strip() if c.line else ""
-            report.checks.append(Check(c.id, c.points, c.of, c.reason, c.line, text, hint(c.reason, outside)))
+            found = Check(c.id, c.points, c.of, c.reason, c.line, text, hint(c.reason, outside), subjects.get(c.id, ""))
+            report.checks.append(found)
     for name, problem in rebuilt.problems.items():
         if cells[name].cell_type == "code":
             report.problems[name] = problem
     for name, ran in execution.cells.items():
         if ran.error and not source.is_check(cells[name]):
-            report.problems.setdefault(name, ": ".join(filter(None, ran.error)))
-    for before in pristine.cells:
-        if source.is_graded(before) and before.cell_type == "markdown" and cells[before.id].source == before.source:
-            report.unanswered.append(before.id)
+            problem = ": ".join(filter(None, ran.error))
+            found = hint(problem, outside)
+            report.problems.setdefault(name, f"{problem}. Hint: {found}" if found else problem)
+    report.unanswered = notebooks.unanswered(pristine.cells, {cell.id: cell.source for cell in rebuilt.notebook.cells})
     return report
 
 
@@ -151,19 +199,10 @@ def names_outside(saved: list[notebooks.Node], graded: Any) -> set[str]:
 
 def _defined(text: str) -> set[str]:
     """The names that a cell's text defines at its top level."""
-    names = set()
     try:
-        body = ast.parse(text).body
+        return defined(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return names
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            names.update(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-    return names
+        return set()
 
 
 def hint(reason: str, outside: set[str]) -> str:

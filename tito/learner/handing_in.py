@@ -25,10 +25,9 @@ class HandedIn:
 
 def submit(workspace: Workspace, module: Module, to: Path | None = None) -> HandedIn:
     """Hand in the notebook of a module: to `to`, else the exchange, else the class's inbox, else a folder to upload from."""
-    from tito.grading.rebuild import rebuild
-
-    pristine, path = notebooks.pristine(workspace, module), notebooks.existing(workspace, module)
-    problems = list(rebuild(pristine, notebooks.saved(workspace, module)).problems.values())
+    path = notebooks.existing(workspace, module)
+    _, _, rebuilt = notebooks.rebuilt(workspace, module)
+    problems = list(rebuilt.problems.values())
     if to is None and workspace.exchange:
         return HandedIn(_to_exchange(workspace, module, path), problems=problems)
     files = {path.name: path.read_bytes()}

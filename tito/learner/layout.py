@@ -10,7 +10,7 @@ from typing import Any
 from tito.errors import TitoError
 from tito.syllabus import MODULES, Module
 
-SETTINGS = "workspace.toml"
+SETTINGS, PUBLISHED = "workspace.toml", "published"
 STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes the name of a folder
 
 
@@ -33,6 +33,15 @@ class Workspace:
 
     def exported(self, module: Module) -> Path:
         return self.package / "core" / f"{module.name}.py"
+
+    def checked(self, module: Module) -> Path:
+        """What the last `tito check` or `tito complete` found."""
+        return self.root / ".tito" / "checked" / f"{module.slug}.json"
+
+    def published(self, module: Module) -> list[Path]:
+        """Where the instructor may have published a module's solution."""
+        folders = [self.root, *([self.class_folder] if self.class_folder else [])]
+        return [folder / PUBLISHED / f"{module.slug}.py" for folder in folders]
 
     def released(self) -> list[Module]:
         return [module for module in MODULES if self.pristine(module).is_file()]

@@ -1,6 +1,7 @@
 """Making a workspace: the released notebooks, and a `tinytorch` in which no module is built yet."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ IMPORTS = (
     "The second cell of every notebook, `use_prefix(NN)`, puts this workspace's own `tinytorch` first, so that what a "
     "notebook imports is what you built in the modules before it."
 )
+AUDIENCE = {
+    "learner": "`tito complete` asks the hidden checks too: what it exports is right, as far as the course can tell.",
+    "kit": (
+        "In your class: `tito submit 00` hands in and `tito feedback 00` fetches what came back. Hidden checks grade what you "
+        "hand in. `tito solution` and `tito borrow` know the modules that your instructor has published."
+    ),
+}
 
 
 def place_for(folder: Path) -> Path:
@@ -56,7 +64,7 @@ def make(
 
     for path in source.paths(repository).values():
         source.read(path)  # a broken source stops this before anything is written
-    settings(root, student, class_folder)
+    settings(root, student, class_folder, repository)
     furnish(root, repository)
     yield from bring(root, release.releases(repository))
 
@@ -66,7 +74,7 @@ def count(repository: Path) -> int:
     return len(source.paths(repository))
 
 
-def settings(root: Path, student: str, class_folder: Path | None) -> None:
+def settings(root: Path, student: str = "", class_folder: Path | None = None, repository: Path | None = None) -> None:
     given = {"student": valid_student(student) if student else "", "class_folder": ""}
     if class_folder:
         given["class_folder"] = str(class_folder.expanduser().absolute())
@@ -74,10 +82,19 @@ def settings(root: Path, student: str, class_folder: Path | None) -> None:
         if any(given.values()):
             raise TitoError(f"{root} is a workspace already: write student and class_folder into its {SETTINGS}")
         return
+    given["repository"] = _way(root, repository) if repository else ""
     lines = {}
     for key, value in given.items():
         lines[key] = ("" if value else "# ") + f"{key} = {json.dumps(value, ensure_ascii=False)}"
     write_atomic(root / SETTINGS, Template(template("learner", SETTINGS)).substitute(lines))
+
+
+def _way(root: Path, repository: Path) -> str:
+    """Where the repository lies, seen from the workspace: right also when both are moved together."""
+    try:
+        return Path(os.path.relpath(repository.resolve(), root.resolve())).as_posix()
+    except ValueError:  # they lie on two drives
+        return str(repository.resolve())
 
 
 def furnish(root: Path, repository: Path) -> None:
@@ -111,7 +128,7 @@ def copy_new(path: Path, target: Path) -> None:
 
 def readme(kind: str) -> str:
     """The README of a workspace or of a kit."""
-    commands = Template(template("commands.md")).substitute(imports=IMPORTS)
+    commands = Template(template("commands.md")).substitute(imports=IMPORTS, audience=AUDIENCE[kind])
     return Template(template(kind, "README.md")).substitute(commands=commands)
 
 

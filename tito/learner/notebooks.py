@@ -1,6 +1,7 @@
 """Reading a workspace's notebooks: what a learner saved may have any shape, and `status` must not wait for nbformat."""
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ def read_cells(path: Path) -> list[Node]:
     """The cells of a notebook, of no surprising shape; a TitoError if it is no notebook."""
     from tito.grading.rebuild import read_submission
 
-    return [_node(cell) for cell in read_submission(path)]
+    return [node(cell) for cell in read_submission(path)]
 
 
-def _node(cell: dict[str, Any]) -> Node:
+def node(cell: dict[str, Any]) -> Node:
     text, metadata, outputs = cell.get("source"), cell.get("metadata"), cell.get("outputs")
     ours = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     has_name = isinstance(ours, dict) and isinstance(ours.get("grade_id"), str)
@@ -65,6 +66,15 @@ def existing(workspace: Workspace, module: Module) -> Path:
     return path
 
 
+def rebuilt(workspace: Workspace, module: Module):
+    """The released notebook, the learner's cells, and the one with the other's solutions in it: what is checked."""
+    from tito.grading.rebuild import must_be_of_this_module, rebuild
+
+    released, cells = pristine(workspace, module), saved(workspace, module)
+    must_be_of_this_module(released, cells, f"{module.slug}.ipynb")
+    return released, cells, rebuild(released, cells)
+
+
 def pristine(workspace: Workspace, module: Module):
     """The released notebook of a module, as nbformat reads it."""
     import nbformat
@@ -86,11 +96,34 @@ def visible_checks(workspace: Workspace, module: Module) -> tuple[list[Node], li
     return cells, checks
 
 
+def about(workspace: Workspace, module: Module) -> dict[str, Any]:
+    """Title, part, hours and goals of a released module."""
+    try:
+        facts = json.loads(workspace.pristine(module).read_text(encoding="utf-8"))["metadata"]["tinytorch"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def unanswered(released: list[Node], texts: dict[str | None, str]) -> list[str]:
+    """The questions whose answer, by grade_id, is missing, empty, or what was released; a person grades them."""
+    questions = [cell for cell in released if source.is_graded(cell) and cell.cell_type == "markdown"]
+    return [cell.id for cell in questions if texts.get(source.grade_id(cell), "").strip() in ("", cell.source.strip())]
+
+
 def _damaged(path: Path) -> str:
     return f"{path} is damaged: it is the notebook as it was released, get it from there again"
 
 
 def can_fail(text: str) -> bool:
-    """Does a released check do anything? A hidden one has only its docstring left."""
-    body = ast.parse(text).body
-    return any(not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant) for node in body)
+    """Does a released check do anything? A hidden one has only its docstring left, and `pass`."""
+    return any(not isinstance(node, ast.Pass) and not _is_docstring(node) for node in ast.parse(text).body)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def subject(text: str) -> str:
+    """What a hidden check says that it tries: the first line of its docstring."""
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]

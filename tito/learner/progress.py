@@ -1,5 +1,6 @@
 """How far a learner is, read from the files: the exported package, and the notebooks as they were last saved."""
 
+import ast
 import hashlib
 import json
 from dataclasses import dataclass
@@ -9,20 +10,24 @@ from tito import export, source
 from tito.errors import TitoError, dated, write_atomic
 from tito.learner import notebooks
 from tito.learner.layout import Workspace
+from tito.learner.solutions import is_borrowed, solved
 from tito.syllabus import MODULES, Module
 
 NOT_STARTED, IN_PROGRESS, DONE = "not started", "in progress", "done"
-CHANGED, ABSENT = "done, changed since", "not in this release"
+CHANGED, BORROWED, ABSENT = "done, changed since", "borrowed", "not in this release"
 
 
 @dataclass
 class Standing:
-    """Where a module stands: points of its visible checks, all if it is done, else as last run in the notebook."""
+    """Where a module stands: points of its checks, all if it is done, else as they last ran; and written answers."""
 
     module: str
     state: str
     points: float = 0
     of: float = 0
+    answered: int = 0
+    questions: int = 0
+    hours: float = 0  # of work, as the module states them
     note: str = ""
 
 
@@ -34,56 +39,83 @@ class Progress:
 
 def status(workspace: Workspace) -> Progress:
     standings = {module: standing(workspace, module) for module in MODULES}
-    steps = (_step(module, found) for module, found in standings.items())
-    return Progress(list(standings.values()), next(filter(None, steps), "every module of this release is done"))
+    return Progress(list(standings.values()), _next(standings))
 
 
 def standing(workspace: Workspace, module: Module) -> Standing:
+    exported = workspace.exported(module)
+    borrowed = is_borrowed(exported)
     if not workspace.pristine(module).is_file():
-        return Standing(module.slug, ABSENT)
-    exported = workspace.exported(module).is_file()
+        return Standing(module.slug, BORROWED if borrowed else ABSENT)
+    built = exported.is_file() and not borrowed
+    hours = notebooks.about(workspace, module).get("hours", 0)
     try:
         released, checks = notebooks.visible_checks(workspace, module)
-        of = sum(map(source.points, checks))
         saved = notebooks.saved(workspace, module)
-        if exported and in_step(workspace, module, saved):
-            return Standing(module.slug, DONE, of, of)
+        done = built and in_step(workspace, module, saved)
     except TitoError as error:
-        return Standing(module.slug, CHANGED if exported else IN_PROGRESS, note=str(error))
-    points = _points_as_saved(saved, checks)
-    if exported:
-        return Standing(module.slug, CHANGED, points, of)
-    touched = any(cell.execution_count for cell in saved) or notebooks.texts(saved) != notebooks.texts(released)
-    return Standing(module.slug, IN_PROGRESS if touched else NOT_STARTED, points, of)
+        return Standing(module.slug, CHANGED if built else IN_PROGRESS, hours=hours, note=str(error))
+    of = sum(map(source.points, checks))
+    texts = {source.grade_id(cell): cell.source for cell in saved}
+    missing = notebooks.unanswered(released, texts)
+    questions = sum(source.is_graded(cell) and cell.cell_type == "markdown" for cell in released)
+    found = Standing(module.slug, DONE, of, of, questions - len(missing), questions, hours)
+    if not done:
+        found.points = min(of, max(_points_as_saved(saved, checks), _points_as_checked(workspace, module)))
+        touched = any(cell.execution_count for cell in saved) or notebooks.texts(saved) != notebooks.texts(released)
+        found.state = CHANGED if built else IN_PROGRESS if touched else BORROWED if borrowed else NOT_STARTED
+    return found
 
 
 def _points_as_saved(saved: list[notebooks.Node], checks: list[notebooks.Node]) -> float:
-    """Points of the checks that were last run without an error, and are as they were released."""
-    passed = {(source.grade_id(cell), cell.source) for cell in saved if notebooks.ran_well(cell)}
-    return sum(source.points(cell) for cell in checks if (source.grade_id(cell), cell.source) in passed)
+    """Points of the checks that were last run without an error, and are as they were released but for white space."""
+    passed = {(source.grade_id(cell), " ".join(cell.source.split())) for cell in saved if notebooks.ran_well(cell)}
+    return sum(source.points(cell) for cell in checks if (source.grade_id(cell), " ".join(cell.source.split())) in passed)
 
 
-def _step(module: Module, found: Standing) -> str | None:
-    if found.note:
-        return found.note
-    if found.state == NOT_STARTED:
-        return f"tito start {module.id}"
-    if found.state in (IN_PROGRESS, CHANGED):
-        return f"tito {'complete' if found.points == found.of else 'check'} {module.id}"
-    return None
+def _points_as_checked(workspace: Workspace, module: Module) -> float:
+    """Points of the visible checks at the last `tito check`, before whatever was edited since."""
+    try:
+        return float(json.loads(workspace.checked(module).read_text(encoding="utf-8"))["points"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def note_check(workspace: Workspace, module: Module, points: float) -> None:
+    """Keep what the visible checks earned, for `tito status`."""
+    write_atomic(workspace.checked(module), json.dumps({"points": points}))
+
+
+def _next(standings: dict[Module, Standing]) -> str:
+    """The first module in which something is to do; what is borrowed can wait until the others are done."""
+    for module, found in standings.items():
+        if found.note:
+            return found.note
+        if found.state in (IN_PROGRESS, CHANGED):
+            return f"tito {'complete' if found.points == found.of else 'check'} {module.id}"
+        if found.state == NOT_STARTED:
+            return f"tito start {module.id}"
+    for module, found in standings.items():
+        if found.state == BORROWED and found.of:
+            return f"tito start {module.id}, which is borrowed so far"
+    open_questions = [module.id for module, found in standings.items() if found.answered < found.questions]
+    if open_questions:
+        return f"every module of this release is done, and written answers are missing in {', '.join(open_questions)}"
+    return "every module of this release is done"
 
 
 # -- what a command needs before it begins ----------------------------------------------------------------------------
 
 
 def must_be_next(workspace: Workspace, module: Module) -> None:
-    """Every released module before this one must have been exported: its notebook imports them."""
+    """Every released module before this one must have been built or borrowed: its notebook imports them."""
     workspace.must_have(module)
     for before in workspace.released():
         if before < module and not workspace.exported(before).is_file():
+            borrow = f", or borrow it: `tito borrow {before.id}`" if solved(workspace, before) else ""
             raise TitoError(
                 f"{module} builds on {before}, which is not done yet: `tito start {before.id}`, "
-                f"then `tito complete {before.id}`",
+                f"then `tito complete {before.id}`{borrow}",
                 code=1,
             )
 
@@ -118,10 +150,20 @@ def in_step(workspace: Workspace, module: Module, saved: list[notebooks.Node]) -
 
     notebook = rebuild(notebooks.pristine(workspace, module), saved).notebook
     text = export.render(notebook, module, f"modules/{module.slug}.ipynb")
-    if text.encode() != workspace.exported(module).read_bytes():
+    if not same_code(text, workspace.exported(module).read_text(encoding="utf-8", errors="replace")):
         return False
     write_atomic(note, _fingerprint(workspace, module, saved))
     return True
+
+
+def same_code(text: str, other: str) -> bool:
+    """Do two files say the same to Python? An editor may have changed how they look."""
+    if text == other:
+        return True
+    try:
+        return ast.dump(ast.parse(text)) == ast.dump(ast.parse(other))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def remember(workspace: Workspace, module: Module) -> None:

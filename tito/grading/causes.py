@@ -1,0 +1,77 @@
+"""Which check can fail because of which earlier exercise: read from the names that the cells define and use."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tito import source
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+@dataclass(eq=False)
+class _Cell:
+    """A cell that a grade depends on; `check` is the first visible check after it, if it is an exercise."""
+
+    defines: set[str]
+    uses: set[str]
+    check: str = ""
+
+
+def earlier_checks(notebook: NotebookNode) -> dict[str, set[str]]:
+    """For each check, the visible checks of the earlier exercises that it uses, by itself or through other cells."""
+    found: dict[str, set[str]] = {}
+    home: dict[str, _Cell] = {}  # of each name, the last cell so far that defines it
+    mine: list[_Cell] = []  # the exercises that the next check is about
+    checked = False  # whether a check has come since the last exercise
+    for cell in filter(source.runs_in_grading, notebook.cells):
+        this = _Cell(*_names(cell.source))
+        if source.is_check(cell):
+            checked = True
+            for exercise in mine if not source.is_hidden(cell) else ():
+                exercise.check = exercise.check or cell.id
+            used = _all_used([this, *mine], home)
+            found[cell.id] = {one.check for one in used if one.check and one not in mine}
+            continue
+        home.update(dict.fromkeys(this.defines, this))
+        if source.is_solution(cell):
+            mine, checked = [this] if checked else [*mine, this], False
+    return found
+
+
+def _all_used(cells: Iterable[_Cell], home: dict[str, _Cell]) -> set[_Cell]:
+    """The cells that these are built on, and those that they are built on, and so on."""
+    found, to_follow = set(), list(cells)
+    while to_follow:
+        for name in to_follow.pop().uses:
+            cell = home.get(name)
+            if cell and cell not in found:
+                found.add(cell)
+                to_follow.append(cell)
+    return found
+
+
+def _names(text: str) -> tuple[set[str], set[str]]:
+    """The names that a cell's text defines at its top level, and those that it reads anywhere."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(), set()
+    return defined(tree), {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """The names that a module's text defines at its top level."""
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            names.update(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    return names
