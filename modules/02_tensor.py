@@ -12,11 +12,11 @@
 #   tinytorch:
 #     title: Tensor
 #     part: Foundations
-#     hours: 5
+#     hours: 6
 #     goals:
-#     - build one tensor class over NumPy arrays, with one function through which every operation passes
-#     - say which shape and which dtype an expression will have before it runs
-#     - remember how each result came about, so that module 09 can differentiate it
+#     - build one tensor class on NumPy arrays, and one function that runs every op
+#     - say which shape and which dtype an expression will have before you run it
+#     - remember how each result was made, so that module 09 can differentiate it
 #     - tell a view from a copy, and predict what each costs
 # ---
 
@@ -26,7 +26,8 @@
 # > An array that computes like PyTorch's and remembers how it came about.
 
 # %% nbgrader={"grade": false, "grade_id": "prefix", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# From here on `import tinytorch` means the package in your own workspace: the modules before this one, as you built them.
+# From here on, `import tinytorch` means the package in your own workspace:
+# the modules before this one, as you built them.
 from tito.workspace import use_prefix
 
 use_prefix(2)
@@ -34,8 +35,9 @@ use_prefix(2)
 # %% [markdown]
 # ## Why
 #
-# A network is a long expression. To improve it we need the derivative of that expression, so somebody has to
-# know how its value came about. NumPy's arrays do not:
+# A network is a long expression. To improve it we need the derivative of that
+# expression. So something has to remember how the value was computed. NumPy's arrays do
+# not:
 
 # %% tags=["raises-exception"]
 import numpy as np
@@ -45,14 +47,16 @@ y = ((2 * x + 1) ** 2).sum()
 y.origin
 
 # %% [markdown]
-# And they change the dtype without being asked. Predict it for a float32 array times an array of small integers:
+# NumPy also changes the dtype without being asked. Predict the dtype of a float32 array
+# times an array of small integers:
 
 # %%
 (x * np.arange(3)).dtype
 
 # %% [markdown]
-# Twice the memory, twice the traffic, from one innocent factor. The class that you build here keeps float32 and
-# remembers every step. All later modules compute with it.
+# One innocent factor, and every later array takes twice the memory. The class that you
+# build here stays in float32 and remembers every step. All later modules compute with
+# it.
 #
 # `default_exp` names the file that your solutions become: `tinytorch/core/tensor.py`.
 
@@ -64,73 +68,104 @@ y.origin
 from functools import reduce
 from itertools import count, zip_longest
 from math import prod
-from operator import attrgetter, getitem
 from types import SimpleNamespace
-
 import numpy as np
-
 from tinytorch.core.introduction import topological_order
 
 # %% [markdown]
 # ## 1. An array with a memory
 #
-# Two concepts carry the whole framework. An **op** is one operation on NumPy arrays. A **tensor** is an array
-# that remembers its **origin**: the op that made it and the tensors which went in.
+# Two concepts carry the whole framework. An **op** is one operation on NumPy arrays. A
+# **tensor** is an array that remembers its **origin**: the op that made it, and the
+# tensors that went into that op.
 #
-# `forward` computes. It also puts into `saved` whatever the op's derivative will need; what that is, we decide op
-# by op. An op that needs numbers beside its arrays, such as an axis, gets them as `parameters`.
+# An op's method `forward` takes arrays and returns an array. It also stores in `saved`
+# whatever the op's derivative will need. What that is, we decide op by op. Some ops
+# need more than arrays, such as an axis. They get it as `parameters`.
+#
+# `Op.tick()` is a clock: it gives 1, then 2, then 3. `Add` is the first op, complete.
+# Its derivative is 1 for both inputs, whatever they are, so it saves nothing.
 
 # %% nbgrader={"grade": false, "grade_id": "op", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class Op:
-    """One operation: arrays in, an array out."""
+    """One operation. Its forward takes arrays and returns an array."""
+    saved = parameters = ()  # what the derivative will need; what the op was told
     recording = True  # module 09 switches it off where no gradient is wanted
-    tick = count(1).__next__  # the clock: each call gives the next number
-    saved = parameters = ()  # what its derivative will need; what it was told
-
+    tick = count(1).__next__  # Op.tick() gives 1, then 2, then 3
     def __init__(self, *parameters): self.parameters = parameters
-    def forward(self, *arrays: np.ndarray) -> np.ndarray: raise NotImplementedError
+
+class Add(Op):
+    def forward(self, a, b):
+        return a + b
+
+# %%
+Add().forward(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
 
 # %% [markdown]
-# Now the tensor. Read these lines in full: everything else in this module only adds methods.
+# Now the tensor. It has six attributes:
 #
-# - `__slots__` names the six attributes. Without a dictionary in each, a tensor is smaller and faster to make.
-# - Floats become float32 on the way in; integers and bools stay what they are. `dtype=` overrules. (A dtype's
-#   `kind` is `"f"` for floats, `"i"` or `"u"` for integers, `"b"` for bools.)
-# - An array that fits already is *shared*: write into it, and the tensor changes.
-# - `__array__` hands the array to NumPy and matplotlib, where they ask for one.
-# - `size` is the number of elements, which PyTorch calls `numel()`.
-# - `_wrap` makes a tensor from a result. It checks nothing, so it is quick.
+# | attribute | holds |
+# | --- | --- |
+# | `data` | the NumPy array |
+# | `requires_grad` | True if we want the derivative with respect to it |
+# | `origin` | the pair (op, inputs), or None if no op made it |
+# | `grad` | its gradient, once module 09 has computed it |
+# | `made` | the time on the clock when an op made it |
+# | `written` | the time on the clock when its array was last overwritten |
+#
+# Module 09 compares the two times. If an input was overwritten after it was used, its
+# derivative would come out wrong.
+
+# %% [markdown]
+# Read this class in full. All later cells only add methods to it.
+#
+# - Floats become float32. Integers and bools keep their dtype. `dtype=` overrides this.
+#   (A dtype's `kind` is `"f"` for floats, `"i"` or `"u"` for integers, `"b"` for
+#   bools.)
+# - If the array has the right dtype already, the tensor *shares* it. Write into the
+#   array, and the tensor changes.
+# - `__slots__` lists the only attributes that a tensor can have. It makes tensors
+#   smaller.
+# - `__array__` gives the array to NumPy and matplotlib. `__array_ufunc__ = None` tells
+#   NumPy that in `array + tensor` the tensor does the work.
+# - `size` is the number of elements.
 
 # %% nbgrader={"grade": false, "grade_id": "tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class Tensor:
-    """An array, how it came about, and, later, its gradient. Floats become float32 unless dtype says otherwise."""
+    """An array, the origin of its numbers and, later, its gradient."""
     __slots__ = ("data", "grad", "made", "origin", "requires_grad", "written")
-    __array_ufunc__ = None  # an array on the left of an operator leaves the work to the tensor on the right
-
+    __array_ufunc__ = None
     def __init__(self, data, requires_grad: bool = False, dtype=None):
         array = np.asarray(data.data if isinstance(data, Tensor) else data, dtype)
         if dtype is None and array.dtype.kind == "f" and not isinstance(data, Tensor):
             array = array.astype(np.float32, copy=False)
-        if array.dtype.kind not in ("f" if requires_grad else "biuf"):
-            raise TypeError(f"a tensor{' with a gradient' * requires_grad} cannot hold {array.dtype}")
-        self.data, self.requires_grad, self.grad, self.origin = array, requires_grad, None, None
-        self.made = self.written = 0  # dates: an op made it; somebody wrote into it
-
-    def __array__(self, dtype=None, copy=None): return np.array(self.data, dtype, copy=copy)
-    shape, ndim, size, dtype = (property(attrgetter(f"data.{name}")) for name in ("shape", "ndim", "size", "dtype"))
-
+        kinds, word = ("f", "with") if requires_grad else ("biuf", "without")
+        if array.dtype.kind not in kinds:
+            raise TypeError(f"a tensor {word} a gradient cannot hold {array.dtype}")
+        self.data, self.requires_grad = array, requires_grad
+        self.grad, self.origin, self.made, self.written = None, None, 0, 0
+    shape = property(lambda self: self.data.shape)
+    ndim = property(lambda self: self.data.ndim)
+    size = property(lambda self: self.data.size)
+    dtype = property(lambda self: self.data.dtype)
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data, dtype, copy=copy)
     def __repr__(self) -> str:
         text = np.array2string(self.data, separator=", ", prefix="Tensor(")
         text += f", shape={self.shape}" if self.size == 0 else ""
-        text += "" if self.dtype in (np.float32, np.int64, bool) else f", dtype={self.dtype}"
-        origin = f", origin={type(self.origin[0]).__name__}" if self.origin else ", requires_grad=True"
-        return f"Tensor({text}{origin * self.requires_grad})"
+        plain = self.dtype in (np.float32, np.int64, bool)
+        text += "" if plain else f", dtype={self.dtype}"
+        if self.origin:
+            text += f", origin={type(self.origin[0]).__name__}"
+        elif self.requires_grad:
+            text += ", requires_grad=True"
+        return f"Tensor({text})"
 
-_new = object.__new__  # an object of a class, without a call of its __init__
+_new = object.__new__  # makes an object without calling its __init__
 def _wrap(array) -> Tensor:
-    """A tensor around what an operation gave: the dtype stays, nothing is checked."""
+    """A tensor around an op's result: the dtype stays, and nothing is checked."""
     tensor = _new(Tensor)
     tensor.data = array if type(array) is np.ndarray else np.asarray(array)
     tensor.requires_grad, tensor.grad, tensor.origin = False, None, None
@@ -144,7 +179,7 @@ def _wrap(array) -> Tensor:
 Tensor([1, 2, 3]), Tensor([[1, 2.5]]), Tensor([0.1], dtype=np.float64)
 
 # %% [markdown]
-# And what does the tensor hold after the array is written into?
+# And what does the tensor hold after we write into the array?
 
 # %%
 array = np.zeros(3, dtype=np.float32)
@@ -155,65 +190,78 @@ tensor
 # %% [markdown]
 # ### What `apply` does
 #
-# Every operation of the framework passes through one function. `apply(op, a, b)`
+# Every operation of the framework passes through one function. It uses `_wrap` from the
+# cell above: that makes a tensor around an array, without a check and without
+# `__init__`, so it is quick. `apply(op, a, b)`
 #
-# 1. runs `op.forward` on the inputs' *arrays* (`.data`) and wraps what comes out with `_wrap`;
-# 2. if `Op.recording` is on and at least one input has `requires_grad`, sets on the result `requires_grad = True`,
-#    `origin = (op, inputs)`, where `inputs` is the tuple of tensors, and its date, `made = Op.tick()`.
+# 1. runs `op.forward` on the *arrays* of the inputs (`.data`), however many inputs
+#    there are, and wraps the result with `_wrap`;
+# 2. if `Op.recording` is on and at least one input has `requires_grad`, it sets on the
+#    result `requires_grad = True`, `origin = (op, inputs)`, where `inputs` is the tuple
+#    of tensors, and the time, `made = Op.tick()`.
 #
-# Otherwise the result forgets, and what nobody will differentiate is freed at once. The date will tell module 09 which
-# tensor came first, and whether somebody wrote into an input later, so that the recipe no longer holds.
+# In all other cases the result remembers nothing, so Python can free the inputs at
+# once.
 #
-# About six lines. (Python is slow at calls with a star, and most ops have two inputs: the reference unpacks two by hand.)
+# About six lines. `any(...)` tells whether one of several is True.
 
 # %% nbgrader={"grade": false, "grade_id": "apply", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def apply(op: Op, *inputs: Tensor) -> Tensor:
-    """Run op on the inputs' arrays; where one of them requires a gradient, the result remembers (op, inputs)."""
+    """Run op on the inputs' arrays; if one requires a gradient, keep (op, inputs)."""
     ### BEGIN SOLUTION
     if len(inputs) == 2:  # most ops, and a call without a star is quicker
         a, b = inputs
-        result, required = _wrap(op.forward(a.data, b.data)), a.requires_grad or b.requires_grad
+        result = _wrap(op.forward(a.data, b.data))
+        required = a.requires_grad or b.requires_grad
     else:
-        result, required = _wrap(op.forward(*[x.data for x in inputs])), any([x.requires_grad for x in inputs])
+        result = _wrap(op.forward(*[x.data for x in inputs]))
+        required = any([x.requires_grad for x in inputs])
     if required and Op.recording:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
     ### END SOLUTION
 
 # %% [markdown]
-# The first op, complete. Its derivative is 1 for both inputs, whatever they are, so it saves nothing.
-
-# %% nbgrader={"grade": false, "grade_id": "add", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-class Add(Op):
-    """a + b."""
-    def forward(self, a, b):
-        return a + b
-
-# %% [markdown]
-# `a` asks for a gradient, `b` does not. Which of the two sums remembers?
+# `a` requires a gradient, `b` does not. Which of the two sums remembers?
 
 # %%
 a, b = Tensor([1.0, 2.0], requires_grad=True), Tensor([10.0, 20.0])
 apply(Add(), a, b), apply(Add(), b, b)
 
 # %% nbgrader={"grade": true, "grade_id": "apply_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""apply computes on arrays; where a gradient is required, it remembers op and inputs, and its date."""
+"""apply computes on arrays. If a gradient is required, it keeps op, inputs, time."""
 a, b, op = Tensor([1.0, 2.0], requires_grad=True), Tensor([10.0, 20.0]), Add()
 before = Op.tick()
-y = apply(op, b, a)
-
+try:
+    y = apply(op, b, a)
+except TypeError as error:
+    raise AssertionError(f"forward takes the arrays, x.data: {error}") from None
 assert isinstance(y, Tensor), f"apply must return a Tensor, not {type(y).__name__}"
-np.testing.assert_array_equal(y.data, [11, 22], err_msg="1 + 10 and 2 + 20")
+assert y.data.tolist() == [11, 22], f"[1, 2] + [10, 20] gave {y.data.tolist()}"
 assert y.requires_grad, "the second input requires a gradient, so the result must too"
-assert y.origin == (op, (b, a)), f"origin must be (op, (b, a)), in the order given, not {y.origin}"
-assert y.made == before + 1, f"made must be the next date, {before + 1}, from one call of Op.tick(), not {y.made}"
-forgetful = apply(Add(), b, b)
-assert forgetful.origin is None and not forgetful.requires_grad, "b requires no gradient: its sum must not remember"
+assert y.origin == (op, (b, a)), f"origin must be (op, (b, a)), not {y.origin}"
+assert y.made == before + 1, f"call Op.tick() once: {before + 1}, not {y.made}"
+z = apply(Add(), b, b)
+assert z.origin is None and not z.requires_grad, "b + b: no input requires a gradient"
+
+class AddThree(Op):
+    def forward(self, a, b, c):
+        return (a + b + c).sum()
+
+c = Tensor([1.0], requires_grad=True)
+y = apply(AddThree(), b, b, c)
+assert y.requires_grad, "three inputs, and the third requires a gradient: so must y"
+assert isinstance(y.data, np.ndarray), "_wrap turns a single number into an array"
+Op.recording = False
+try:
+    z = apply(Add(), a, b)
+finally:
+    Op.recording = True
+assert z.origin is None and not z.requires_grad, "Op.recording was off: keep nothing"
 
 # %% nbgrader={"grade": true, "grade_id": "apply_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on three inputs, on a result which is a lone number, and with recording switched off."""
+"""Graded again on three inputs, on a single number, and with recording off."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -222,10 +270,12 @@ class _Three(Op):
         self.kinds = [type(a).__name__ for a in arrays]
         return arrays[0].sum() + arrays[1].sum() * arrays[2].sum()
 
-_op, _in = _Three(), (Tensor([1.0]), Tensor([2.0, 3.0]), Tensor([4.0], requires_grad=True))
+_op = _Three()
+_in = (Tensor([1.0]), Tensor([2.0, 3.0]), Tensor([4.0], requires_grad=True))
 _before = Op.tick()
 _y = apply(_op, *_in)
-answer([_op.kinds, type(_y.data).__name__, float(_y.data), _y.requires_grad], about="three inputs, one number")
+_found = [_op.kinds, type(_y.data).__name__, float(_y.data), _y.requires_grad]
+answer(_found, about="three inputs, one number")
 _same = [a is b for a, b in zip(_y.origin[1], _in, strict=True)]
 answer([_y.origin[0] is _op, _same, _y.made - _before], about="what it remembers")
 Op.recording = False
@@ -233,15 +283,16 @@ try:
     _z = apply(Add(), _in[2], _in[2])
 finally:
     Op.recording = True
-answer([_z.requires_grad, _z.origin is None, float(_z.data[0])], about="with recording off")
+_found = [_z.requires_grad, _z.origin is None, float(_z.data[0])]
+answer(_found, about="with recording off")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ### The second op is yours
 #
-# The derivative of $ab$ with respect to $a$ is $b$, and the other way round. Both arrays must therefore still
-# be there when module 09 comes to differentiate. Save the two of them, as the tuple `(a, b)`, and return the
-# product. Two lines.
+# The derivative of $ab$ with respect to $a$ is $b$, and the derivative with respect to
+# $b$ is $a$. So both arrays have to be there when module 09 differentiates. Save the
+# two arrays as they came in, as the tuple `(a, b)`, and return the product. Two lines.
 
 # %% nbgrader={"grade": false, "grade_id": "mul", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -254,29 +305,35 @@ class Mul(Op):
         ### END SOLUTION
 
 # %% [markdown]
-# An op keeps its arrays as long as its result is remembered. What does `saved` hold here: copies, or the very arrays?
+# An op keeps its arrays as long as its result is remembered. What does `saved` hold
+# here: copies, or the very arrays?
 
 # %%
 y = apply(Mul(), a, b)
 y, y.origin[0].saved[0] is a.data
 
 # %% nbgrader={"grade": true, "grade_id": "mul_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Mul multiplies element by element, changes nothing, and saves both arrays in order."""
-op = Mul()
-y = op.forward(np.array([2.0, 3.0]), np.array([5.0, 7.0]))
+"""Mul multiplies element by element and saves both arrays as they came, in order."""
+op, a, b = Mul(), np.array([[2.0], [3.0]]), np.array([5.0, 7.0])
+y = op.forward(a, b)
 
-np.testing.assert_array_equal(y, [10, 21], err_msg="2 * 5 and 3 * 7")
-assert isinstance(op.saved, tuple) and len(op.saved) == 2, f"saved must be the tuple (a, b), not {op.saved!r}"
-np.testing.assert_array_equal(op.saved[0], [2, 3], err_msg="saved[0] must be a")
-np.testing.assert_array_equal(op.saved[1], [5, 7], err_msg="saved[1] must be b")
+wanted = [[10, 14], [15, 21]]
+assert y.tolist() == wanted, f"(2, 1) times (2,) must be {wanted}, not {y.tolist()}"
+kind = type(op.saved).__name__
+assert kind == "tuple", f"saved must be the tuple (a, b), not a {kind}"
+assert len(op.saved) == 2, f"saved must hold two arrays, a and b, not {len(op.saved)}"
+assert op.saved[0] is a, "saved[0] must be a itself, before it is broadcast"
+assert op.saved[1] is b, "saved[1] must be b itself, before it is broadcast"
+assert a.tolist() == [[2], [3]] and b.tolist() == [5, 7], "forward changed its inputs"
 
 # %% nbgrader={"grade": true, "grade_id": "mul_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on arrays that broadcast: what is saved keeps the shape in which it came."""
+"""Graded again on other arrays that broadcast, and on the shapes that are saved."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 _op = Mul()
-answer(_op.forward(np.array([[1.5], [2.0]]), np.array([3.0, -4.0, 0.5])), about="(2, 1) times (3,)")
+_y = _op.forward(np.array([[1.5], [2.0]]), np.array([3.0, -4.0, 0.5]))
+answer(_y, about="(2, 1) times (3,)")
 answer([a.shape for a in _op.saved], about="the shapes of what is saved")
 ### END HIDDEN TESTS
 
@@ -291,8 +348,33 @@ answer([a.shape for a in _op.saved], about="the shapes of what is saved")
 np.array([[10], [20], [30]]) + np.array([1, 2, 3, 4])
 
 # %% [markdown]
-# NumPy lines the shapes up at their *last* axis, treats missing axes in front as 1, and stretches 1 to whatever
-# stands opposite, even to 0. Two sizes that differ, neither of them 1, do not fit.
+# This is **broadcasting**. NumPy lines the shapes up at their *last* axis and treats
+# missing axes in front as 1. An axis of size 1 is repeated until it has the size of the
+# other, even if that is 0. In the picture the pale numbers are repeats. They are never
+# stored. (You need not read the cell that draws it.)
+
+# %%
+import matplotlib.pyplot as plt
+
+column, row = np.array([[10], [20], [30]]), np.array([[1, 2, 3, 4]])
+fig, axes = plt.subplots(1, 3, figsize=(9, 2.2), layout="constrained")
+for ax, a, title in zip(
+    axes, [column, row, column + row],
+    ["(3, 1), repeated along axis 1", "(4,), repeated along axis 0", "sum: (3, 4)"],
+):
+    for (i, j), number in np.ndenumerate(np.broadcast_to(a, (3, 4))):
+        stored = i < a.shape[0] and j < a.shape[1]
+        color = "#9ecae1" if stored else "#f4f4f4"
+        ax.add_patch(plt.Rectangle((j, i), 1, 1, facecolor=color, edgecolor="white"))
+        shade = "black" if stored else "#b0b0b0"
+        ax.text(j + 0.5, i + 0.5, number, ha="center", va="center", color=shade)
+    ax.set(title=title, xlim=(0, 4), ylim=(3, 0), xticks=[], yticks=[], aspect="equal")
+    ax.set_frame_on(False)
+for x, sign in [(0.335, "+"), (0.668, "=")]:
+    fig.text(x, 0.4, sign, ha="center", fontsize=16)
+
+# %% [markdown]
+# If two sizes differ and neither is 1, the shapes do not fit.
 #
 # | a | b | a + b |
 # | --- | --- | --- |
@@ -300,25 +382,26 @@ np.array([[10], [20], [30]]) + np.array([1, 2, 3, 4])
 # | (8, 3, 5) | (3, 1) | (8, 3, 5) |
 # | (2, 3) | (2,) | does not fit: 3 and 2 |
 #
-# Write the rule in about five lines. `zip_longest(a[::-1], b[::-1], fillvalue=1)` pairs the sizes from the end.
-# The error is a `ValueError` whose text contains both shapes, as in `cannot broadcast (2, 3) with (2,)`.
+# Write the rule in about five lines. `zip_longest(a[::-1], b[::-1], fillvalue=1)` pairs
+# the sizes from the end. If they do not fit, raise a `ValueError` whose text contains
+# both shapes, such as `cannot broadcast (2, 3) with (2,)`.
 
 # %% nbgrader={"grade": false, "grade_id": "broadcast_shapes", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def broadcast_shapes(a: tuple, b: tuple) -> tuple:
-    """The shape of a + b; a ValueError that names both shapes where they do not fit."""
+    """The shape of a + b, if the two fit."""
     ### BEGIN SOLUTION
     shape = []
     for m, n in zip_longest(a[::-1], b[::-1], fillvalue=1):
         if m != n and 1 not in (m, n):
-            raise ValueError(f"cannot broadcast {a} with {b}: {m} and {n} differ, and neither is 1")
+            raise ValueError(f"cannot broadcast {a} with {b}: {m} and {n} do not fit")
         shape.append(n if m == 1 else m)
     return tuple(shape[::-1])
     ### END SOLUTION
 
 # %% [markdown]
-# A batch of 32 colour images (channel, height, width), and one number for each channel. Which shape must the
-# three numbers have?
+# A batch of 32 colour images (channel, height, width), and one number for each channel.
+# Which shape must the three numbers have?
 
 # %%
 broadcast_shapes((32, 3, 8, 8), (3, 1, 1))
@@ -327,41 +410,47 @@ broadcast_shapes((32, 3, 8, 8), (3, 1, 1))
 broadcast_shapes((32, 3, 8, 8), (3,))
 
 # %% nbgrader={"grade": true, "grade_id": "broadcast_shapes_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""broadcast_shapes lines shapes up at the end, stretches 1, and names both shapes where they do not fit."""
-for s, t in [((3, 1), (4,)), ((8, 3, 5), (3, 1)), ((), (2, 3)), ((0, 3), (1, 1)), ((5,), (1,))]:
+"""The shapes are lined up at the end, 1 is repeated, and an error names both."""
+fit = [((3, 1), (4,)), ((8, 3, 5), (3, 1)), ((), (2, 3)), ((0, 3), (1, 1)), ((5,), ())]
+for s, t in fit:
     got, wanted = broadcast_shapes(s, t), np.broadcast_shapes(s, t)
-    assert got == wanted, f"{s} with {t}: NumPy makes {wanted} of them, not {got}"
-    assert broadcast_shapes(t, s) == wanted, f"the order must not matter: {t} with {s}"
-try:
-    result = broadcast_shapes((2, 3), (2,))
-except ValueError as error:
-    assert "(2, 3)" in str(error) and "(2,)" in str(error), f"the error must name (2, 3) and (2,), it says: {error}"
-else:
-    raise AssertionError(f"3 and 2 differ and neither is 1: this is a ValueError, not {result}")
+    assert got == wanted, f"{s} with {t} must give {wanted}, not {got}"
+    got = broadcast_shapes(t, s)
+    assert got == wanted, f"the order must not matter: {t} with {s} gave {got}"
+for s, t in [((2, 3), (2,)), ((2,), (4,)), ((0,), (2,))]:
+    try:
+        result = broadcast_shapes(s, t)
+    except ValueError as error:
+        named = str(s) in str(error) and str(t) in str(error)
+        assert named, f"the error must name {s} and {t}, but it says: {error}"
+    else:
+        raise AssertionError(f"{s} with {t} must be a ValueError, not {result}")
 
 # %% nbgrader={"grade": true, "grade_id": "broadcast_shapes_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on more shapes, empty ones among them, and on which of them raise an error."""
+"""Graded again on more shapes, also empty ones, and on which of them do not fit."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
 for _a, _b in [((2, 1, 4, 1), (3, 1, 5)), ((1,), (0,)), ((7,), (6, 7)), ((), ())]:
     answer(broadcast_shapes(_a, _b), about=f"{_a} with {_b}")
-for _a, _b in [((0,), (2,)), ((2, 3), (3, 2)), ((4, 1, 2), (3, 2, 2)), ((3, 4), (2, 1, 4))]:
+_pairs = [((0,), (2,)), ((2, 3), (3, 2)), ((4, 1, 2), (3, 2, 2)), ((3, 4), (2, 1, 4))]
+for _a, _b in _pairs:
     answer(raised(broadcast_shapes, _a, _b), about=f"does {_a} fit {_b}?")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ### Which dtype?
 #
-# Between two floats or two integers NumPy's rule is a good one: the wider wins, and `np.promote_types(a, b)`
-# knows it. Between float32 and int64 NumPy goes to float64, lest a large integer lose digits. PyTorch
-# holds that whoever brings float32 wants float32. So do we: if exactly one of the two is a float (its `kind` is
-# `"f"`), the result has *its* dtype. Three lines.
+# Between two floats or two integers NumPy's rule is a good one: the wider one wins.
+# `np.promote_types(a, b)` knows it. But for float32 and int64 NumPy takes float64,
+# because float32 cannot hold every large integer. PyTorch keeps float32, and so do we:
+# if exactly one of the two is a float (its `kind` is `"f"`), the result has *its*
+# dtype. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "promote_types", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
-    """The dtype of a + b: NumPy's, but a float does not grow because it meets an integer."""
+    """The dtype of a + b: NumPy's rule, but an integer does not widen a float."""
     ### BEGIN SOLUTION
     if (a.kind == "f") != (b.kind == "f"):
         return a if a.kind == "f" else b
@@ -369,46 +458,59 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
     ### END SOLUTION
 
 # %% [markdown]
-# Beside your three lines, what does NumPy say?
+# Your result stands first in each pair, NumPy's second. Where do they differ?
 
 # %%
-pairs = [(np.float32, np.int64), (np.bool_, np.float16), (np.uint8, np.int8), (np.float32, np.float64)]
-[(promote_types(np.dtype(s), np.dtype(t)).name, np.promote_types(s, t).name) for s, t in pairs]
+types = [(np.float32, np.int64), (np.bool_, np.float16), (np.uint8, np.int8)]
+pairs = [(np.dtype(s), np.dtype(t)) for s, t in types]
+[(promote_types(s, t).name, np.promote_types(s, t).name) for s, t in pairs]
 
 # %% nbgrader={"grade": true, "grade_id": "promote_types_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""A float meets an integer and stays what it is, on either side; two of one kind follow NumPy."""
-f16, f32, f64, i64, u8, i8 = map(np.dtype, (np.float16, np.float32, np.float64, np.int64, np.uint8, np.int8))
-
-assert promote_types(f32, i64) == f32, f"float32 with int64 is float32, not {promote_types(f32, i64)}"
-assert promote_types(i64, f16) == f16, f"int64 with float16 is float16, not {promote_types(i64, f16)}"
-assert promote_types(f32, f64) == f64, f"of two floats the wider wins, not {promote_types(f32, f64)}"
-assert promote_types(u8, i8) == np.int16, f"only int16 holds all of uint8 and int8, not {promote_types(u8, i8)}"
+"""A float that meets an integer stays as it is; two of one kind follow NumPy."""
+for s, t, wanted, why in [
+    ("float32", "int64", "float32", "a float keeps its dtype when it meets an integer"),
+    ("int64", "float16", "float16", "a float keeps its dtype, also on the right"),
+    ("float32", "float64", "float64", "of two floats the wider one wins"),
+    ("uint8", "int8", "int16", "only int16 holds all numbers of uint8 and int8"),
+    ("bool", "int32", "int32", "neither is a float: NumPy's rule"),
+]:
+    got = promote_types(np.dtype(s), np.dtype(t))
+    assert got == wanted, f"{s} with {t}: {why}, so {wanted}, not {got}"
 
 # %% nbgrader={"grade": true, "grade_id": "promote_types_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on every pair out of eight dtypes."""
+"""Graded again on every pair of eight dtypes."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
-_types = [np.dtype(t) for t in (bool, np.uint8, np.int8, np.int32, np.int64, np.float16, np.float32, np.float64)]
+_names = "bool uint8 int8 int32 int64 float16 float32 float64"
+_types = [np.dtype(t) for t in _names.split()]
 for _t in _types:
-    answer([str(promote_types(_t, _u)) for _u in _types], about=f"{_t} with eight others")
+    _found = [str(promote_types(_t, _u)) for _u in _types]
+    answer(_found, about=f"{_t} with eight others")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ### From ops to operators
 #
-# Four helpers stand between `a + 2` and `apply(Add(), a, two)`. `_operand` turns the 2 into a tensor: a plain
-# number is *weak* and takes the tensor's dtype, if that can hold its kind. `_operands` uses your rule for the
-# rest. `_binary` calls your `broadcast_shapes` when something did not fit, for the message. `_in_tensor` lets
-# us write Tensor's methods where we talk about them: it moves the methods of the class below it into `Tensor`.
+# For `a + 2` Python calls `a.__add__(2)`. Between that method and your `apply` stand
+# three helpers. You need not read this cell, only what they do:
+#
+# | helper | what it does |
+# | --- | --- |
+# | `_operand(x, like)` | makes `x` a tensor, if possible in the dtype of `like` |
+# | `_operands(a, b)` | gives both as tensors of one dtype, by your `promote_types` |
+# | `_in_tensor` | moves the methods of the class below it into `Tensor` |
+#
+# With `_in_tensor` we can write Tensor's methods where we explain them.
 
 # %% nbgrader={"grade": false, "grade_id": "operands", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def _operand(x, like: Tensor) -> Tensor:
-    """x as a tensor that can meet `like`, in like's dtype where that can hold it."""
+    """x as a tensor. What is no tensor takes like's dtype, if that can hold it."""
     if isinstance(x, Tensor):
         return x
-    fits = x is not None and like.data.dtype.kind in ("iuf" if isinstance(x, int) else "f")
+    kinds = "iuf" if isinstance(x, int) else "f"
+    fits = x is not None and like.data.dtype.kind in kinds
     return _wrap(np.asarray(x, like.data.dtype)) if fits else Tensor(x)
 
 def _operands(a, b) -> tuple[Tensor, Tensor]:
@@ -417,121 +519,159 @@ def _operands(a, b) -> tuple[Tensor, Tensor]:
     if a.data.dtype is b.data.dtype:
         return a, b
     dtype = promote_types(a.dtype, b.dtype)
-    if (a.ndim == 0) != (b.ndim == 0):  # like a number, a 0-d tensor gives way within its kind
-        strong = b.dtype if a.ndim == 0 else a.dtype
-        dtype = strong if strong.kind.replace("u", "i") == dtype.kind.replace("u", "i") else dtype
+    if (a.ndim == 0) != (b.ndim == 0):  # a 0-d tensor adapts itself, as a number does
+        other = b.dtype if a.ndim == 0 else a.dtype
+        if other.kind == dtype.kind or {other.kind, dtype.kind} == {"i", "u"}:
+            dtype = other
     return a.astype(dtype), b.astype(dtype)
 
-def _binary(op: Op, a, b) -> Tensor:
-    """op on a and b in one dtype; where their shapes do not fit, the error names both."""
-    a, b = _operands(a, b)
-    try:
-        return apply(op, a, b)
-    except ValueError as error:
-        problem = error  # dealt with outside, so that the traceback shows one error, not two
-    broadcast_shapes(a.shape, b.shape)
-    raise problem
-
 def _in_tensor(body: type) -> None:
-    """Decorator: the methods of the class below are Tensor's, which so grows from section to section."""
+    """Decorator: move the methods of the class below into Tensor."""
     for name, value in vars(body).items():
         if callable(value) or isinstance(value, property):
             setattr(Tensor, name, value)
 
 # %% [markdown]
-# `Add` and `Mul` show the pattern. Most other ops differ from them in two things only: which NumPy function
-# they are, and what they save. So they are entries of a table. Ask for each, at what stands last in it: which
-# derivative wants that? The derivative of $e^a$ is $e^a$ itself, so `Exp` keeps its result; $\log a$
-# needs $1/a$, so `Log` keeps its input. (`TanhOp`, because module 03 gives the name `Tanh` to an activation.)
+# `Add` and `Mul` show the pattern of an op. The others differ in two things only: which
+# NumPy function they call, and what they save. So they are lines of a table. You need
+# not read `_op`, which makes the classes. Look at each entry's last argument: which
+# derivative needs it? The derivative of $e^a$ is $e^a$ itself, so `Exp` saves its
+# result. The derivative of $\log a$ is $1/a$, so `Log` saves its input.
+#
+# The ops at the end change shapes and join tensors. Sections 3, 5 and 6 use them.
+# (`TanhOp` is so named because module 03 gives the name `Tanh` to an activation.)
 
 # %% nbgrader={"grade": false, "grade_id": "table", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _op(name: str, function, saves: str = "") -> type[Op]:
-    """The op function(*arrays, *parameters); saves names what it keeps: its inputs, their shapes, its result."""
-    def forward(self, *arrays):
-        try:
-            y = function(*arrays, *self.parameters)
-        except ValueError as error:
-            raise ValueError(f"{name}{self.parameters} on {', '.join(str(a.shape) for a in arrays)}: {error}") from None
-        if arrays[0].dtype.kind != "f" and y.dtype == np.float64:
-            y = y.astype(np.float32)  # no float64 by accident
-        if saves:
-            self.saved = arrays if saves == "inputs" else (y,) if saves == "result" else tuple(a.shape for a in arrays)
-        return y
-    return type(name, (Op,), {"forward": forward, "__module__": __name__})
+def _op(name: str, compute, saves: str = "") -> type[Op]:
+    """A class for the op compute(*arrays, *parameters); `saves` says what it keeps."""
+    class Made(Op):
+        def forward(self, *arrays):
+            y = compute(*arrays, *self.parameters)
+            if arrays[0].dtype.kind != "f" and y.dtype == np.float64:
+                y = y.astype(np.float32)  # no float64 by accident
+            if saves:
+                kept = tuple([a.shape for a in arrays]) if saves == "shapes" else arrays
+                self.saved = (y,) if saves == "result" else kept
+            return y
+    Made.__name__ = Made.__qualname__ = name
+    return Made
 
 Sub, Neg = _op("Sub", np.subtract), _op("Neg", np.negative)
-Div, Abs, Log = _op("Div", np.divide, "inputs"), _op("Abs", np.abs, "inputs"), _op("Log", np.log, "inputs")
-Exp, Sqrt, TanhOp = _op("Exp", np.exp, "result"), _op("Sqrt", np.sqrt, "result"), _op("TanhOp", np.tanh, "result")
-Maximum, Minimum = _op("Maximum", np.maximum, "inputs"), _op("Minimum", np.minimum, "inputs")
-Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")  # NumPy squares if it sees the number 2
+Div, Abs = _op("Div", np.divide, "inputs"), _op("Abs", np.abs, "inputs")
+Log, Exp = _op("Log", np.log, "inputs"), _op("Exp", np.exp, "result")
+Sqrt, TanhOp = _op("Sqrt", np.sqrt, "result"), _op("TanhOp", np.tanh, "result")
+Maximum = _op("Maximum", np.maximum, "inputs")
+Minimum = _op("Minimum", np.minimum, "inputs")
+Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")
 Clip = _op("Clip", np.clip, "inputs")  # Clip(min, max)
-Cast = _op("Cast", lambda a, dtype, before: a.astype(dtype))  # Cast(dtype, before)
-Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))  # Where(condition)
+Cast = _op("Cast", lambda a, dtype, before: a.astype(dtype))
+Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))
+Max = _op("Max", lambda a, axis, keep: a.max(axis, keepdims=keep), "inputs")
+Min = _op("Min", lambda a, axis, keep: a.min(axis, keepdims=keep), "inputs")
+Permute, Reshape = _op("Permute", np.transpose), _op("Reshape", np.reshape, "shapes")
+Expand = _op("Expand", np.broadcast_to, "shapes")
+Index = _op("Index", lambda a, key: a[key], "shapes")
+Concat = _op("Concat", lambda *a: np.concatenate(a[:-1], a[-1]), "shapes")
 
 # %%
 op = Exp()
 op.forward(np.array([0.0, 1.0], np.float32)), op.saved
 
 # %% [markdown]
-# And the operators, another table. `a - b` makes Python call `a.__sub__(b)`; `_infix(Sub)` is that method.
-# Comparisons give bools and never a gradient. Tensors are still hashed by identity, so that they can be keys of
-# a dictionary although `==` compares elements. Where PyTorch silently gives inf or nan, NumPy also warns.
+# And the operators. You need not read this cell: each line gives Tensor some methods.
+# `_infix(Add)` makes the method `__add__`: it calls `_operands`, then
+# `apply(Add(), a, b)`. If that fails because the shapes do not fit, your
+# `broadcast_shapes` raises the error. `_reflected(Add)` makes `__radd__`, with `a` and
+# `b` exchanged.
+#
+# Comparisons give bools, and no gradient passes through them. Tensors are hashed by
+# identity, so they can be keys of a dictionary although `==` compares elements. `where`
+# chooses element by element, `astype` changes the dtype. Where PyTorch silently gives
+# inf or nan, NumPy also warns.
 
 # %% nbgrader={"grade": false, "grade_id": "arithmetic", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _unary(op): return lambda a: apply(op(), a)
 def _infix(op):
-    def operator(a, b):
-        if type(a) is type(b) and a.data.dtype is b.data.dtype:  # most calls
-            try:
-                return apply(_new(op), a, b)  # these ops have no parameters
-            except ValueError:
-                pass  # the shapes do not fit, and _binary says so
-        return _binary(op(), a, b)
-    return operator
-def _reflected(op): return lambda a, b: _binary(op(), b, a)
-def _comparison(test): return lambda a, b: _wrap(test(*(x.data for x in _operands(a, b))))
+    def method(a, b):
+        if type(a) is not type(b) or a.data.dtype is not b.data.dtype:
+            a, b = _operands(a, b)
+        try:
+            return apply(_new(op), a, b)
+        except ValueError:
+            broadcast_shapes(a.shape, b.shape)  # raises an error that names both shapes
+            raise
+    return method
+def _reflected(op): return lambda a, b: apply(op(), *_operands(b, a))
+def _function(op): return lambda a: apply(op(), a)
+def _test(f): return lambda a, b: _wrap(f(*[x.data for x in _operands(a, b)]))
 
 @_in_tensor
-class _Elementwise:
-    __add__, __sub__, __mul__, __truediv__, __pow__ = map(_infix, (Add, Sub, Mul, Div, Pow))
+class _Arithmetic:
+    __add__, __sub__, __mul__ = map(_infix, (Add, Sub, Mul))
+    __truediv__, __pow__, maximum, minimum = map(_infix, (Div, Pow, Maximum, Minimum))
     __radd__, __rmul__, __rtruediv__, __rpow__ = map(_reflected, (Add, Mul, Div, Pow))
-    __neg__, __abs__, abs, exp, log, sqrt, tanh = map(_unary, (Neg, Abs, Abs, Exp, Log, Sqrt, TanhOp))
-    maximum, minimum = map(_infix, (Maximum, Minimum))
-    __eq__, __lt__, __le__ = map(_comparison, (np.equal, np.less, np.less_equal))
-    __ne__, __gt__, __ge__ = map(_comparison, (np.not_equal, np.greater, np.greater_equal))
-    __and__, __or__ = map(_comparison, (np.bitwise_and, np.bitwise_or))
+    __neg__, __abs__, abs = map(_function, (Neg, Abs, Abs))
+    exp, log, sqrt, tanh = map(_function, (Exp, Log, Sqrt, TanhOp))
+    __eq__, __lt__, __le__ = map(_test, (np.equal, np.less, np.less_equal))
+    __ne__, __gt__, __ge__ = map(_test, (np.not_equal, np.greater, np.greater_equal))
+    __and__, __or__ = map(_test, (np.bitwise_and, np.bitwise_or))
     def __invert__(self): return _wrap(~self.data)
     def clip(self, min=None, max=None): return apply(Clip(min, max), self)
-    def where(self, condition, other): return where(condition, self, other)
     def astype(self, dtype):
-        """The same numbers as dtype; the same tensor if it is that already. Integers carry no gradient on."""
         if self.data.dtype == dtype:
             return self
-        return apply(Cast(dtype, self.dtype), self) if np.dtype(dtype).kind == self.dtype.kind else _wrap(self.data.astype(dtype))
+        new = apply(Cast(dtype, self.dtype), self)
+        return new if new.dtype.kind == self.dtype.kind else _wrap(new.data)
 
 def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
     a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
-    return _binary(Where(np.asarray(condition, bool)), a, b)
+    return apply(Where(np.asarray(condition, bool)), *_operands(a, b))
+
+# %% [markdown]
+# Here is all that happens for `a + 2`, one step per line. Steps 3 to 5 are your
+# `apply`. Predict the shape and the dtype of `two`.
+
+# %%
+a = Tensor([1.0, 2.0], requires_grad=True)
+
+two = _operand(2, like=a)  # 1. _operands: the number becomes a tensor
+op = Add()  # 2. __add__: an op for this one use
+array = op.forward(a.data, two.data)  # 3. apply: arrays in, an array out
+y = _wrap(array)  # 4. apply: a tensor around it
+y.requires_grad, y.origin, y.made = True, (op, (a, two)), Op.tick()  # 5. apply
+
+# %%
+two, two.shape, two.dtype
+
+# %% [markdown]
+# And the result, with its origin. It is what `a + 2` gives:
+
+# %%
+y, y.origin[1], a + 2
 
 # %% [markdown]
 # Predict the dtype of each, then look.
 
 # %%
 x = Tensor([1.0, 2.0, 3.0])
-x * np.arange(3), x * Tensor([1, 2, 3]), Tensor([1, 2, 3]) * 2, Tensor([1, 2, 3]) / 2, x > 1.5
+n = Tensor([1, 2, 3])
+x * np.arange(3), x * n, n * 2, n / 2, x > 1.5
 
 # %%
-where(x > 1.5, x, 0), x.clip(min=2), x.minimum(Tensor([3.0, 2.0, 1.0]))
+where(x > 1.5, x, 0)
+
+# %%
+x.clip(min=2), x.minimum(Tensor([3.0, 2.0, 1.0]))
 
 # %% [markdown]
 # ### The other way round
 #
-# For `3 - x` Python asks the number 3 first, which knows nothing of tensors. Then it asks `x.__rsub__(3)`: the
-# *reflected* operator. In the table above one row is missing. Give Tensor its `__rsub__`, with `_binary` and
-# `Sub`. One line; mind the order.
+# For `3 - x` Python first asks the number 3, which knows nothing of tensors. Then it
+# calls `x.__rsub__(3)`, the *reflected* operator. The class above has one for every
+# operator except this one. Give Tensor its `__rsub__`: `_operands` makes two tensors,
+# then `apply` a `Sub()` to them. One or two lines. Which of the two comes first?
 
 # %% nbgrader={"grade": false, "grade_id": "rsub", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -540,28 +680,35 @@ class _Subtraction:
     def __rsub__(self, other):
         """other - self, where other is not a tensor."""
         ### BEGIN SOLUTION
-        return _binary(Sub(), other, self)
+        return apply(Sub(), *_operands(other, self))
         ### END SOLUTION
 
 # %% [markdown]
-# Which class will the second result have? The array stands on the left, and arrays are eager to do the work
-# themselves. (`__array_ufunc__ = None` in the class told them to leave it.)
+# Which class will the second result have? The array stands on the left, but the tensor
+# does the work.
 
 # %%
-3 - x, np.array([10.0, 20.0, 30.0]) - x
+3 - x
+
+# %%
+np.array([10.0, 20.0, 30.0]) - x
 
 # %% nbgrader={"grade": true, "grade_id": "rsub_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""number - tensor and array - tensor are tensors, and not the negative of what they should be."""
-x = Tensor([1.0, 2.0])
+"""number - tensor and array - tensor are tensors, in the right order, and remember."""
+x = Tensor([1.0, 2.0], requires_grad=True)
 
-np.testing.assert_array_equal((3 - x).data, [2, 1], err_msg="3 - 1 and 3 - 2")
-np.testing.assert_array_equal((3 - x).data, -(x - 3).data, err_msg="3 - x must be -(x - 3)")
-y = np.array([[10.0], [20.0]]) - x
-assert isinstance(y, Tensor) and y.shape == (2, 2), f"(2, 1) - (2,) is a Tensor of shape (2, 2), not {y!r}"
-assert y.dtype == np.float32, f"the tensor is float32, so the difference is too, not {y.dtype}"
+got = (3 - x).data.tolist()
+assert got == [2, 1], f"3 - [1, 2] must be [2, 1], not {got}: which comes first?"
+left = np.array([[10.0], [20.0]])
+y = left - x
+assert isinstance(y, Tensor), f"array - tensor must be a Tensor, not {type(y).__name__}"
+assert y.shape == (2, 2), f"(2, 1) - (2,) must have shape (2, 2), not {y.shape}"
+assert y.dtype == np.float32, f"x is float32, so the result is too, not {y.dtype}"
+assert y.requires_grad, "the result does not remember x: use x, not x.data"
+assert left.tolist() == [[10], [20]], "the array on the left was changed"
 
 # %% nbgrader={"grade": true, "grade_id": "rsub_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on integers, on whether a gradient can pass, and on an array in front, which must not change."""
+"""Graded again on integers, on what is remembered, and on an array on the left."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -569,30 +716,42 @@ _y = 10 - Tensor([[1, 2], [3, 4]])
 answer([str(_y.dtype), _y.data.tolist()], about="integers")
 _x = Tensor([1.0, 2.0], requires_grad=True)
 _y = 0.5 - _x
-answer([type(_y.origin[0]).__name__, _y.origin[1][1] is _x, _y.data.tolist()], about="what it remembers")
+_found = [type(_y.origin[0]).__name__, _y.origin[1][1] is _x, _y.data.tolist()]
+answer(_found, about="what it remembers")
 _a = np.array([5.0, 7.0])
-answer([_a - _x, _a], about="an array in front, before and after")
+answer([_a - _x, _a], about="an array on the left, before and after")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 3. Reductions
 #
-# A reduction removes axes: the sum of a (2, 3) table over axis 0 adds the rows and leaves shape (3,). With
-# `keepdims=True` the axis stays, with size 1, so that the result still broadcasts against what it came from.
-# Negative axes count from the end, and several go into a tuple. `_axes` turns all these spellings into one: a
-# tuple of axes from 0 up.
+# A reduction removes axes: the sum of a (2, 3) table over axis 0 adds the rows and
+# leaves shape (3,). With `keepdims=True` the axis stays, with size 1, so that the
+# result still broadcasts against the input. Negative axes count from the end, and
+# several axes go into a tuple. `_axes` turns all these spellings into one, a tuple of
+# axes from 0 up, or raises an `IndexError`.
+#
+# `x.max(1)` gives only the values. `mean` is no op: it is a sum and a division. Both
+# remember, so the mean is remembered too.
 
-# %% nbgrader={"grade": false, "grade_id": "axes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "reductions", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def _axes(axis, ndim: int) -> tuple[int, ...]:
-    """The axes that are meant, counted from 0: None is all of them, negative ones count from the end."""
+    """axis as a tuple of axes from 0 up: None is all, negative ones count back."""
     if axis is None:
         return tuple(range(ndim))
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    n = ndim or 1  # as in PyTorch, a 0-d tensor may be reduced over axis 0
-    if axes and not -n <= min(axes) <= max(axes) < n:
-        raise IndexError(f"axis {axis} in {ndim} dimensions")
-    return tuple([i % n for i in axes])[:ndim]
+    return np.lib.array_utils.normalize_axis_tuple(axis, ndim or 1)[:ndim]
+def _reduce(op, x, axis, keepdims): return apply(op(_axes(axis, x.ndim), keepdims), x)
+@_in_tensor
+class _Reductions:
+    def sum(self, axis=None, keepdims=False): return _reduce(Sum, self, axis, keepdims)
+    def max(self, axis=None, keepdims=False): return _reduce(Max, self, axis, keepdims)
+    def min(self, axis=None, keepdims=False): return _reduce(Min, self, axis, keepdims)
+    def argmax(self, axis=None, keepdims=False):
+        return _wrap(np.argmax(self.data, axis, keepdims=keepdims))
+    def mean(self, axis=None, keepdims=False):
+        n = prod(self.shape[i] for i in _axes(axis, self.ndim))
+        return self.sum(axis, keepdims) / n
 
 # %%
 _axes(-1, 3), _axes((0, -1), 3), _axes(None, 3)
@@ -600,14 +759,15 @@ _axes(-1, 3), _axes((0, -1), 3), _axes(None, 3)
 # %% [markdown]
 # $$y_j = \sum_i a_{ij}$$
 #
-# Its derivative spreads one number over all that were added, so it needs only the *shape* of `a`: save
-# `(a.shape,)`. A sum of bools is a count, and a sum of uint8 soon exceeds 255: whatever is not a float is
-# summed in `np.int64` (`a.sum` takes `dtype=`). Floats keep their dtype. Three lines.
+# `Sum` is yours. The derivative gives the same number to every element that was added,
+# so it needs only the *shape* of `a`: save the tuple `(a.shape,)`. A sum of bools is a
+# count, and a sum of uint8 soon exceeds 255. So whatever is not a float is summed in
+# `np.int64` (`a.sum` takes `dtype=`). Floats keep their dtype. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "sum", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 class Sum(Op):
-    """Sum(axis, keepdims): the sum of a over the axes; with keepdims they stay, with size 1."""
+    """Sum(axis, keepdims): the sum of a over axis; keepdims keeps it, with size 1."""
     def forward(self, a):
         axis, keepdims = self.parameters
         ### BEGIN SOLUTION
@@ -615,25 +775,6 @@ class Sum(Op):
         dtype = a.dtype if a.dtype.kind == "f" else np.int64
         return a.sum(axis=axis, keepdims=keepdims, dtype=dtype)
         ### END SOLUTION
-
-# %% [markdown]
-# `Max` and `Min` save their input, to see later who won; `x.max(1)` gives the values alone, like PyTorch's
-# `amax`. `mean` is no op: it is a sum and a division, and as both remember, so does it.
-
-# %% nbgrader={"grade": false, "grade_id": "reductions", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-Max = _op("Max", lambda a, axis, keepdims: a.max(axis, keepdims=keepdims), "inputs")  # Max(axis, keepdims)
-Min = _op("Min", lambda a, axis, keepdims: a.min(axis, keepdims=keepdims), "inputs")  # Min(axis, keepdims)
-
-@_in_tensor
-class _Reductions:
-    def sum(self, axis=None, keepdims=False): return apply(Sum(_axes(axis, self.ndim), keepdims), self)
-    def max(self, axis=None, keepdims=False): return apply(Max(_axes(axis, self.ndim), keepdims), self)
-    def min(self, axis=None, keepdims=False): return apply(Min(_axes(axis, self.ndim), keepdims), self)
-    def argmax(self, axis=None, keepdims=False): return _wrap(np.argmax(self.data, axis, keepdims=keepdims))
-    def mean(self, axis=None, keepdims=False):
-        """The sum over the axes, divided by how many numbers went into each."""
-        return self.sum(axis, keepdims) / prod(self.shape[i] for i in _axes(axis, self.ndim))
 
 # %% [markdown]
 # The mean of bools is the share of those that are true. In which dtype?
@@ -649,18 +790,25 @@ x = Tensor(np.arange(24.0).reshape(2, 3, 4))
 x.sum(0).shape, x.mean((0, -1)).shape, x.max(1, keepdims=True).shape
 
 # %% nbgrader={"grade": true, "grade_id": "sum_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Sum adds over the axes, keeps them on request, counts in int64, and saves the shape of its input."""
+"""Sum adds over the axes, keeps them on request, counts in int64, saves the shape."""
 x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 op = Sum((0, 2), False)
 
-y = op.forward(x)
-np.testing.assert_array_equal(y, np.einsum("ijk->j", x), err_msg="over axes 0 and 2 only axis 1 is left")
-assert y.dtype == np.float32, f"the sum of float32 is float32, not {y.dtype}"
-assert op.saved == ((2, 3, 4),), f"saved must be the tuple (a.shape,), here ((2, 3, 4),), not {op.saved}"
+got = op.forward(x)
+wanted = [60, 92, 124]
+assert got.tolist() == wanted, f"over axes 0 and 2: {wanted}, not {got.tolist()}"
+kinds = [type(kept).__name__ for kept in op.saved]
+assert kinds == ["tuple"], f"saved must be (a.shape,), a tuple in a tuple, not {kinds}"
+assert op.saved == ((2, 3, 4),), f"saved must be ((2, 3, 4),), not {op.saved}"
 kept = Sum((1,), True).forward(x)
-assert kept.shape == (2, 1, 4), f"with keepdims the axis stays: (2, 3, 4) -> (2, 1, 4), not {kept.shape}"
-small = Sum((0,), False).forward(np.full(300, 200, np.uint8))
-assert small == 60_000 and small.dtype == np.int64, f"300 times 200 is 60000 in int64, not {small} in {small.dtype}"
+assert kept.shape == (2, 1, 4), f"keepdims: (2, 3, 4) -> (2, 1, 4), not {kept.shape}"
+assert x[1, 2, 3] == 23, "forward changed its input"
+sums = {"float32": "float32", "float16": "float16", "uint8": "int64", "bool": "int64"}
+for dtype, wanted in sums.items():
+    got = Sum((0,), False).forward(np.ones(300, dtype)).dtype
+    assert got == wanted, f"{dtype} must be summed in {wanted}, not {got}"
+got = Sum((0,), False).forward(np.full(300, 200, np.uint8))
+assert got == 60_000, f"300 times 200, in uint8, must be 60000, not {got}"
 
 # %% nbgrader={"grade": true, "grade_id": "sum_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a 4-d array, on empty ones, and on five dtypes."""
@@ -668,10 +816,13 @@ assert small == 60_000 and small.dtype == np.int64, f"300 times 200 is 60000 in 
 from tito.grading import answer
 
 _a = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
-answer([Sum((1,), False).forward(_a), Sum((0, 3), True).forward(_a)], about="a 4-d array")
-answer([Sum((0,), False).forward(np.zeros((0, 3))).tolist(), float(Tensor([]).sum().data)], about="nothing to add")
+_found = [Sum((1,), False).forward(_a), Sum((0, 3), True).forward(_a)]
+answer(_found, about="a 4-d array")
+_none = Sum((0,), False).forward(np.zeros((0, 3))).tolist()
+answer([_none, float(Tensor([]).sum().data)], about="nothing to add")
 _types = (bool, np.int8, np.int64, np.float16, np.float64)
-answer([str(Sum((0,), False).forward(np.ones(3, t)).dtype) for t in _types], about="dtypes")
+_found = [str(Sum((0,), False).forward(np.ones(3, t)).dtype) for t in _types]
+answer(_found, about="dtypes")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -679,18 +830,22 @@ answer([str(Sum((0,), False).forward(np.ones(3, t)).dtype) for t in _types], abo
 #
 # $$\mathrm{var}(x) = \frac{1}{n - c} \sum_i (x_i - \bar x)^2$$
 #
-# Here $n$ numbers go into each variance, and the correction $c$ is 1 where nothing else is said, as in PyTorch.
-# (NumPy's default is 0.) Written in tensor operations, it needs no op and, later, no derivative of its own.
+# Here $n$ is how many numbers go into one variance. The correction $c$ is 1 by default,
+# as in PyTorch. (NumPy's default is 0.) In tensor operations `var` needs no op and,
+# later, no derivative of its own.
 #
-# Three to four lines. $\bar x$ must broadcast against $x$. `prod` and `_axes` count $n$, as in `mean`. Where
-# $n < c$, divide by 0: `max(n - c, 0)`.
+# Take the mean off first, then square. The mean of the squares minus the square of the
+# mean is the same on paper, but in float32 it loses the small spread of large numbers.
+#
+# Three to four lines. The mean must broadcast against $x$: keep its axes. Count $n$ as
+# `mean` does. If $n < c$, divide by 0: `max(n - c, 0)`.
 
 # %% nbgrader={"grade": false, "grade_id": "var", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 @_in_tensor
 class _Variance:
     def var(self, axis=None, correction=1, keepdims=False):
-        """The sum of squared distances from the mean over the axes, divided by n - correction."""
+        """The sum of squared distances from the mean, divided by n - correction."""
         ### BEGIN SOLUTION
         n = prod(self.shape[i] for i in _axes(axis, self.ndim))
         d = self - self.mean(axis, keepdims=True)
@@ -699,28 +854,45 @@ class _Variance:
 
 # %%
 x = Tensor([[1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]])
-x.var(1), x.var(1, correction=0), x.var(0, keepdims=True)
+x.var(1), x.var(1, correction=0)
+
+# %%
+x.var(0, keepdims=True)
 
 # %% nbgrader={"grade": true, "grade_id": "var_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""var agrees with NumPy over any axes and for both corrections, and is remembered."""
+"""var agrees with NumPy over any axes, also for large numbers, and remembers."""
 x = Tensor(np.random.default_rng(0).standard_normal((4, 5, 6)), requires_grad=True)
 
-for axis, correction, keepdims in [(None, 1, False), (0, 1, True), ((0, -1), 0, False), (1, 0, True)]:
-    got, wanted = x.var(axis, correction, keepdims), x.data.var(axis=axis, ddof=correction, keepdims=keepdims)
-    assert got.shape == wanted.shape, f"over {axis} with keepdims={keepdims}: {wanted.shape}, not {got.shape}"
-    np.testing.assert_allclose(got.data, wanted, rtol=1e-4, err_msg=f"over {axis}, correction {correction}")
-    assert got.dtype == np.float32, f"the variance of float32 is float32, not {got.dtype}"
-assert x.var().requires_grad, "written in tensor operations, the variance of x is remembered"
+cases = [(None, 1, False), (0, 1, True), ((0, -1), 0, False), (1, 0, True)]
+for axis, c, keep in cases:
+    got, wanted = x.var(axis, c, keep), x.data.var(axis=axis, ddof=c, keepdims=keep)
+    how = f"axis {axis}, correction {c}, keepdims {keep}"
+    assert got.shape == wanted.shape, f"{how}: shape {wanted.shape}, not {got.shape}"
+    first, right = got.data.flat[0], wanted.flat[0]
+    close = np.allclose(got.data, wanted, rtol=1e-4)
+    assert close, f"{how}: the first number is {right:.6g}, not {first:.6g}"
+    assert got.dtype == np.float32, f"float32 in, float32 out, not {got.dtype}"
+assert x.var().requires_grad, "the result does not remember x: use tensor operations"
+got = float(Tensor([10_000.0, 10_001.0, 10_002.0]).var().data)
+assert abs(got - 1) < 1e-4, (
+    f"10000, 10001, 10002 have variance 1, not {got:.6g}. "
+    "In float32 the square of 10001 is rounded: take the mean off before you square"
+)
+with np.errstate(invalid="ignore", divide="ignore"):
+    one, two = Tensor([3.0]).var().data, Tensor([1.0, 3.0]).var(correction=3).data
+assert np.isnan(one), f"one number, correction 1: 0/0 is nan, not {one:.6g}"
+assert two == np.inf, f"n = 2, c = 3: 2 / max(n - c, 0) is inf, not {two:.6g}"
 
 # %% nbgrader={"grade": true, "grade_id": "var_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again where the numbers are large beside their spread, on one number alone (0/0), and on how its default behaves."""
+"""Graded again on large numbers, on one number alone (0/0), and without arguments."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 _x = Tensor(np.float32([[4096, 4097, 4098, 4099], [1, 1, 1, 1]]))
 answer(_x.var(1), about="large numbers, small spread")
 answer(_x.var((0, 1), keepdims=True), about="over a tuple, axes kept", rtol=1e-4)
-answer(float(Tensor([3.0, 5.0, 10.0]).var(correction=0).data), about="a vector, correction 0")
+_v = Tensor([3.0, 5.0, 10.0]).var(correction=0)
+answer(float(_v.data), about="a vector, correction 0")
 with np.errstate(invalid="ignore"):
     answer(float(Tensor([3.0]).var().data), about="one number, correction 1")
 ### END HIDDEN TESTS
@@ -730,12 +902,13 @@ with np.errstate(invalid="ignore"):
 #
 # $$y_{ij} = \sum_k a_{ik}\, b_{kj}$$
 #
-# In shapes: (n, k) @ (k, m) gives (n, m). Axes in front of the last two are a stack of matrices and broadcast.
-# The sizes called $k$ must agree, and the day they do not is the most frequent bad day in this trade. So the
-# error names both shapes: `cannot multiply (2, 3) by (2, 4)`.
+# In shapes: (n, k) @ (k, m) gives (n, m). Axes in front of the last two make a stack of
+# matrices, and they broadcast. If the two sizes called $k$ differ, raise a `ValueError`
+# that names both shapes: `cannot multiply (2, 3) by (2, 4)`. It is the most frequent
+# error in the whole field.
 #
-# Both inputs have at least two axes here; the operator `@`, given in section 5, turns vectors into matrices
-# first. Check $k$, save both, multiply. Four lines.
+# Here both inputs have at least two axes. The operator `@`, given in section 5, turns
+# vectors into matrices first. Check $k$, save `(a, b)`, multiply. Four lines.
 
 # %% nbgrader={"grade": false, "grade_id": "matmul", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -744,7 +917,7 @@ class MatMul(Op):
     def forward(self, a, b):
         ### BEGIN SOLUTION
         if a.shape[-1] != b.shape[-2]:
-            raise ValueError(f"cannot multiply {a.shape} by {b.shape}: {a.shape[-1]} and {b.shape[-2]} differ")
+            raise ValueError(f"cannot multiply {a.shape} by {b.shape}")
         self.saved = (a, b)
         return a @ b
         ### END SOLUTION
@@ -759,88 +932,122 @@ apply(MatMul(), Tensor(np.ones((5, 2, 3))), Tensor(np.ones((3, 4)))).shape
 apply(MatMul(), Tensor(np.ones((2, 3))), Tensor(np.ones((2, 4))))
 
 # %% nbgrader={"grade": true, "grade_id": "matmul_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""MatMul is the sum over k, also for a stack of matrices; a misfit names both shapes."""
+"""MatMul is the sum over k, also for stacks of matrices; an error names both shapes."""
 rng = np.random.default_rng(0)
-a, b, op = rng.standard_normal((5, 2, 3)), rng.standard_normal((3, 4)), MatMul()
+a, b = rng.random((5, 2, 3), np.float32), rng.random((3, 4), np.float32)
+before, op = (a.copy(), b.copy()), MatMul()
 
-np.testing.assert_allclose(op.forward(a, b), np.einsum("nik,kj->nij", a, b), err_msg="the sum over k of a_ik b_kj")
-assert op.saved[0] is a and op.saved[1] is b, "the derivative needs both matrices: save (a, b)"
-try:
-    MatMul().forward(np.ones((2, 3)), np.ones((2, 4)))
-except ValueError as error:
-    assert "(2, 3)" in str(error) and "(2, 4)" in str(error), f"the error must name both shapes, it says: {error}"
-else:
-    raise AssertionError("3 columns against 2 rows: this must be a ValueError")
+y, wanted = op.forward(a, b), np.einsum("nik,kj->nij", a, b)
+assert y.shape == (5, 2, 4), f"(5, 2, 3) by (3, 4) must be (5, 2, 4), not {y.shape}"
+got, right = y[0, 0, 0], wanted[0, 0, 0]
+close = np.allclose(y, wanted)
+assert close, f"y[0, 0, 0] is the sum over k: {right:.6g}, not {got:.6g}"
+assert y.dtype == np.float32, f"float32 times float32 is float32, not {y.dtype}"
+assert len(op.saved) == 2, "the derivative needs both matrices: save (a, b)"
+assert op.saved[0] is a and op.saved[1] is b, "save (a, b), as they came and in order"
+assert (a == before[0]).all() and (b == before[1]).all(), "forward changed its inputs"
+for s, t in [((2, 3), (2, 4)), ((2, 3), (2, 3)), ((2, 1), (3, 2))]:
+    try:
+        MatMul().forward(np.ones(s), np.ones(t))
+    except ValueError as error:
+        named = str(s) in str(error) and str(t) in str(error)
+        assert named, f"the error must name {s} and {t}, but it says: {error}"
+    else:
+        raise AssertionError(f"{s} by {t}: k does not agree, raise a ValueError")
 
 # %% nbgrader={"grade": true, "grade_id": "matmul_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on stacks that broadcast, on an inner size of 0, and on shapes that fit only by accident."""
+"""Graded again on stacks that broadcast, on inner size 0, and on which shapes fit."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
 _r = np.random.default_rng(1)
-answer(MatMul().forward(_r.standard_normal((4, 1, 2, 3)), _r.standard_normal((2, 3, 2))), about="stacks")
+_a, _b = _r.standard_normal((4, 1, 2, 3)), _r.standard_normal((2, 3, 2))
+answer(MatMul().forward(_a, _b), about="stacks")
 answer(MatMul().forward(np.ones((2, 0)), np.ones((0, 3))), about="nothing to add up")
 _pairs = [((2, 3), (2, 3)), ((3, 2), (2, 3)), ((2, 1), (3, 2)), ((3, 3, 2), (3, 2))]
-answer([raised(MatMul().forward, np.ones(s), np.ones(t)) for s, t in _pairs], about="which fit")
+_found = [raised(MatMul().forward, np.ones(s), np.ones(t)) for s, t in _pairs]
+answer(_found, about="which fit")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 5. One memory, many views
 #
-# Memory has no rows. An array is a stretch of bytes, a shape, and **strides**: how many bytes to walk for one
-# step along each axis. The element at $(i, j)$ lies $i\,s_0 + j\,s_1$ bytes from the start. For 2 rows of 3
-# float32:
+# Memory has no rows. An array is a piece of memory, a shape, and **strides**: how many
+# bytes to move for one step along each axis. The element at $(i, j)$ is
+# $i\,s_0 + j\,s_1$ bytes from the start. For 2 rows of 3 float32:
 
 # %%
 x = np.arange(6, dtype=np.float32).reshape(2, 3)
 x.strides
 
 # %% [markdown]
-# So 12 bytes to the next row and 4 to the next column. Whoever wants the transpose moves no byte: exchange the
-# sizes, exchange the strides. Which strides has the transpose, and which a row repeated a thousand times?
+# So it is 12 bytes to the next row and 4 to the next column. For the transpose no byte
+# has to move: exchange the sizes, exchange the strides. Which strides has the
+# transpose, and which has a row repeated a thousand times?
 
 # %%
-x.T.strides, np.broadcast_to(x[0], (1000, 3)).strides
+x.T.strides
+
+# %%
+np.broadcast_to(x[0], (1000, 3)).strides
 
 # %% [markdown]
-# Such an array is a **view**: new shape and strides over old memory. `Permute` and `Expand` always give one.
-# `Reshape` gives one if strides can describe the result, and a copy if they cannot. `squeeze` drops axes of
-# size 1. All names are PyTorch's.
+# Such an array is a **view**: a new shape and new strides for the same memory. Here are
+# three views of the same six numbers, with one step along each axis. (You need not read
+# the cell that draws them.)
 
-# %% nbgrader={"grade": false, "grade_id": "shape_ops", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %%
+views = {"x": x, "x.T": x.T, "x[:, ::2]": x[:, ::2]}
+fig, axes = plt.subplots(1, 3, figsize=(10, 2.2), layout="constrained")
+for ax, (name, view) in zip(axes, views.items()):
+    for k in range(6):
+        color = "#9ecae1" if k in view else "#f4f4f4"
+        ax.add_patch(plt.Rectangle((k, 0), 1, 1, facecolor=color, edgecolor="white"))
+        ax.text(k + 0.5, 0.5, k, ha="center", va="center")
+    for axis, edge, text_y in [(0, 1, 2.1), (1, 0, -1.1)]:  # axis 0 above, axis 1 below
+        step = view.strides[axis]
+        bend = -0.5 if axis == 0 else 0.5
+        color, arc = f"C{axis + 1}", f"arc3,rad={bend}"
+        arrow = {"arrowstyle": "->", "connectionstyle": arc, "color": color}
+        ax.annotate("", (step / 4 + 0.5, edge), (0.5, edge), arrowprops=arrow)
+        ax.text(0.1, text_y, f"axis {axis}: {step} bytes", va="center", color=color)
+    ax.set(title=f"{name}: shape {view.shape}", xlim=(0, 6), ylim=(-1.4, 2.5))
+    ax.axis("off")
+
+# %% [markdown]
+# `permute` and `expand` always give a view. `reshape` gives one if strides can describe
+# the result, and otherwise a copy. `squeeze` drops axes of size 1. In `expand`, -1
+# keeps the size of that axis. `@` calls your `MatMul`. All names are PyTorch's.
+
+# %% nbgrader={"grade": false, "grade_id": "shapes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-Reshape = _op("Reshape", np.reshape, "shapes")  # Reshape(shape)
-Permute = _op("Permute", np.transpose)  # Permute(dims)
-Expand = _op("Expand", np.broadcast_to, "shapes")  # Expand(shape)
-Index = _op("Index", getitem, "shapes")  # Index(key)
-Concat = _op("Concat", lambda *xs: np.concatenate(xs[:-1], xs[-1]), "shapes")  # Concat(dim)
-def _sizes(shape): return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-
+def _sizes(sizes: tuple) -> tuple:  # f(2, 3) and f((2, 3)) mean the same
+    return tuple(sizes[0]) if sizes and isinstance(sizes[0], (tuple, list)) else sizes
 @_in_tensor
 class _Shapes:
     T = property(lambda self: self.permute(tuple(range(self.ndim))[::-1]))
     def reshape(self, *shape): return apply(Reshape(_sizes(shape)), self)
-    def permute(self, *dims): return apply(Permute(_axes(_sizes(dims), self.ndim)), self)
+    def permute(self, *d): return apply(Permute(_axes(_sizes(d), self.ndim)), self)
     def squeeze(self, dim=None):
-        """Without the axes of size 1, or without those of them that dim names."""
-        return self.reshape([n for i, n in enumerate(self.shape) if n != 1 or i not in _axes(dim, self.ndim)])
+        dims = [i for i in _axes(dim, self.ndim) if self.shape[i] == 1]
+        return self.reshape([n for i, n in enumerate(self.shape) if i not in dims])
     def expand(self, *shape):
-        """Repeated, without a copy, along axes of size 1 and new ones in front; -1 keeps a size."""
-        shape = _sizes(shape)
-        old = (1,) * (len(shape) - self.ndim) + self.shape
-        return apply(Expand(tuple(m if n == -1 else n for m, n in zip(old, shape, strict=True))), self)
+        new = _sizes(shape)  # counted from the end, -1 keeps the size of that axis
+        new = [self.shape[i - len(new)] if n == -1 else n for i, n in enumerate(new)]
+        return apply(Expand(tuple(new)), self)
     def __rmatmul__(self, other): return _operand(other, self) @ self
     def __matmul__(self, other):
-        """Matrix product; a vector is a row on the left, a column on the right, and that axis is dropped again."""
         a, b = _operands(self, other)
         m, n = a.data.ndim, b.data.ndim
         if m == 0 or n == 0:
-            raise ValueError(f"cannot multiply {a.shape} by {b.shape}: a number takes *")
-        y = apply(MatMul(), a if m > 1 else a.unsqueeze(0), b if n > 1 else b.unsqueeze(1))
-        return y if m > 1 and n > 1 else y.squeeze([-2] * (m == 1) + [-1] * (n == 1))
+            raise ValueError(f"cannot multiply {a.shape} by {b.shape}: use *")
+        a, b = a if m > 1 else a.unsqueeze(0), b if n > 1 else b.unsqueeze(1)
+        y = apply(MatMul(), a, b)
+        y = y if n > 1 else y.squeeze(-1)
+        return y if m > 1 else y.squeeze(-1 if n == 1 else -2)
 
 # %% [markdown]
-# What is repeated costs nothing, and what does not fit says so.
+# Repeating costs nothing, and a shape that does not fit is an error.
 
 # %%
 row = Tensor([1.0, 2.0, 3.0])
@@ -852,10 +1059,11 @@ row.reshape(2, 2)
 # %% [markdown]
 # ### A new axis
 #
-# Five rows of shape (5, 3), and the mean of each row, (5,): to subtract it, 5 would meet 3. The means must become
-# a column, (5, 1). `x.unsqueeze(dim)` puts an axis of size 1 at position `dim` *of the result*, which has one axis
-# more than `x`. So `dim` runs from 0 to `ndim`, and -1 means the very end, behind the axis that is last now. An
-# axis that is not there is the `IndexError` which `_axes` raises.
+# Take five rows, shape (5, 3), and subtract from each row its mean. The means have
+# shape (5,), and 3 does not fit 5. As a column, (5, 1), they broadcast.
+# `x.unsqueeze(dim)` puts an axis of size 1 at position `dim` *of the result*, which has
+# one axis more than `x`. So `dim` runs from 0 to `ndim`, and -1 means the very end. Any
+# other position raises the `IndexError` of `_axes`. The result is a view.
 #
 # Write it with `_axes` and `reshape`. Two lines.
 
@@ -864,7 +1072,7 @@ row.reshape(2, 2)
 @_in_tensor
 class _NewAxis:
     def unsqueeze(self, dim):
-        """With a new axis of size 1 at dim."""
+        """The same numbers with a new axis of size 1 at dim."""
         ### BEGIN SOLUTION
         (i,) = _axes(dim, self.ndim + 1)
         return self.reshape(*self.shape[:i], 1, *self.shape[i:])
@@ -878,38 +1086,54 @@ x = Tensor(np.zeros((8, 9)))
 x.unsqueeze(0).shape, x.unsqueeze(1).shape, x.unsqueeze(-1).shape, x.unsqueeze(-2).shape
 
 # %% nbgrader={"grade": true, "grade_id": "unsqueeze_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""unsqueeze puts the new axis at dim of the result, from either end, as a view; too far is an IndexError."""
+"""The new axis is at dim of the result, counted from either end: a view."""
 x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
 shapes = {0: (1, 2, 3), 2: (2, 3, 1), -1: (2, 3, 1), -2: (2, 1, 3), -3: (1, 2, 3)}
 
 for dim, shape in shapes.items():
-    assert x.unsqueeze(dim).shape == shape, f"unsqueeze({dim}) of (2, 3): {shape}, not {x.unsqueeze(dim).shape}"
+    got = x.unsqueeze(dim).shape
+    assert got == shape, f"unsqueeze({dim}) of (2, 3) must give {shape}, not {got}"
 y = x.unsqueeze(1)
-assert np.shares_memory(y.data, x.data) and y.requires_grad, "a new axis is a view, and the gradient passes through it"
+assert np.shares_memory(y.data, x.data), "the result must be a view: use reshape"
+assert y.requires_grad, "the result does not remember x: reshape x, not x.data"
+for dim in (3, -4):
+    try:
+        got = x.unsqueeze(dim).shape
+    except IndexError:
+        pass
+    else:
+        raise AssertionError(f"unsqueeze({dim}) of (2, 3): an IndexError, not {got}")
 
 # %% nbgrader={"grade": true, "grade_id": "unsqueeze_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a number, on an empty tensor, and on positions that do not exist."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
-_empty = Tensor(np.zeros((2, 0)))
-answer([Tensor(5.0).unsqueeze(0).shape, Tensor(5.0).unsqueeze(-1).shape, _empty.unsqueeze(1).shape], about="shapes")
-answer([raised(Tensor(np.zeros((2, 3))).unsqueeze, dim) for dim in (3, -4, 2, -3)], about="which positions exist")
+_x, _n = Tensor(np.zeros((2, 0))), Tensor(5.0)
+_found = [_n.unsqueeze(0).shape, _n.unsqueeze(-1).shape, _x.unsqueeze(1).shape]
+answer(_found, about="shapes")
+_found = [raised(Tensor(np.zeros((2, 3))).unsqueeze, dim) for dim in (3, -4, 2, -3)]
+answer(_found, about="which positions exist")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# With it, `@` takes vectors: a row on the left, a column on the right, and the added axis is dropped again.
+# Now `@` takes vectors, too: it makes the right one a column and the left one a row,
+# multiplies, and drops the new axis again.
 
 # %%
 row = Tensor([1.0, 2.0, 3.0])
-row @ row, (row @ Tensor(np.ones((3, 4)))).shape, (Tensor(np.ones((5, 2, 3))) @ row).shape
+table, stacked = Tensor(np.ones((3, 4))), Tensor(np.ones((5, 2, 3)))
+row @ row
+
+# %%
+(row @ table).shape, (stacked @ row).shape
 
 # %% [markdown]
 # ### Exchange two axes
 #
-# `x.permute(2, 0, 1)` lists for each new axis which old one it is. Most often we just want two of them
-# exchanged. Write `transpose`: a list of all axes, two entries swapped, `permute`. Three lines. Negative axes
-# must work, and the result is a view.
+# `x.permute(2, 0, 1)` lists for each new axis which old one it is. Most often we only
+# want to exchange two. Write `transpose`: a list of all axes, two entries swapped,
+# `permute`. Three lines. Negative axes must work, and the result is a view.
 
 # %% nbgrader={"grade": false, "grade_id": "transpose", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -924,8 +1148,8 @@ class _Transposition:
         ### END SOLUTION
 
 # %% [markdown]
-# Images arrive as (batch, height, width, channel); convolutions want (batch, channel, height, width). Is one
-# transposition enough? And does it cost a copy?
+# Images arrive as (batch, height, width, channel); convolutions want (batch, channel,
+# height, width). Is one transposition enough? And does it cost a copy?
 
 # %%
 x = Tensor(np.zeros((32, 8, 9, 3)))
@@ -933,15 +1157,18 @@ y = x.transpose(-1, -2).transpose(1, 2)
 x.transpose(1, 3).shape, y.shape, np.shares_memory(y.data, x.data)
 
 # %% nbgrader={"grade": true, "grade_id": "transpose_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""transpose exchanges two axes, counted from either end, without copying; twice is as it was; x is remembered."""
+"""transpose exchanges two axes, counted from either end, without a copy."""
 x = Tensor(np.arange(24.0).reshape(2, 3, 4), requires_grad=True)
 y = x.transpose(0, -1)
 
-assert y.shape == (4, 3, 2), f"axes 0 and -1 of (2, 3, 4) exchanged: (4, 3, 2), not {y.shape}"
-assert y.data[3, 1, 0] == x.data[0, 1, 3], "y[k, j, i] must be x[i, j, k]"
+assert y.shape == (4, 3, 2), f"axes 0 and -1 of (2, 3, 4): (4, 3, 2), not {y.shape}"
+assert y.data[3, 1, 0] == x.data[0, 1, 3], "y[3, 1, 0] must be x[0, 1, 3]"
+shape = x.transpose(1, 0).shape
+assert shape == (3, 2, 4), f"axes 1 and 0 of (2, 3, 4): (3, 2, 4), not {shape}"
 assert np.shares_memory(y.data, x.data), "a transpose is a view: no number moves"
-np.testing.assert_array_equal(y.transpose(0, -1).data, x.data, err_msg="twice must be as it was")
-assert y.requires_grad, "the result does not remember x: permute the tensor, not its .data"
+same = (y.transpose(0, -1).data == x.data).all()
+assert same, "exchanging the same axes twice must give x again"
+assert y.requires_grad, "y does not remember x: permute the tensor, not its .data"
 
 # %% nbgrader={"grade": true, "grade_id": "transpose_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on five axes, and on an axis exchanged with itself."""
@@ -949,48 +1176,47 @@ assert y.requires_grad, "the result does not remember x: permute the tensor, not
 from tito.grading import answer
 
 _x = Tensor(np.arange(120.0).reshape(2, 3, 4, 5, 1))
-answer([_x.transpose(i, j).shape for i, j in [(0, 1), (-1, 0), (1, -2), (2, 2)]], about="shapes")
+_pairs = [(0, 1), (-1, 0), (1, -2), (2, 2)]
+answer([_x.transpose(i, j).shape for i, j in _pairs], about="shapes")
 answer(_x.transpose(-2, 1).transpose(0, 2), about="numbers")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## 6. Picking and joining
 #
-# Integers and slices pick by arithmetic on strides, so they give views. Arrays of indices and masks pick
-# anything at all, so they copy. Writing with `x[key] = value` is done in place. It cannot be differentiated, so
-# it is refused where a gradient is required; and the tensor notes the date: `_note_write`.
+# Integers and slices only change shape and strides, so they give views. Arrays of
+# indices and masks can pick anything, so they give copies. `x[key] = value` writes in
+# place. No derivative exists for that, so it is an error if a gradient is required.
+# Otherwise `_note_write` notes the time.
+#
+# The other methods let values out of a tensor. `backward` belongs to module 09.
 
 # %% nbgrader={"grade": false, "grade_id": "indexing", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-_writes = SimpleNamespace(last=0)  # the date of the last write into any tensor
-
-def _note_write(tensor: Tensor) -> None:
-    """The tensor was written into: what was made from it before no longer holds."""
-    tensor.written = _writes.last = Op.tick()
-
+_writes = SimpleNamespace(last=0)  # when any tensor was last written into
+def _note_write(tensor: Tensor) -> None: tensor.written = _writes.last = Op.tick()
 @_in_tensor
 class _Indexing:
     def __getitem__(self, key): return apply(Index(key), self)
+    def __setitem__(self, key, value):
+        if Op.recording and (self.requires_grad or getattr(value, "requires_grad", 0)):
+            raise RuntimeError("a write in place has no gradient: use where()")
+        self.data[key] = value.data if isinstance(value, Tensor) else value
+        _note_write(self)
     def __len__(self): return len(self.data)
     def __iter__(self): return (self[i] for i in range(len(self)))
+    def __bool__(self): return bool(self.item())
+    def __float__(self): return float(self.item())
     def item(self): return self.data.item()
     def numpy(self): return self.data
     def detach(self): return _wrap(self.data)
-    def __bool__(self): return bool(self.item())
-    def __float__(self): return float(self.item())
-    def __setitem__(self, key, value):
-        """Write in place: every view of this memory sees it."""
-        if Op.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
-            raise RuntimeError("a write in place has no gradient: use where(), or write into .data")
-        self.data[key] = value.data if isinstance(value, Tensor) else value
-        _note_write(self)
     def backward(self, gradient=None):
-        """Fill in `.grad` of every tensor that this one came from and that requires it."""
         from tinytorch.core.autograd import backward
         backward(self, gradient)
 
 # %% [markdown]
-# Masks, positions in any order, positions counted from the end: predict the three shapes.
+# A mask, positions in any order, positions counted from the end: predict the three
+# shapes.
 
 # %%
 x = Tensor([[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]])
@@ -1009,28 +1235,30 @@ w = Tensor([1.0, 2.0], requires_grad=True)
 w[0] = 5.0
 
 # %% [markdown]
-# `detach` is the way out: the same array, in a tensor that asks for no gradient. `item` gives one number to Python.
+# `detach` gives the same array in a tensor that requires no gradient. `item` gives one
+# number to Python.
 
 # %%
-w.detach(), w.sum().item()
+w.detach()
+
+# %%
+w.sum().item()
 
 # %% [markdown]
-# `concat` puts tensors one after the other along an axis they have.
-
-# %% nbgrader={"grade": false, "grade_id": "concat", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-def concat(tensors, dim: int = 0) -> Tensor:
-    """The tensors one after the other along dim; their other sizes must agree."""
-    dtype = reduce(promote_types, [x.dtype for x in tensors])
-    return apply(Concat(*_axes(dim, tensors[0].ndim or 1)), *[x.astype(dtype) for x in tensors])
-
-# %% [markdown]
-# `stack` puts tensors of one shape side by side along an axis they do *not* have: a list of 32 images becomes
-# one batch. Give each the new axis, then concatenate along it. One line, with two functions which you have.
-# `dim` may be negative.
+# `concat` joins tensors along an axis that they have. `stack` joins tensors of one
+# shape along an axis that they do *not* have: a list of 32 images becomes one batch.
+#
+# Write `stack`: give each tensor the new axis, then concatenate along it. One line,
+# with two functions that you have. `dim` may be negative.
 
 # %% nbgrader={"grade": false, "grade_id": "stack", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
+def concat(tensors, dim: int = 0) -> Tensor:
+    """The tensors one after the other along dim; their other sizes agree."""
+    dtype = reduce(promote_types, [x.dtype for x in tensors])
+    (dim,) = _axes(dim, tensors[0].ndim or 1)
+    return apply(Concat(dim), *[x.astype(dtype) for x in tensors])
+
 def stack(tensors, dim: int = 0) -> Tensor:
     """Tensors of one shape, side by side along a new axis."""
     ### BEGIN SOLUTION
@@ -1039,52 +1267,55 @@ def stack(tensors, dim: int = 0) -> Tensor:
 
 # %%
 image = Tensor(np.ones((8, 9)))
-concat([image, image]).shape, stack([image, image]).shape, stack([image, image], -1).shape
+pair = [image, image]
+concat(pair).shape, stack(pair).shape, stack(pair, -1).shape
 
 # %% nbgrader={"grade": true, "grade_id": "stack_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""stack adds an axis at dim, counted from either end, and each tensor is found again at its place."""
+"""stack adds an axis at dim, counted from either end, with each tensor at its place."""
 tensors = [Tensor(np.full((2, 3), float(i)), requires_grad=True) for i in range(4)]
 
 for dim, shape in [(0, (4, 2, 3)), (1, (2, 4, 3)), (-1, (2, 3, 4)), (-3, (4, 2, 3))]:
     y = stack(tensors, dim)
-    assert y.shape == shape, f"four of shape (2, 3) along {dim}: {shape}, not {y.shape}"
-    np.testing.assert_array_equal(np.take(y.data, 3, dim), tensors[3].data, err_msg=f"the last lies at 3 along {dim}")
-assert stack([Tensor(1.0), Tensor(2.0)]).shape == (2,), "numbers stack into a vector"
+    assert y.shape == shape, f"four of (2, 3) along {dim}: {shape}, not {y.shape}"
+    last = np.take(y.data, 3, dim)
+    assert (last == 3).all(), f"along {dim}, position 3 must hold the last tensor"
+shape = stack([Tensor(1.0), Tensor(2.0)]).shape
+assert shape == (2,), f"two numbers stack into a vector, (2,), not {shape}"
 assert y.dtype == np.float32, f"float32 stacks into float32, not {y.dtype}"
-assert y.requires_grad, "the result does not remember the tensors: join them, not their .data"
+assert y.requires_grad, "y does not remember: join the tensors, not their .data"
+assert len(tensors) == 4 and tensors[3].shape == (2, 3), "stack changed the list"
 
 # %% nbgrader={"grade": true, "grade_id": "stack_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on mixed dtypes, on memory, and on whether a gradient can pass."""
+"""Graded again on two dtypes, on memory, and on whether a gradient can pass."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 _a, _b = Tensor([[1.0, 2.0]], requires_grad=True), Tensor([[3, 4]])
 _y = stack([_a, _b], 1)
-answer([str(_y.dtype), _y.data.tolist(), _y.requires_grad], about="float32 beside int64")
-answer([bool(np.shares_memory(_y.data, _a.data)), stack([_b] * 3, -2).shape], about="a copy, and its shape")
+answer([str(_y.dtype), _y.data.tolist(), _y.requires_grad], about="float32 and int64")
+_found = [bool(np.shares_memory(_y.data, _a.data)), stack([_b] * 3, -2).shape]
+answer(_found, about="a copy, and its shape")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What remains is to make tensors from nothing. `randn` and `rand` draw from one generator, which `manual_seed`
-# restarts; or give them one of your own: `randn(3, generator=np.random.default_rng(0))`. Like PyTorch's, they
-# take the sizes one by one or as a tuple.
+# What remains is to make tensors from nothing. `randn` and `rand` draw from one
+# generator, which `manual_seed` restarts. You may also give them your own:
+# `randn(3, generator=np.random.default_rng(0))`. They take the sizes one by one or as a
+# tuple.
 
 # %% nbgrader={"grade": false, "grade_id": "constructors", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 default_generator = np.random.default_rng()
 def manual_seed(seed: int) -> None:
-    """Restart the generator that rand and randn draw from unless they are given another."""
-    default_generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
-
-def zeros(*shape, **options): return Tensor(np.zeros(_sizes(shape), np.float32), **options)
-def ones(*shape, **options): return Tensor(np.ones(_sizes(shape), np.float32), **options)
-def full(shape, value, **options): return Tensor(np.full(shape, value), **options)
-def arange(*start_end_step, **options): return Tensor(np.arange(*start_end_step), **options)
-
-def rand(*shape, generator=default_generator, **options):
-    return Tensor(generator.random(_sizes(shape), np.float32), **options)
-def randn(*shape, generator=default_generator, **options):
-    return Tensor(generator.standard_normal(_sizes(shape), np.float32), **options)
+    default_generator.bit_generator.state = np.random.PCG64(seed).state
+def zeros(*shape, **kw): return Tensor(np.zeros(_sizes(shape), np.float32), **kw)
+def ones(*shape, **kw): return Tensor(np.ones(_sizes(shape), np.float32), **kw)
+def full(shape, value, **kw): return Tensor(np.full(shape, value), **kw)
+def arange(*start_end_step, **kw): return Tensor(np.arange(*start_end_step), **kw)
+def rand(*shape, generator=default_generator, **kw):
+    return Tensor(generator.random(_sizes(shape), np.float32), **kw)
+def randn(*shape, generator=default_generator, **kw):
+    return Tensor(generator.standard_normal(_sizes(shape), np.float32), **kw)
 
 # %%
 manual_seed(7)
@@ -1093,17 +1324,19 @@ zeros(2, 3), full((2,), 7), arange(4), randn(2, 2)
 # %% [markdown]
 # ## 7. The recipe
 #
-# Every tensor that requires a gradient remembers its inputs, and they remember theirs. Follow the origins back,
-# and the whole expression lies open. Your `topological_order` from module 00 does the walking: it needs the
-# roots and a function which gives the parents of a node. The parents of a tensor are the inputs in its
-# `origin`, and it has none if `origin` is `None`.
+# Every tensor that requires a gradient remembers its inputs, and they remember theirs.
+# Follow the origins back, and you see the whole expression. Your `topological_order`
+# from module 00 does the walking. It needs the results, and a function that gives the
+# parents of a node. The parents of a tensor are the inputs in its `origin`, which is
+# the pair (op, inputs). If `origin` is `None`, it has no parents: `()`.
 #
-# Write `recipe`: one line. Module 09 will walk the same list from its end, a derivative at each step.
+# Write `recipe`: one line. Module 09 will go through the same list from its end, one
+# derivative at a step.
 
 # %% nbgrader={"grade": false, "grade_id": "recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def recipe(*results: Tensor) -> list[Tensor]:
-    """Every tensor that the results were made from, and they themselves, inputs before outputs."""
+    """The results and every tensor they were made from, inputs before outputs."""
     ### BEGIN SOLUTION
     return topological_order(results, lambda x: x.origin[1] if x.origin else ())
     ### END SOLUTION
@@ -1115,14 +1348,17 @@ loss = ((x @ w + b).tanh() ** 2).mean()
 [(type(t.origin[0]).__name__ if t.origin else "Tensor", t.shape) for t in recipe(loss)]
 
 # %% [markdown]
-# Does a tensor know all its past? Cut it off with `detach`, and count again.
+# Does a tensor know its whole past? Cut it off with `detach`, and count again.
 
 # %%
-len(recipe(loss)), len(recipe(loss.detach()))
+len(recipe(loss))
+
+# %%
+len(recipe(loss.detach()))
 
 # %% [markdown]
-# The same list as a picture. What requires a gradient is red. Where does the division come from, and which two
-# uncoloured nodes are numbers in disguise?
+# The same list as a picture. Whatever requires a gradient is red. Where does the
+# division come from, and which two nodes without colour are plain numbers?
 
 # %%
 from tinytorch.core.introduction import draw_dependencies
@@ -1139,27 +1375,41 @@ def label(t):
 draw_dependencies([loss], inputs, label, [t for t in recipe(loss) if t.requires_grad]);
 
 # %% nbgrader={"grade": true, "grade_id": "recipe_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""recipe lists every tensor once, inputs before outputs, the result last; constants appear, their own past does not."""
+"""recipe lists every tensor once, inputs before outputs, the result last."""
 x, k = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0])
 y = x * k
 z = (y + y * x).sum()
-names = [type(t.origin[0]).__name__ if t.origin else "Tensor" for t in recipe(z)]
+try:
+    order = recipe(z)
+except (AttributeError, TypeError) as error:
+    raise AssertionError(
+        "the parents of t are t.origin[1], the inputs, and () if t.origin is None. "
+        f"Yours fails with: {error}"
+    ) from None
 
-assert names == ["Tensor", "Tensor", "Mul", "Mul", "Add", "Sum"], f"x, k, two products, a sum, the total: not {names}"
-assert recipe(z)[-1] is z and recipe(z)[2] is y, "the result stands last, and y where it was computed"
-position = {t: i for i, t in enumerate(recipe(z))}
-assert all(position[a] < position[t] for t in position if t.origin for a in t.origin[1]), "inputs before outputs"
-assert len(recipe(k * k)) == 1, "nobody asked for the gradient of k * k: no past"
+strangers = [type(t).__name__ for t in order if not isinstance(t, Tensor)]
+assert not strangers, f"the parents are origin[1], only tensors, not {strangers}"
+names = [type(t.origin[0]).__name__ if t.origin else "Tensor" for t in order]
+wanted = ["Tensor", "Tensor", "Mul", "Mul", "Add", "Sum"]
+assert names == wanted, f"x, k, two products, a sum, the total: {wanted}, not {names}"
+assert order[-1] is z and order[2] is y, "the result comes last, and y is third"
+position = {t: i for i, t in enumerate(order)}
+pairs = [(a, t) for t in order if t.origin for a in t.origin[1]]
+assert all(position[a] < position[t] for a, t in pairs), "inputs come before outputs"
+n = len(recipe(k * k))
+assert n == 1, f"k * k requires no gradient and has no past: 1 tensor, not {n}"
+assert z.item() == 30, f"recipe must only look, but z changed from 30 to {z.item():.6g}"
 
 # %% nbgrader={"grade": true, "grade_id": "recipe_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on two results with a shared past, and on a chain of ten thousand ops."""
+"""Graded again on two results with a common past, and on a chain of 10,000 ops."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 _x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
 _y = _x.exp()
 _p, _q = _y.sum(), (_y * 2).max()
-answer([(type(t.origin[0]).__name__ if t.origin else "leaf", t.shape) for t in recipe(_p, _q)], about="two results")
+_names = [type(t.origin[0]).__name__ if t.origin else "leaf" for t in recipe(_p, _q)]
+answer([_names, [t.shape for t in recipe(_p, _q)]], about="two results")
 answer(len(recipe()), about="no result at all")
 _t = Tensor(1.0, requires_grad=True)
 for _ in range(10_000):
@@ -1170,13 +1420,11 @@ answer(len(recipe(_t)), about="ten thousand negations")
 # %% [markdown]
 # ## Use: which digit is it?
 #
-# 1,797 handwritten digits, scanned at 8×8 pixels. From the first 1,000 we take the mean image of each class; a
-# new digit gets the label of the mean that lies nearest. No training, no loop over images: one subtraction that
-# broadcasts.
+# 1,797 handwritten digits, scanned at 8×8 pixels. From the first 1,000 we take the mean
+# image of each class. A new digit gets the label of the nearest mean. No training, no
+# loop over images: one subtraction that broadcasts.
 
 # %%
-import matplotlib.pyplot as plt
-
 from tinytorch.datasets import load_digits
 
 images, labels = load_digits()
@@ -1185,14 +1433,14 @@ means = stack([x[:1000][y[:1000] == digit].mean(0) for digit in range(10)])
 means.shape, means.dtype
 
 # %%
-figure, axes = plt.subplots(1, 10, figsize=(10, 1.3))
+fig, axes = plt.subplots(1, 10, figsize=(10, 1.3))
 for digit, ax in enumerate(axes):
     ax.imshow(means[digit].numpy(), cmap="gray_r")
     ax.set(title=digit, xticks=[], yticks=[])
 
 # %% [markdown]
-# 797 digits of 64 numbers, each against 10 means. Which shape has the difference before it is squared? How many
-# are recognised, do you think?
+# 797 digits of 64 numbers, each against 10 means. Which shape has the difference before
+# it is squared? How many digits are recognised, do you think?
 
 # %%
 new, truth = x[1000:].reshape(-1, 1, 64), y[1000:]
@@ -1203,7 +1451,8 @@ assert distance.shape == (797, 10) and accuracy > 0.85
 accuracy
 
 # %% [markdown]
-# Which are mistaken for which? Rows are the truth, columns the answer. Remember this table: module 11 will beat it.
+# Which are mistaken for which? Rows are the truth, columns the answer. Remember this
+# table: module 11 will beat it.
 
 # %%
 table = zeros(10, 10)
@@ -1212,49 +1461,64 @@ for t, n in zip(truth, nearest, strict=True):
 plt.imshow(table.numpy() ** 0.5, cmap="Blues")
 for i, j in np.argwhere(table.numpy() > 0):
     n = int(table[i, j].item())
-    plt.text(j, i, n, ha="center", va="center", fontsize=8, color="white" if n > 30 else "black")
-plt.gca().set(xlabel="nearest mean", ylabel="truth", xticks=range(10), yticks=range(10));
+    shade = "white" if n > 30 else "black"
+    plt.text(j, i, n, ha="center", va="center", fontsize=8, color=shade)
+ticks = range(10)
+plt.gca().set(xlabel="nearest mean", ylabel="truth", xticks=ticks, yticks=ticks);
 
 # %% [markdown]
 # ## Systems: what it costs
 #
 # ### Views and copies
 #
-# A view allocates about a thousand bytes for shape, strides and objects; a copy allocates the numbers. `x` below has 1000 ·
-# 2000 · 4 = 8 MB. Write down for each line: view or copy, and how many bytes?
+# A view allocates a shape, strides and a few small objects; a copy allocates all the
+# numbers. `x` below has 1000 · 2000 · 4 bytes = 8 MB. Write down for each line: view or
+# copy, and how many bytes?
 
 # %%
 from tinytorch.core.setup import compare, peak_memory, readable, time_call
 
 x = randn(1000, 2000)
-views = {"x[:, ::2]": lambda: x[:, ::2], "x.T": lambda: x.T, "x.reshape(-1)": lambda: x.reshape(-1),
-         "x.T.reshape(-1)": lambda: x.T.reshape(-1), "x[arange(500)]": lambda: x[arange(500)],
-         "x.expand(50, 1000, 2000)": lambda: x.expand(50, 1000, 2000), "x * 1": lambda: x * 1}
+views = {
+    "x[:, ::2]": lambda: x[:, ::2],
+    "x.T": lambda: x.T,
+    "x.reshape(-1)": lambda: x.reshape(-1),
+    "x.T.reshape(-1)": lambda: x.T.reshape(-1),
+    "x[arange(500)]": lambda: x[arange(500)],
+    "x.expand(50, 1000, 2000)": lambda: x.expand(50, 1000, 2000),
+    "x * 1": lambda: x * 1,
+}
 for name, f in views.items():
     kind = "view" if np.shares_memory(f().data, x.data) else "copy"
-    print(f"{name:25} {kind}  strides {f().data.strides!s:15} {readable(peak_memory(f), 'B'):>10}")
+    size = readable(peak_memory(f), "B")
+    print(f"{name:25} {kind}  strides {f().data.strides!s:15} {size:>10}")
 
 # %% [markdown]
-# `x.T.reshape(-1)` wants the columns one after the other. Which stride would walk down a column and then jump
-# to the top of the next? None, so it copies.
+# `x.T.reshape(-1)` wants the columns one after the other. Which stride would go down a
+# column and then jump to the top of the next? There is none, so it copies.
 #
 # ### Row order and column order
 #
-# The processor fetches memory in lines of 64 bytes, 16 float32. Along a row all 16 are used. Down a column of a
-# wide matrix each line is fetched for one number. Both loops below add the same 4 million numbers in 2,048
-# vectors of 2,048. By which factor would they differ if nothing but fetched lines took time?
+# The processor fetches memory in cache lines, usually of 64 bytes: 16 float32. Along a
+# row all 16 are used. Down a column of a wide matrix a whole line is fetched for one
+# number. Both loops below add the same 4 million numbers in 2,048 vectors of 2,048. By
+# which factor would they differ if only fetched lines took time?
 
 # %%
 x = randn(2048, 2048).data
-compare({"rows": lambda x: [x[i].sum() for i in range(2048)],
-         "columns": lambda x: [x[:, j].sum() for j in range(2048)]}, x, rounds=7)
+loops = {
+    "rows": lambda x: [x[i].sum() for i in range(2048)],
+    "columns": lambda x: [x[:, j].sum() for j in range(2048)],
+}
+compare(loops, x, rounds=7)
 
 # %% [markdown]
 # ### float32 and float64
 #
-# Half the bytes: twice as many numbers in a cache line, in a register, in memory. What is paid is precision: 24
-# bits of mantissa against 53. Predict the two ratios of time. The last column adds 0.1 ten million times, one
-# after the other; the true sum is 1,000,000.
+# Half the bytes means twice as many numbers in a cache line, in a register, in memory.
+# The price is precision: 24 bits of mantissa instead of 53. Predict the two ratios of
+# time. The last column adds 0.1 ten million times, one after the other. The true sum is
+# 1,000,000.
 
 # %%
 from operator import matmul, mul
@@ -1264,12 +1528,14 @@ for dtype in (np.float32, np.float64):
     v = randn(2_000_000, dtype=dtype)
     product, scaling = time_call(matmul, x, x, repeat=5), time_call(mul, v, 2, repeat=5)
     total = np.cumsum(np.full(10_000_000, 0.1, dtype))[-1]
-    print(f"{np.dtype(dtype).name}: {readable(v.data.nbytes, 'B'):>7}  matrix product {1e3 * product.min:6.2f} ms  "
-          f"v * 2 {1e3 * scaling.min:6.2f} ms  sum {total:,.1f}")
+    print(f"{np.dtype(dtype).name}  {readable(v.data.nbytes, 'B'):>7}", end="  ")
+    print(f"x @ x {1e3 * product.min:6.2f} ms", end="  ")
+    print(f"v * 2 {1e3 * scaling.min:6.2f} ms  sum {total:,.1f}")
 
 # %% [markdown]
-# `cumsum` adds one number at a time: once the sum is large, each 0.1 is rounded to what still fits. `x.sum()`
-# adds in pairs, and pairs of pairs, so that the partial sums stay of one size. How much better is it?
+# `cumsum` adds one number at a time. Once the sum is large, each 0.1 is rounded to what
+# still fits. `x.sum()` adds pairs, then pairs of pairs, so that the partial sums have
+# about the same size. How much better is it?
 
 # %%
 full((10_000_000,), 0.1).sum().item()
@@ -1277,69 +1543,104 @@ full((10_000_000,), 0.1).sum().item()
 # %% [markdown]
 # ### What does remembering cost?
 #
-# `a + b` on tensors is NumPy's addition plus your `apply` and the helpers before it: a fixed number of Python
-# calls, whatever the size. So the *difference* should stay about the same down the table, and the ratio should
-# fall to 1.
+# `a + b` on tensors is NumPy's addition plus your `apply` and the methods around it: a
+# fixed number of Python calls, whatever the size. So the *difference* should stay about
+# the same down the table, and the ratio should come down towards 1. As in module 01,
+# the ratio is the median of the ratios of the rounds.
 
 # %%
+functions = {"array": lambda a, b: a.data + b.data, "tensor": lambda a, b: a + b}
 for n in (1, 1_000, 100_000, 4_000_000):
     a, b = Tensor(np.ones(n), requires_grad=True), Tensor(np.ones(n))
-    result = compare({"array": lambda a, b: a.data + b.data, "tensor": lambda a, b: a + b}, a, b, rounds=9)
-    array, tensor = (1e6 * result.times[name].min for name in ("array", "tensor"))
-    print(f"n = {n:>9,}  array {array:9.2f} µs  tensor {tensor:9.2f} µs  ratio {tensor / array:5.2f}")
+    result = compare(functions, a, b, rounds=9)
+    array, tensor = (1e6 * result.times[name].median for name in functions)
+    ratio = result.ratios["tensor"].median
+    print(f"n = {n:>9,}  array {array:9.2f} µs", end="  ")
+    print(f"tensor {tensor:9.2f} µs  ratio {ratio:5.2f}")
 
 # %% [markdown]
 # ## Reflect
 #
-# From your last table, or further rows of it: at which n does an addition of tensors cost 10 % more than
-# NumPy's? Derive it from two numbers you measured, the extra time of one op and the time per element, and check
-# the prediction with one more row. At most five sentences, with the numbers.
+# From your last table, or further rows of it: at which n does an addition of tensors
+# cost 10 % more than NumPy's? Derive it from two numbers that you measured, the extra
+# time of one op and the time per element. Check the prediction with one more row. At
+# most five sentences, with the numbers.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "overhead_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# The extra time is the difference of the columns where n is small: tensor - array, here 1.1 µs. The time per
-# element is the slope between two larger rows, here (40 - 0.6) µs / 99,000 = 0.4 ns. Ten percent is reached
-# where 0.1 · (0.3 µs + n · 0.4 ns) = 1.1 µs, so n is about 27,000. A row with n = 27,000 shows a ratio of 1.09,
-# which fits. For n above that the array leaves the cache and the slope grows, so the ratio falls faster.
+# The extra time is the difference of the columns where n is small: tensor - array, here
+# 1.1 µs. The time per element is the slope between two larger rows, here (40 - 0.6) µs
+# / 99,000 = 0.4 ns. Ten percent is reached where 0.1 · (0.3 µs + n · 0.4 ns) = 1.1 µs,
+# so n is about 27,000. A row with n = 27,000 shows a ratio of 1.09, which fits. Above
+# that n the array no longer fits into the cache, each element takes longer, and the
+# ratio falls faster.
 #
-# Rubric: 2 points for the extra time as a difference, from small n, in µs; 2 for the time per element as a
-# slope from larger n; 2 for solving for n; 1 for a further row that is compared with the prediction. Any
-# numbers, if they are the learner's own and follow from each other.
+# Rubric: 2 points for the extra time as a difference, from small n, in µs; 2 for the
+# time per element as a slope from larger n; 2 for solving for n; 1 for a further row
+# that is compared with the prediction. Any numbers are right if they are the learner's
+# own and follow from each other.
 
 # %% [markdown]
-# Predict, before you run anything: is each of these a view of `x = randn(4, 6)`, or a copy? For a view, give
-# its shape and strides; for a copy, say in one sentence why no strides can do it. (a) `x.T.reshape(2, 3, 4)`,
-# (b) `x[:, ::2].reshape(-1)`, (c) `x[:, ::4].reshape(-1)`, (d) `x[1:3].reshape(2, 2, 3)`. Then run
-# them, and correct what was wrong.
+# Predict, before you run anything: is each of these a view of `x = randn(4, 6)`, or a
+# copy? For a view, give its shape and strides. For a copy, say in one sentence why no
+# strides can do it. (a) `x.T.reshape(2, 3, 4)`, (b) `x[:, ::2].reshape(-1)`, (c)
+# `x[:, ::4].reshape(-1)`, (d) `x[1:3].reshape(2, 2, 3)`. Then run them, and correct
+# what was wrong.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "views_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
-# (a) A view: (2, 3, 4), strides (12, 4, 24). `x.T` has shape (6, 4) and strides (4, 24); splitting the axis of 6 is
-# always possible. (b) A view: (12,), strides (8,). Within a row the step is 8 bytes, and from the last picked element
-# of a row (byte 16) to the start of the next (byte 24) it is 8 as well. (c) A copy: the picked bytes are 0, 16, 24, 40,
-# steps of 16 and 8 in turn, and one axis has one stride. (d) A view: (2, 2, 3), strides (24, 12, 4), from byte 24 on.
+# (a) A view: (2, 3, 4), strides (12, 4, 24). `x.T` has shape (6, 4) and strides (4,
+# 24); splitting the axis of 6 is always possible. (b) A view: (12,), strides (8,).
+# Within a row the step is 8 bytes, and from the last picked element of a row (byte 16)
+# to the start of the next (byte 24) it is 8 as well. (c) A copy: the picked bytes are
+# 0, 16, 24, 40. The steps are 16 and 8 in turn, and one axis has one stride. (d) A
+# view: (2, 2, 3), strides (24, 12, 4), from byte 24 on.
 #
-# Rubric: 1 point for each right verdict after running; 2 for the three strides, or 1 for two of them; 1 for naming what
-# a wrong prediction had overlooked (mostly that in (b) the step across the rows is the step within them).
+# Rubric: 1 point for each right verdict after running; 2 for the three strides, or 1
+# for two of them; 1 for saying what a wrong prediction had overlooked (mostly that in
+# (b) the step from row to row equals the step within a row).
 
 # %% [markdown]
-# A model gives predictions `p` of shape (n, 1); the targets `t` have shape (n,). Somebody writes
-# `((p - t) ** 2).mean()`. No error comes. What is computed instead of the mean squared error, how many bytes does the
-# difference take for n = 10,000, and which value does the expression take for *perfect* predictions? State one
-# line of code that would have caught it. At most five sentences.
+# A model gives predictions `p` of shape (n, 1); the targets `t` have shape (n,).
+# Somebody writes `((p - t) ** 2).mean()`. No error comes. What is computed instead of
+# the mean squared error? How many bytes does the difference take for n = 10,000? Which
+# value does the expression have for *perfect* predictions? Give one line of code that
+# would have found the mistake. At most five sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "broadcast_reflect", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
-# (n, 1) and (n,) broadcast to (n, n): every prediction minus every target. The mean over all pairs is computed;
-# for n = 10,000 the difference alone has 10^8 · 4 B = 400 MB. For perfect predictions it is the mean squared
-# difference of two targets drawn independently, which is twice their variance (correction 0) and not 0. `assert
-# p.shape == t.shape` catches it.
+# (n, 1) and (n,) broadcast to (n, n): every prediction minus every target. The mean
+# over all pairs is computed. For n = 10,000 the difference alone has 10^8 · 4 B = 400
+# MB. For perfect predictions the value is the mean squared difference of two targets
+# drawn independently, which is twice their variance (correction 0) and not 0.
+# `assert p.shape == t.shape` finds the mistake.
 #
-# Rubric: 2 points for all pairs, shape (n, n); 1 for 400 MB; 2 for twice the variance, or for an argument that
-# it is above 0 unless all targets are equal; 1 for a check that would fail.
+# Rubric: 2 points for all pairs, shape (n, n); 1 for 400 MB; 2 for twice the variance,
+# or for an argument that it is above 0 unless all targets are equal; 1 for a check that
+# would fail.
+
+# %% [markdown]
+# ## Here and in PyTorch
+#
+# | here | in PyTorch |
+# | --- | --- |
+# | `Tensor([1.0, 2.0])` | `torch.tensor([1.0, 2.0])` |
+# | `x.data`, an array | `x.numpy()`; `x.data` is a tensor there |
+# | `x.size` | `x.numel()`; `x.size()` is the shape there |
+# | `x.origin` | `x.grad_fn` |
+# | `Op`, `apply` | `torch.autograd.Function`, its `apply` |
+# | `Op.recording` | `torch.is_grad_enabled()` |
+# | `x.astype(np.float64)` | `x.to(torch.float64)` |
+# | `x.sum(axis, keepdims)`, `mean`, `var` | `x.sum(dim, keepdim)`, `mean`, `var` |
+# | `x.max(1)`, `x.min(1)` | `x.amax(1)`, `x.amin(1)` |
+# | `log` of 0: -inf and a warning | -inf, no warning |
+# | `recipe(x)` | no such function |
+#
+# The shape methods, `concat`, `stack`, `where`, `zeros`, `randn`, `manual_seed`,
+# `broadcast_shapes` and `promote_types` have the same names in PyTorch.
 
 # %% [markdown]
 # ## Summary
 #
-# There is now one `Tensor`, with PyTorch's names, shapes and dtypes, and one function `apply` through which
-# every operation passes and in which every memory is made. It cannot yet differentiate: `backward` asks for
-# `tinytorch.core.autograd`, which module 09 builds from the origins that `apply` keeps. Module 03 needs it
-# next, to bend straight lines.
-
+# There is now one `Tensor`, with PyTorch's names, shapes and dtypes, and one function
+# `apply` through which every operation passes. It cannot differentiate yet: `backward`
+# asks for `tinytorch.core.autograd`, which module 09 builds from the origins that
+# `apply` keeps. Module 03 needs `Tensor` next. Now run `tito check 02`, then
+# `tito complete 02`.

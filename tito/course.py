@@ -34,6 +34,7 @@ from tito.grading.workers import Job, Ready, Workers, workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
+HIDDEN = "pass  # what it tries is hidden"  # all that a learner's copy of a hidden check does: else it would show its docstring
 
 
 @dataclass
@@ -367,6 +368,9 @@ def as_notebook(parsed: NotebookNode) -> NotebookNode:
     """A source as the instructor's notebook file: without what only its percent form needs."""
     notebook = NotebookNode({**parsed, "nbformat": 4, "nbformat_minor": 5})
     notebook.metadata = NotebookNode({k: v for k, v in parsed.metadata.items() if k in ("kernelspec", "tinytorch")})
-    title, *others = parsed.cells
-    notebook.cells = [NotebookNode({**title, "source": f"{title.source}\n\n{source.aims(parsed)}"}), *others]
+    title, *others = (NotebookNode(cell) for cell in parsed.cells)
+    title.source += f"\n\n{source.aims(parsed)}"
+    for cell in filter(source.is_hidden, others):
+        cell.source += f"\n{HIDDEN}"
+    notebook.cells = [title, *others]
     return notebook

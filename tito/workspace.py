@@ -27,11 +27,13 @@ class OnlyBefore(MetaPathFinder):
         package, _, name = fullname.rpartition(".")
         if package == "tinytorch.core" and name in self.modules[self.number :]:
             built = self.modules.index(name)
-            what = "this very notebook builds" if built == self.number else f"module {built:02d} builds, after this one"
-            before = f"what the modules before {self.number:02d} built" if self.number else "nothing of the package yet"
-            raise ImportError(
-                f"{fullname} is what {what}: use the names that you define here, and import {before}.", name=fullname
-            )
+            if built == self.number:
+                what = "this very notebook builds: use the names that you define here"
+            else:
+                what = f"module {built:02d} builds, and this is module {self.number:02d}"
+            before = f"Import what the modules before {self.number:02d} built"
+            advice = before if self.number else "There is nothing to import yet"
+            raise ImportError(f"{fullname} is what {what}. {advice}.", name=fullname)
         return None
 
 

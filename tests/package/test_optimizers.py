@@ -213,21 +213,21 @@ def test_a_group_added_later_is_updated_too():
 @pytest.mark.parametrize(
     ("params", "options", "error", "says"),
     [
-        ([], {}, ValueError, "SGD got no parameters"),
-        (iter([]), {}, ValueError, "SGD got no parameters"),
-        ([{"params": []}], {}, ValueError, "SGD got no parameters"),
-        ([Tensor([1.0])], {}, ValueError, r"parameter 0, of shape \(1,\), is no leaf that requires a gradient"),
-        ([2 * parameter([1.0, 2.0])], {}, ValueError, r"parameter 0, of shape \(2,\), is no leaf"),
-        ([np.ones(2)], {}, TypeError, "parameter 0 is a ndarray, not a tensor"),
-        ([{"params": [parameter([1.0])], "rate": 1}], {}, ValueError, "SGD has no option rate: it has lr, momentum"),
-        ([parameter([1.0])], {"lr": -0.1}, ValueError, "lr is a number from 0 on, not -0.1"),
-        ([parameter([1.0])], {"lr": float("nan")}, ValueError, "lr is a number from 0 on, not nan"),
-        ([parameter([1.0])], {"lr": float("inf")}, ValueError, "lr is a number from 0 on, not inf"),
-        ([parameter([1.0])], {"lr": "fast"}, ValueError, "lr is a number from 0 on, not fast"),
-        ([parameter([1.0])], {"momentum": -1}, ValueError, "momentum is a number from 0 on, not -1"),
-        ([parameter([1.0])], {"weight_decay": -1e-3}, ValueError, "weight_decay is a number from 0 on, not -0.001"),
-        ([parameter([1.0])], {"nesterov": True}, ValueError, "nesterov looks ahead along the momentum, which is 0"),
-        ([{"params": [parameter([1.0])], "lr": -1.0}], {}, ValueError, "lr is a number from 0 on, not -1.0"),
+        ([], {}, ValueError, "needs parameters, and got none"),
+        (iter([]), {}, ValueError, "needs parameters, and got none"),
+        ([{"params": []}], {}, ValueError, "needs parameters, and got none"),
+        ([Tensor([1.0])], {}, ValueError, r"parameter 0 is not a leaf that requires a gradient.*: Tensor\(\[1"),
+        ([2 * parameter([1.0, 2.0])], {}, ValueError, "parameter 0 is not a leaf"),
+        ([np.ones(2)], {}, ValueError, "parameter 0 is not a leaf"),
+        ([{"params": [parameter([1.0])], "rate": 1}], {}, ValueError, r"no such options: \{'rate'\}, but \['lr', 'momentum'"),
+        ([parameter([1.0])], {"lr": -0.1}, ValueError, "lr must be from 0 to below inf, not -0.1"),
+        ([parameter([1.0])], {"lr": float("nan")}, ValueError, "lr must be from 0 to below inf, not nan"),
+        ([parameter([1.0])], {"lr": float("inf")}, ValueError, "lr must be from 0 to below inf, not inf"),
+        ([parameter([1.0])], {"lr": "fast"}, ValueError, "lr must be from 0 to below inf, not fast"),
+        ([parameter([1.0])], {"momentum": -1}, ValueError, "momentum must be from 0 to below inf, not -1"),
+        ([parameter([1.0])], {"weight_decay": -1e-3}, ValueError, "weight_decay must be from 0 to below inf, not -0.001"),
+        ([parameter([1.0])], {"nesterov": True}, ValueError, "nesterov needs momentum, which is 0"),
+        ([{"params": [parameter([1.0])], "lr": -1.0}], {}, ValueError, "lr must be from 0 to below inf, not -1.0"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -238,21 +238,21 @@ def test_what_cannot_be_optimized_is_an_error_that_says_so(params, options, erro
 
 @pytest.mark.parametrize("betas", [(1.0, 0.9), (0.9, 1.0), (-0.1, 0.9)])
 def test_a_running_mean_that_never_moves_is_refused(betas):
-    with pytest.raises(ValueError, match="betas is a number from 0 to below 1 on"):
+    with pytest.raises(ValueError, match="betas must be from 0 to below 1"):
         Adam([parameter([1.0])], betas=betas)
 
 
 def test_a_parameter_in_two_groups_or_twice_is_refused():
     a, b = parameter([1.0]), parameter([2.0])
     for groups in [[{"params": [a, b]}, {"params": [a]}], [a, b, a]]:
-        with pytest.raises(ValueError, match=r"of shape \(1,\), is in two groups, or in one of them twice"):
+        with pytest.raises(ValueError, match=r"of shape \(1,\), is there twice"):
             SGD(groups)
 
 
 def test_a_refused_group_leaves_the_optimizer_as_it_was():
     a = parameter([1.0])
     optimizer = SGD([a])
-    with pytest.raises(ValueError, match="in two groups"):
+    with pytest.raises(ValueError, match="is there twice"):
         optimizer.add_param_group({"params": [parameter([1.0]), a]})
     assert optimizer.parameters() == [a]
 
@@ -260,7 +260,7 @@ def test_a_refused_group_leaves_the_optimizer_as_it_was():
 def test_a_gradient_of_another_shape_is_an_error_with_both_shapes():
     a = parameter([1.0, 2.0])
     a.grad = Tensor([[1.0, 2.0]])
-    with pytest.raises(ValueError, match=r"shape \(2,\) has a gradient of shape \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"parameter \(2,\) has a gradient \(1, 2\)"):
         SGD([a]).step()
 
 
@@ -483,13 +483,13 @@ def a_state(kind=Adam, shapes=((2, 3), (4,)), **options):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        (a_state(AdamW), "kind of optimizer: AdamW in the state, Adam here"),
-        (a_state(shapes=[(2, 3)]), r"parameters in each group: \[1\] in the state, \[2\] here"),
-        (a_state(shapes=[(3, 2), (4,)]), r"shapes for parameter 0: .*\(3, 2\).* in the state, .*\(2, 3\).* here"),
-        (a_state() | {"param_groups": [{"params": [0, 1], "lr": 0.1}]}, r"options: \['lr'\] in the state, \['betas', 'eps'"),
-        ({"weights": 1}, r"has \['optimizer', 'param_groups', 'state'\], not \['weights'\]"),
-        (a_state() | {"state": [{}]}, "parameters with a state: 1 in the state, 2 here"),
-        (a_state() | {"state": [{"step": 1, "velocity": noise(2, 3)}, {}]}, "shapes for parameter 0: .*velocity.* in the state"),
+        (a_state(AdamW), "the state optimizer is 'AdamW', not 'Adam'"),
+        (a_state(shapes=[(2, 3)]), "shorter"),
+        (a_state(shapes=[(3, 2), (4,)]), r"state 0 exp_avg is float32 \(3, 2\), not float32 \(2, 3\)"),
+        (a_state() | {"param_groups": [{"params": [0, 1], "lr": 0.1}]}, "groups 0: betas is missing, eps is missing"),
+        ({"weights": 1}, "the state: optimizer is missing, .*, weights is unexpected"),
+        (a_state() | {"state": [{}]}, "shorter"),
+        (a_state() | {"state": [{"step": 1, "velocity": noise(2, 3)}, {}]}, "state 0: exp_avg is missing, velocity"),
     ],
     ids=str,
 )
@@ -509,7 +509,7 @@ def test_a_state_with_a_senseless_option_is_refused():
     state = a_state()
     state["param_groups"][0]["lr"] = -1.0
     optimizer = Adam([parameter(noise(2, 3)), parameter(noise(4))])
-    with pytest.raises(ValueError, match="lr is a number from 0 on"):
+    with pytest.raises(ValueError, match="lr must be from 0"):
         optimizer.load_state_dict(state)
     assert optimizer.param_groups[0]["lr"] == 1e-3
 
@@ -555,7 +555,7 @@ def test_learning_rates_are_pytorchs(name):
 
 
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 7, 20, 101])
-@pytest.mark.parametrize("options", [{}, {"pct_start": 0.5, "div_factor": 10.0, "final_div_factor": 100.0}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"pct_start": 0.5}], ids=str)
 def test_one_cycle_is_pytorchs(total, options):
     if total == 2 and options:
         pytest.skip("PyTorch divides by 0 here: its rise has a length of 0 steps")
@@ -605,12 +605,12 @@ def test_a_resumed_schedule_goes_on_with_the_same_rates(name, position):
 def test_the_state_of_another_schedule_is_refused_with_both_sides():
     optimizer = SGD([parameter([1.0])])
     step, cosine = StepLR(optimizer, 3), CosineAnnealingLR(optimizer, 3)
-    with pytest.raises(ValueError, match=r"StepLR.*CosineAnnealingLR"):
+    with pytest.raises(ValueError, match="the state scheduler is 'StepLR', not 'CosineAnnealingLR'"):
         cosine.load_state_dict(step.state_dict())
     two = StepLR(SGD([{"params": parameter([1.0])}, {"params": parameter([1.0])}]), 3)
     with pytest.raises(ValueError, match="base_lrs"):
         two.load_state_dict(step.state_dict())
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="scheduler is missing"):
         step.load_state_dict({"last_epoch": 3})
 
 

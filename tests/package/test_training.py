@@ -162,17 +162,17 @@ WRONG = {
     "targets of another length": (lambda: cross_entropy(Tensor(np.zeros((3, 4))), [0, 1]), r"\(3, 4\) and \(2,\)"),
     "a column of targets": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [[0], [1]]), r"\(2, 4\) and \(2, 1\)"),
     "logits without a batch": (lambda: cross_entropy(Tensor([1.0, 2.0]), 1), r"\(2,\) and \(\)"),
-    "no example": (lambda: cross_entropy(Tensor(np.zeros((0, 4))), np.zeros(0, int)), r"n at least 1"),
-    "a class too large": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [3, 4]), r"target 1 is class 4, .* classes 0 to 3"),
+    "no example": (lambda: cross_entropy(Tensor(np.zeros((0, 4))), np.zeros(0, int)), r"n > 0"),
+    "a class too large": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [3, 4]), r"target 1 is class 4, not 0 to 3"),
     "a negative class": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [-1, 0]), r"target 0 is class -1"),
-    "probabilities as targets": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [0.5, 1.0]), r"integers, not float"),
-    "integers as logits": (lambda: cross_entropy(Tensor(np.zeros((2, 4), int)), [0, 1]), r"logits are floats"),
+    "probabilities as targets": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [0.5, 1.0]), r"integers \(n,\).* of float64"),
+    "integers as logits": (lambda: cross_entropy(Tensor(np.zeros((2, 4), int)), [0, 1]), r"logits are int64, not floats"),
     "too much smoothing": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [0, 1], 1.5), r"1\.5"),
-    "yes or no in another shape": (lambda: bce(np.zeros((2, 1)), [0, 1]), r"\(2, 1\) and \(2,\)"),
+    "yes or no in another shape": (lambda: bce(np.zeros((2, 1)), [0, 1]), r"\(2,\) are not \(2, 1\)"),
     "a yes of 2": (lambda: bce([0.0], [2]), r"from 0 to 1"),
     "a yes that is nan": (lambda: bce([0.0], [np.nan]), r"from 0 to 1"),
     "a mean of squares that would broadcast": (lambda: mse_loss(Tensor(np.zeros((3, 1))), np.zeros(3)), r"\(3, 1\).*\(3,\)"),
-    "an accuracy of unlike lengths": (lambda: accuracy(np.zeros((3, 2)), [0, 1]), r"3 predictions .* not 2"),
+    "an accuracy of unlike lengths": (lambda: accuracy(np.zeros((3, 2)), [0, 1]), r"3 predictions do not fit 2 targets"),
     "a confusion with a class too many": (lambda: confusion_matrix(np.zeros((1, 2)), [2]), r"class 2"),
 }  # fmt: skip
 
@@ -189,7 +189,6 @@ def test_losses_as_layers_are_the_functions():
     assert CrossEntropyLoss(0.1)(x, t).item() == cross_entropy(x, t, 0.1).item()
     assert MSELoss()(x, x.data + 1).item() == 1
     assert BCEWithLogitsLoss()(x, x.data > 0).item() == binary_cross_entropy_with_logits(x, x.data > 0).item()
-    assert repr(CrossEntropyLoss(0.1)) == "CrossEntropyLoss(label_smoothing=0.1)"
 
 
 # -- metrics, and the model at work -----------------------------------------------------------------------------------
@@ -357,7 +356,7 @@ def test_options_that_make_no_sense_are_refused():
     with pytest.raises(ValueError, match="validation="):
         moons_trainer(patience=1).fit([two_moons(4)], 1)
     for call in (lambda t: t.fit([], 1), lambda t: t.evaluate([])):
-        with pytest.raises(ValueError, match="no batch"):
+        with pytest.raises(ValueError, match="batch"):
             call(moons_trainer())
 
 
@@ -390,20 +389,20 @@ def test_elsewhere_a_run_prints_a_line_an_epoch_and_nothing_if_not_wanted(capsys
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert len(lines) == 3 and err == "" and "\r" not in out
-    assert re.fullmatch(r"epoch 2/3  loss [\d.]+  validation_loss [\d.]+  validation_accuracy [\d.]+", lines[1])
+    assert re.fullmatch(r"epoch 2/3  loss [\d.]+  validation_loss [\d.]+  validation_accuracy [\d.]+  lr 0.5", lines[1])
 
 
-def test_on_a_terminal_one_line_is_rewritten_with_speed_and_time_left(capsys, monkeypatch):
+def test_on_a_terminal_one_line_is_rewritten_with_the_time_left(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
     trainer, batch = moons_trainer(), two_moons(20)
     loss = trainer.loss
-    trainer.loss = lambda *args: time.sleep(0.03) or loss(*args)
+    trainer.loss = lambda *args: time.sleep(0.06) or loss(*args)
     trainer.fit([batch] * 8, 2)
     out = capsys.readouterr().out
-    shown = [line for line in re.split("[\r\n]", out) if "examples/s" in line]
-    assert all(re.fullmatch(r"epoch [12]/2 \[=* *\] loss [\d.]+  [\d,]+ examples/s  0:0\d left *", line) for line in shown), shown
-    assert 3 <= len(shown) < 16 and all(len(line) < 80 for line in shown)
+    shown = [line for line in re.split("[\r\n]", out) if "left" in line]
+    assert all(re.fullmatch(r"epoch [12]/2 \[=* *\] 0\.\d minutes left *", line) for line in shown), shown
+    assert 2 <= len(shown) < 16 and all(len(line) < 80 for line in shown)
     assert [line for line in out.split("\n") if line][-1].split("\r")[-1].startswith("epoch 2/2  loss")
 
 
@@ -413,8 +412,11 @@ def test_in_a_notebook_one_output_is_rewritten(capsys, monkeypatch):
     shell = SimpleNamespace(kernel=object())
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=lambda data, raw, display_id: handle))
-    moons_trainer().fit([two_moons(20)] * 3, 2)
-    assert re.match(r"epoch 1/2 \[====        \] loss", shown[0]) and shown[-1] == ""
+    trainer = moons_trainer()
+    loss = trainer.loss
+    trainer.loss = lambda *args: time.sleep(0.11) or loss(*args)
+    trainer.fit([two_moons(20)] * 3, 2)
+    assert re.match(r"epoch 1/2 \[======", shown[0]) and shown[-1] == ""
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
@@ -748,8 +750,8 @@ HOSTILE = {
     "a schedule of another kind": state_of(lambda s: s["scheduler"].update(scheduler="StepLR")),
     "a schedule beyond its end": state_of(lambda s: s["scheduler"].update(last_epoch=10**9)),
     "no schedule": state_of(lambda s: s.update(scheduler=None)),
-    "an epoch that is a text": state_of(lambda s: s["position"].update(epoch="3")),
-    "a position that names a method": state_of(lambda s: s["position"].update(save=3)),
+    "an epoch that is a text": state_of(lambda s: s["position"].__setitem__(0, "3")),
+    "a position with one more": state_of(lambda s: s["position"].append(3)),
     "a seed that is a text": state_of(lambda s: s.update(seed="3")),
     "a history that is a text": state_of(lambda s: s.update(history="abc")),
     "a history of numbers": state_of(lambda s: s.update(history=[1, 2])),
@@ -891,12 +893,13 @@ def test_pictures_show_what_they_are_given():
     assert [text.get_text() for text in ax.texts] == [*"1000010001010000"]
     images = np.zeros((4, 3, 8, 8))
     axes = plot_mistakes(Tensor(images), 10 * logits, targets, "abcd", n=3)
-    assert [ax.get_title() for ax in axes] == ["c\ntaken for\nb", "c\ntaken for\nd", ""]
+    assert [ax.get_title() for ax in axes] == ["c\ntaken for\nb", "c\ntaken for\nd"]
     plot_mistakes(images[:1, :1], logits[:1], targets[:1])  # no mistake at all
     bytes_ = np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
     shown = plot_mistakes(bytes_, logits, targets, n=2)[0].images[0].get_array()
     np.testing.assert_array_equal(shown, bytes_[2].transpose(1, 2, 0))
-    plot_history([{"loss": 1.0}])
+    (only,) = plot_history([{"loss": loss} for loss in (1.0, 0.5, 0.2)])  # no empty panel
+    assert [tick for tick in only.get_xticks() if tick % 1] == []
     for number in plt.get_fignums():
         plt.figure(number).canvas.draw()
     plt.close("all")

@@ -18,11 +18,14 @@ import numpy as np
 from .activations import LogSoftmaxOp, SigmoidOp, SoftmaxOp
 from .layers import Layer, Linear
 from .setup import readable
-from .tensor import Cast, Concat, Expand, Index, MatMul, Op, Permute, Reshape, Tensor, default_generator, recipe
+from tinytorch.core.tensor import (
+    Cast, Concat, Expand, Index, MatMul, Op, Permute, Reshape, Tensor,
+    default_generator, recipe,
+)
 
 # %% modules/05_dense.py #dense
 class Dense(Linear):
-    """A linear layer and the activation behind it, if there is one."""
+    """A linear layer and the activation after it, if there is one."""
     def __init__(self, in_features: int, out_features: int, activation=None):
         super().__init__(in_features, out_features)
         self.activation = activation
@@ -34,18 +37,21 @@ class Dense(Linear):
 
 # %% modules/05_dense.py #sequential
 class Sequential(Layer):
-    """Layers in a row: each gets what the one before it gives."""
+    """Layers in a row: the output of each is the input of the next."""
     def __init__(self, *layers): self.layers = list(layers)
 
     def members(self) -> list[tuple]:
-        """As for every layer, but a member of the row is called by its number alone."""
-        return [(name.removeprefix("layers."), member) for name, member in super().members()]
+        """As for every layer, but each member is named by its position alone."""
+        pairs = super().members()
+        return [(name.removeprefix("layers."), member) for name, member in pairs]
 
     def __len__(self) -> int: return len(self.layers)
     def __iter__(self): return iter(self.layers)
     def __getitem__(self, index):
         """The layer at a position; for a slice, a Sequential of the same layers."""
-        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+        if isinstance(index, slice):
+            return Sequential(*self.layers[index])
+        return self.layers[index]
 
     def forward(self, x: Tensor) -> Tensor:
         """layers[-1](... layers[0](x))."""
@@ -62,7 +68,7 @@ class Flatten(Layer):
 
 # %% modules/05_dense.py #dropout
 class Dropout(Layer):
-    """While learning, each number is 0 with probability p and else scaled up by 1 / (1 - p); at work, nothing happens."""
+    """In training mode, 0 with probability p, else scaled by 1 / (1 - p)."""
     def __init__(self, p: float = 0.5, generator=default_generator):
         if not 0 <= p < 1:
             raise ValueError(f"p is a probability below 1, not {p}")
@@ -79,7 +85,7 @@ class Dropout(Layer):
 
 # %% modules/05_dense.py #mlp
 class MLP(Sequential):
-    """Dense layers from each size to the next, with the activation behind all but the last."""
+    """Dense layers from each size to the next, the last without the activation."""
     def __init__(self, sizes, activation):
         layers = [Dense(m, n, activation) for m, n in pairwise(sizes)]
         layers[-1].activation = None
@@ -87,17 +93,22 @@ class MLP(Sequential):
 
 # %% modules/05_dense.py #two_moons
 def two_moons(n: int, noise: float = 0.1, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """n points (n, 2) on two half circles, with normal noise, and which of the two each is on: (n,) of 0 and 1."""
+    """n points (n, 2) on two noisy half circles, and the moon of each (n,), 0 or 1."""
     rng = np.random.default_rng(seed)
     angle, label = np.pi * rng.random(n), np.arange(n) % 2
     x = np.where(label, 1 - np.cos(angle), np.cos(angle))
     y = np.where(label, 0.5 - np.sin(angle), np.sin(angle))
-    return Tensor(np.stack([x, y], axis=1) + noise * rng.standard_normal((n, 2))), Tensor(label)
+    points = np.stack([x, y], axis=1) + noise * rng.standard_normal((n, 2))
+    return Tensor(points), Tensor(label)
 
 # %% modules/05_dense.py #op_flops
-_PASSES = {SigmoidOp: 7, SoftmaxOp: 5, LogSoftmaxOp: 5} | dict.fromkeys((Reshape, Permute, Expand, Index, Concat, Cast), 0)
+_PASSES = {
+    Reshape: 0, Permute: 0, Expand: 0, Index: 0, Concat: 0, Cast: 0,
+    SigmoidOp: 7, SoftmaxOp: 5, LogSoftmaxOp: 5,
+}
+
 def op_flops(op: Op, y: np.ndarray, *xs: np.ndarray) -> int:
-    """Floating-point operations for y = op(xs). An op whose count is its own secret has a method flops(y, *xs)."""
+    """Floating-point operations of y = op(xs); op.flops counts where it exists."""
     if hasattr(op, "flops"):
         return op.flops(y, *xs)
     if isinstance(op, MatMul):
@@ -106,14 +117,16 @@ def op_flops(op: Op, y: np.ndarray, *xs: np.ndarray) -> int:
 
 # %% modules/05_dense.py #new_bytes
 def _owner(array: np.ndarray) -> np.ndarray:
-    """The array in whose memory this one lies: the last along the chain of bases."""
+    """The array that owns this one's memory: the last array in its chain of bases."""
     owner, base = array, array.base
     while base is not None:
-        owner, base = base if isinstance(base, np.ndarray) else owner, getattr(base, "base", None)
+        if isinstance(base, np.ndarray):
+            owner = base
+        base = getattr(base, "base", None)
     return owner
 
 def new_bytes(arrays, seen: dict) -> int:
-    """Bytes of the memory behind the arrays, without what is in `seen`, where their owners are put: id -> array."""
+    """Bytes behind the arrays whose owners `seen` lacks (id -> owner); notes them."""
     total = 0
     for array in arrays:
         owner = _owner(array)
@@ -137,64 +150,84 @@ class Summary:
     """A row for each call of a layer, in the order of the calls, and their sums."""
     def __init__(self, rows: list[SummaryRow]):
         self.rows = rows
-        self.parameters, self.flops = sum(r.parameters for r in rows), sum(r.flops for r in rows)
+        self.parameters = sum(r.parameters for r in rows)
+        self.flops = sum(r.flops for r in rows)
         self.activation_bytes = sum(r.activation_bytes for r in rows)
     def __repr__(self) -> str:
-        table = [("layer", "", "output", "parameters", "forward", "activations")]
-        for r in (*self.rows, SummaryRow("total", "", self.parameters, "", self.flops, self.activation_bytes)):
-            costs = f"{r.parameters:,}", readable(r.flops, "FLOP"), readable(r.activation_bytes, "B")
-            table.append((r.name, r.kind, str(r.output_shape), *costs))
-        columns = [max(map(len, column)) for column in zip(*table, strict=True)]
-        cells = [[f"{t:{side}{n}}" for t, side, n in zip(line, "<<<>>>", columns, strict=True)] for line in table]
-        return "\n".join(map("  ".join, cells))
+        sums = self.parameters, "", self.flops, self.activation_bytes
+        table = [["layer", "", "output", "parameters", "forward", "activations"]]
+        for r in (*self.rows, SummaryRow("total", "", *sums)):
+            costs = [readable(r.flops, "FLOP"), readable(r.activation_bytes, "B")]
+            row = [r.name, r.kind, str(r.output_shape), f"{r.parameters:,}", *costs]
+            table.append(row)
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = []
+        for row in table:
+            left = [text.ljust(width) for text, width in zip(row[:3], widths[:3])]
+            right = [text.rjust(width) for text, width in zip(row[3:], widths[3:])]
+            lines.append("  ".join(left + right))
+        return "\n".join(lines)
 
 # %% modules/05_dense.py #meter
-def _tensors(values) -> list[Tensor]: return [x for x in values if isinstance(x, Tensor)]
+def _tensors(values) -> list[Tensor]:
+    return [x for x in values if isinstance(x, Tensor)]
 
 class _Meter:
-    """Stands in for the `forward` of every layer of a model, and notes in which of them each result came about."""
+    """Replaces `forward` of every layer, and notes which layer made each result."""
     def __init__(self, model: Layer):
         self.rows, self.home, self.path, self.known = [], {}, [([], "")], set()
         for layer in [model, *(member for _, member in model.named_members())]:
             if hasattr(layer, "forward"):
                 layer.forward = partial(self.call, layer, layer.forward)
     def call(self, layer, forward, *inputs, **options):
-        """forward(*inputs), and a row for it, before the rows of the layers that it calls."""
-        siblings, above = self.path[-1]
+        """forward(*inputs), and a row for it, before those of the layers it calls."""
+        siblings, name = self.path[-1]
+        for own_name, member in siblings:
+            if member is layer:
+                name = f"{name}.{own_name}" if name else own_name
+                break
         members = layer.members() if isinstance(layer, Layer) else []
-        name = ".".join(filter(None, [above] + [name for name, member in siblings if member is layer][:1]))
         own = set(_tensors(member for _, member in members)) - self.known
-        row = SummaryRow(name, type(layer).__name__, sum(parameter.size for parameter in own))
+        row = SummaryRow(name, type(layer).__name__, sum(p.size for p in own))
         self.rows.append(row)
         self.path.append((members, name))
         y = forward(*inputs, **options)
         self.path.pop()
         results = _tensors(y if isinstance(y, tuple) else [y])
-        made = {t for t in recipe(*results) if t.origin}.difference(recipe(*_tensors(inputs)), self.home)
+        made = {t for t in recipe(*results) if t.origin}
+        made = made.difference(recipe(*_tensors(inputs)), self.home)
         self.home |= dict.fromkeys(made, row)
         self.known |= own
         row.output_shape = results[0].shape
-        if not made and not own and any(hasattr(member, "forward") for _, member in members):
-            self.rows.remove(row)  # a mere container
+        has_layers = any(hasattr(member, "forward") for _, member in members)
+        if has_layers and not made and not own:
+            self.rows.remove(row)  # it only calls other layers
         return y
 
 # %% modules/05_dense.py #summary
 def summary(model: Layer, input_shape) -> Summary:
-    """What each layer costs for an input of that shape, or for an example (a tensor); counted while a copy of the model runs."""
-    x = input_shape if isinstance(input_shape, Tensor) else Tensor(np.zeros(input_shape))
-    x = Tensor(x.data, requires_grad=x.dtype.kind == "f")
-    model, seen, recording = copy.deepcopy(model), {}, Op.recording  # a copy: modes and generators stay as they are
+    """What each layer costs for an input shape, or for an example (a tensor)."""
+    example = isinstance(input_shape, Tensor)
+    x = input_shape.data if example else np.zeros(input_shape, np.float32)
+    x = Tensor(x, requires_grad=x.dtype.kind == "f")
+    model, seen, recording = copy.deepcopy(model), {}, Op.recording  # runs on a copy
     members = [model, *(member for _, member in model.named_members())]
-    held = [x, *members, *(value for layer in members if hasattr(layer, "forward") for value in vars(layer).values())]
-    new_bytes([np.asarray(a) for a in held if isinstance(a, (Tensor, np.ndarray))], seen)  # not made by the forward pass
+    held = [x, *members]
+    for layer in members:
+        if hasattr(layer, "forward"):
+            held += vars(layer).values()
+    held = [np.asarray(a) for a in held if isinstance(a, (Tensor, np.ndarray))]
+    new_bytes(held, seen)  # what the forward pass finds, it does not make
     meter, Op.recording = _Meter(model), True
     try:
         y = model(x)
     finally:
         Op.recording = recording
-    for t in filter(meter.home.get, recipe(*_tensors(y if isinstance(y, tuple) else [y]))):
+    results = _tensors(y if isinstance(y, tuple) else [y])
+    for t in filter(meter.home.get, recipe(*results)):
         row, op, xs = meter.home[t], t.origin[0], [x.data for x in t.origin[1]]
         row.flops += op_flops(op, t.data, *xs)
-        arrays = [a for a in (t.data, *xs, *op.saved, *op.parameters) if isinstance(a, np.ndarray) and a.ndim]
+        arrays = [t.data, *xs, *op.saved, *op.parameters]
+        arrays = [a for a in arrays if isinstance(a, np.ndarray) and a.ndim]
         row.activation_bytes += new_bytes(arrays, seen)
     return Summary(meter.rows)

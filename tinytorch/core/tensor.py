@@ -4,59 +4,64 @@
 
 # %% auto #0
 __all__ = ['Sub', 'Neg', 'Div', 'Abs', 'Log', 'Exp', 'Sqrt', 'TanhOp', 'Maximum', 'Minimum', 'Pow', 'Clip', 'Cast', 'Where',
-           'Max', 'Min', 'Reshape', 'Permute', 'Expand', 'Index', 'Concat', 'default_generator', 'Op', 'Tensor',
-           'apply', 'Add', 'Mul', 'broadcast_shapes', 'promote_types', 'where', 'Sum', 'MatMul', 'concat', 'stack',
+           'Max', 'Min', 'Permute', 'Reshape', 'Expand', 'Index', 'Concat', 'default_generator', 'Op', 'Add', 'Tensor',
+           'apply', 'Mul', 'broadcast_shapes', 'promote_types', 'where', 'Sum', 'MatMul', 'concat', 'stack',
            'manual_seed', 'zeros', 'ones', 'full', 'arange', 'rand', 'randn', 'recipe']
 
 # %% modules/02_tensor.py #imports
 from functools import reduce
 from itertools import count, zip_longest
 from math import prod
-from operator import attrgetter, getitem
 from types import SimpleNamespace
-
 import numpy as np
-
 from .introduction import topological_order
 
 # %% modules/02_tensor.py #op
 class Op:
-    """One operation: arrays in, an array out."""
+    """One operation. Its forward takes arrays and returns an array."""
+    saved = parameters = ()  # what the derivative will need; what the op was told
     recording = True  # module 09 switches it off where no gradient is wanted
-    tick = count(1).__next__  # the clock: each call gives the next number
-    saved = parameters = ()  # what its derivative will need; what it was told
-
+    tick = count(1).__next__  # Op.tick() gives 1, then 2, then 3
     def __init__(self, *parameters): self.parameters = parameters
-    def forward(self, *arrays: np.ndarray) -> np.ndarray: raise NotImplementedError
+
+class Add(Op):
+    def forward(self, a, b):
+        return a + b
 
 # %% modules/02_tensor.py #tensor
 class Tensor:
-    """An array, how it came about, and, later, its gradient. Floats become float32 unless dtype says otherwise."""
+    """An array, the origin of its numbers and, later, its gradient."""
     __slots__ = ("data", "grad", "made", "origin", "requires_grad", "written")
-    __array_ufunc__ = None  # an array on the left of an operator leaves the work to the tensor on the right
-
+    __array_ufunc__ = None
     def __init__(self, data, requires_grad: bool = False, dtype=None):
         array = np.asarray(data.data if isinstance(data, Tensor) else data, dtype)
         if dtype is None and array.dtype.kind == "f" and not isinstance(data, Tensor):
             array = array.astype(np.float32, copy=False)
-        if array.dtype.kind not in ("f" if requires_grad else "biuf"):
-            raise TypeError(f"a tensor{' with a gradient' * requires_grad} cannot hold {array.dtype}")
-        self.data, self.requires_grad, self.grad, self.origin = array, requires_grad, None, None
-        self.made = self.written = 0  # dates: an op made it; somebody wrote into it
-
-    def __array__(self, dtype=None, copy=None): return np.array(self.data, dtype, copy=copy)
-    shape, ndim, size, dtype = (property(attrgetter(f"data.{name}")) for name in ("shape", "ndim", "size", "dtype"))
-
+        kinds, word = ("f", "with") if requires_grad else ("biuf", "without")
+        if array.dtype.kind not in kinds:
+            raise TypeError(f"a tensor {word} a gradient cannot hold {array.dtype}")
+        self.data, self.requires_grad = array, requires_grad
+        self.grad, self.origin, self.made, self.written = None, None, 0, 0
+    shape = property(lambda self: self.data.shape)
+    ndim = property(lambda self: self.data.ndim)
+    size = property(lambda self: self.data.size)
+    dtype = property(lambda self: self.data.dtype)
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.data, dtype, copy=copy)
     def __repr__(self) -> str:
         text = np.array2string(self.data, separator=", ", prefix="Tensor(")
         text += f", shape={self.shape}" if self.size == 0 else ""
-        text += "" if self.dtype in (np.float32, np.int64, bool) else f", dtype={self.dtype}"
-        origin = f", origin={type(self.origin[0]).__name__}" if self.origin else ", requires_grad=True"
-        return f"Tensor({text}{origin * self.requires_grad})"
+        plain = self.dtype in (np.float32, np.int64, bool)
+        text += "" if plain else f", dtype={self.dtype}"
+        if self.origin:
+            text += f", origin={type(self.origin[0]).__name__}"
+        elif self.requires_grad:
+            text += ", requires_grad=True"
+        return f"Tensor({text})"
 
-_new = object.__new__  # an object of a class, without a call of its __init__
+_new = object.__new__  # makes an object without calling its __init__
 def _wrap(array) -> Tensor:
-    """A tensor around what an operation gave: the dtype stays, nothing is checked."""
+    """A tensor around an op's result: the dtype stays, and nothing is checked."""
     tensor = _new(Tensor)
     tensor.data = array if type(array) is np.ndarray else np.asarray(array)
     tensor.requires_grad, tensor.grad, tensor.origin = False, None, None
@@ -65,21 +70,17 @@ def _wrap(array) -> Tensor:
 
 # %% modules/02_tensor.py #apply
 def apply(op: Op, *inputs: Tensor) -> Tensor:
-    """Run op on the inputs' arrays; where one of them requires a gradient, the result remembers (op, inputs)."""
+    """Run op on the inputs' arrays; if one requires a gradient, keep (op, inputs)."""
     if len(inputs) == 2:  # most ops, and a call without a star is quicker
         a, b = inputs
-        result, required = _wrap(op.forward(a.data, b.data)), a.requires_grad or b.requires_grad
+        result = _wrap(op.forward(a.data, b.data))
+        required = a.requires_grad or b.requires_grad
     else:
-        result, required = _wrap(op.forward(*[x.data for x in inputs])), any([x.requires_grad for x in inputs])
+        result = _wrap(op.forward(*[x.data for x in inputs]))
+        required = any([x.requires_grad for x in inputs])
     if required and Op.recording:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
-
-# %% modules/02_tensor.py #add
-class Add(Op):
-    """a + b."""
-    def forward(self, a, b):
-        return a + b
 
 # %% modules/02_tensor.py #mul
 class Mul(Op):
@@ -90,27 +91,28 @@ class Mul(Op):
 
 # %% modules/02_tensor.py #broadcast_shapes
 def broadcast_shapes(a: tuple, b: tuple) -> tuple:
-    """The shape of a + b; a ValueError that names both shapes where they do not fit."""
+    """The shape of a + b, if the two fit."""
     shape = []
     for m, n in zip_longest(a[::-1], b[::-1], fillvalue=1):
         if m != n and 1 not in (m, n):
-            raise ValueError(f"cannot broadcast {a} with {b}: {m} and {n} differ, and neither is 1")
+            raise ValueError(f"cannot broadcast {a} with {b}: {m} and {n} do not fit")
         shape.append(n if m == 1 else m)
     return tuple(shape[::-1])
 
 # %% modules/02_tensor.py #promote_types
 def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
-    """The dtype of a + b: NumPy's, but a float does not grow because it meets an integer."""
+    """The dtype of a + b: NumPy's rule, but an integer does not widen a float."""
     if (a.kind == "f") != (b.kind == "f"):
         return a if a.kind == "f" else b
     return np.promote_types(a, b)
 
 # %% modules/02_tensor.py #operands
 def _operand(x, like: Tensor) -> Tensor:
-    """x as a tensor that can meet `like`, in like's dtype where that can hold it."""
+    """x as a tensor. What is no tensor takes like's dtype, if that can hold it."""
     if isinstance(x, Tensor):
         return x
-    fits = x is not None and like.data.dtype.kind in ("iuf" if isinstance(x, int) else "f")
+    kinds = "iuf" if isinstance(x, int) else "f"
+    fits = x is not None and like.data.dtype.kind in kinds
     return _wrap(np.asarray(x, like.data.dtype)) if fits else Tensor(x)
 
 def _operands(a, b) -> tuple[Tensor, Tensor]:
@@ -119,134 +121,127 @@ def _operands(a, b) -> tuple[Tensor, Tensor]:
     if a.data.dtype is b.data.dtype:
         return a, b
     dtype = promote_types(a.dtype, b.dtype)
-    if (a.ndim == 0) != (b.ndim == 0):  # like a number, a 0-d tensor gives way within its kind
-        strong = b.dtype if a.ndim == 0 else a.dtype
-        dtype = strong if strong.kind.replace("u", "i") == dtype.kind.replace("u", "i") else dtype
+    if (a.ndim == 0) != (b.ndim == 0):  # a 0-d tensor adapts itself, as a number does
+        other = b.dtype if a.ndim == 0 else a.dtype
+        if other.kind == dtype.kind or {other.kind, dtype.kind} == {"i", "u"}:
+            dtype = other
     return a.astype(dtype), b.astype(dtype)
 
-def _binary(op: Op, a, b) -> Tensor:
-    """op on a and b in one dtype; where their shapes do not fit, the error names both."""
-    a, b = _operands(a, b)
-    try:
-        return apply(op, a, b)
-    except ValueError as error:
-        problem = error  # dealt with outside, so that the traceback shows one error, not two
-    broadcast_shapes(a.shape, b.shape)
-    raise problem
-
 def _in_tensor(body: type) -> None:
-    """Decorator: the methods of the class below are Tensor's, which so grows from section to section."""
+    """Decorator: move the methods of the class below into Tensor."""
     for name, value in vars(body).items():
         if callable(value) or isinstance(value, property):
             setattr(Tensor, name, value)
 
 # %% modules/02_tensor.py #table
-def _op(name: str, function, saves: str = "") -> type[Op]:
-    """The op function(*arrays, *parameters); saves names what it keeps: its inputs, their shapes, its result."""
-    def forward(self, *arrays):
-        try:
-            y = function(*arrays, *self.parameters)
-        except ValueError as error:
-            raise ValueError(f"{name}{self.parameters} on {', '.join(str(a.shape) for a in arrays)}: {error}") from None
-        if arrays[0].dtype.kind != "f" and y.dtype == np.float64:
-            y = y.astype(np.float32)  # no float64 by accident
-        if saves:
-            self.saved = arrays if saves == "inputs" else (y,) if saves == "result" else tuple(a.shape for a in arrays)
-        return y
-    return type(name, (Op,), {"forward": forward, "__module__": __name__})
+def _op(name: str, compute, saves: str = "") -> type[Op]:
+    """A class for the op compute(*arrays, *parameters); `saves` says what it keeps."""
+    class Made(Op):
+        def forward(self, *arrays):
+            y = compute(*arrays, *self.parameters)
+            if arrays[0].dtype.kind != "f" and y.dtype == np.float64:
+                y = y.astype(np.float32)  # no float64 by accident
+            if saves:
+                kept = tuple([a.shape for a in arrays]) if saves == "shapes" else arrays
+                self.saved = (y,) if saves == "result" else kept
+            return y
+    Made.__name__ = Made.__qualname__ = name
+    return Made
 
 Sub, Neg = _op("Sub", np.subtract), _op("Neg", np.negative)
-Div, Abs, Log = _op("Div", np.divide, "inputs"), _op("Abs", np.abs, "inputs"), _op("Log", np.log, "inputs")
-Exp, Sqrt, TanhOp = _op("Exp", np.exp, "result"), _op("Sqrt", np.sqrt, "result"), _op("TanhOp", np.tanh, "result")
-Maximum, Minimum = _op("Maximum", np.maximum, "inputs"), _op("Minimum", np.minimum, "inputs")
-Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")  # NumPy squares if it sees the number 2
+Div, Abs = _op("Div", np.divide, "inputs"), _op("Abs", np.abs, "inputs")
+Log, Exp = _op("Log", np.log, "inputs"), _op("Exp", np.exp, "result")
+Sqrt, TanhOp = _op("Sqrt", np.sqrt, "result"), _op("TanhOp", np.tanh, "result")
+Maximum = _op("Maximum", np.maximum, "inputs")
+Minimum = _op("Minimum", np.minimum, "inputs")
+Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")
 Clip = _op("Clip", np.clip, "inputs")  # Clip(min, max)
-Cast = _op("Cast", lambda a, dtype, before: a.astype(dtype))  # Cast(dtype, before)
-Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))  # Where(condition)
+Cast = _op("Cast", lambda a, dtype, before: a.astype(dtype))
+Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))
+Max = _op("Max", lambda a, axis, keep: a.max(axis, keepdims=keep), "inputs")
+Min = _op("Min", lambda a, axis, keep: a.min(axis, keepdims=keep), "inputs")
+Permute, Reshape = _op("Permute", np.transpose), _op("Reshape", np.reshape, "shapes")
+Expand = _op("Expand", np.broadcast_to, "shapes")
+Index = _op("Index", lambda a, key: a[key], "shapes")
+Concat = _op("Concat", lambda *a: np.concatenate(a[:-1], a[-1]), "shapes")
 
 # %% modules/02_tensor.py #arithmetic
-def _unary(op): return lambda a: apply(op(), a)
 def _infix(op):
-    def operator(a, b):
-        if type(a) is type(b) and a.data.dtype is b.data.dtype:  # most calls
-            try:
-                return apply(_new(op), a, b)  # these ops have no parameters
-            except ValueError:
-                pass  # the shapes do not fit, and _binary says so
-        return _binary(op(), a, b)
-    return operator
-def _reflected(op): return lambda a, b: _binary(op(), b, a)
-def _comparison(test): return lambda a, b: _wrap(test(*(x.data for x in _operands(a, b))))
+    def method(a, b):
+        if type(a) is not type(b) or a.data.dtype is not b.data.dtype:
+            a, b = _operands(a, b)
+        try:
+            return apply(_new(op), a, b)
+        except ValueError:
+            broadcast_shapes(a.shape, b.shape)  # raises an error that names both shapes
+            raise
+    return method
+def _reflected(op): return lambda a, b: apply(op(), *_operands(b, a))
+def _function(op): return lambda a: apply(op(), a)
+def _test(f): return lambda a, b: _wrap(f(*[x.data for x in _operands(a, b)]))
 
 @_in_tensor
-class _Elementwise:
-    __add__, __sub__, __mul__, __truediv__, __pow__ = map(_infix, (Add, Sub, Mul, Div, Pow))
+class _Arithmetic:
+    __add__, __sub__, __mul__ = map(_infix, (Add, Sub, Mul))
+    __truediv__, __pow__, maximum, minimum = map(_infix, (Div, Pow, Maximum, Minimum))
     __radd__, __rmul__, __rtruediv__, __rpow__ = map(_reflected, (Add, Mul, Div, Pow))
-    __neg__, __abs__, abs, exp, log, sqrt, tanh = map(_unary, (Neg, Abs, Abs, Exp, Log, Sqrt, TanhOp))
-    maximum, minimum = map(_infix, (Maximum, Minimum))
-    __eq__, __lt__, __le__ = map(_comparison, (np.equal, np.less, np.less_equal))
-    __ne__, __gt__, __ge__ = map(_comparison, (np.not_equal, np.greater, np.greater_equal))
-    __and__, __or__ = map(_comparison, (np.bitwise_and, np.bitwise_or))
+    __neg__, __abs__, abs = map(_function, (Neg, Abs, Abs))
+    exp, log, sqrt, tanh = map(_function, (Exp, Log, Sqrt, TanhOp))
+    __eq__, __lt__, __le__ = map(_test, (np.equal, np.less, np.less_equal))
+    __ne__, __gt__, __ge__ = map(_test, (np.not_equal, np.greater, np.greater_equal))
+    __and__, __or__ = map(_test, (np.bitwise_and, np.bitwise_or))
     def __invert__(self): return _wrap(~self.data)
     def clip(self, min=None, max=None): return apply(Clip(min, max), self)
-    def where(self, condition, other): return where(condition, self, other)
     def astype(self, dtype):
-        """The same numbers as dtype; the same tensor if it is that already. Integers carry no gradient on."""
         if self.data.dtype == dtype:
             return self
-        return apply(Cast(dtype, self.dtype), self) if np.dtype(dtype).kind == self.dtype.kind else _wrap(self.data.astype(dtype))
+        new = apply(Cast(dtype, self.dtype), self)
+        return new if new.dtype.kind == self.dtype.kind else _wrap(new.data)
 
 def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
     a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
-    return _binary(Where(np.asarray(condition, bool)), a, b)
+    return apply(Where(np.asarray(condition, bool)), *_operands(a, b))
 
 # %% modules/02_tensor.py #rsub
 @_in_tensor
 class _Subtraction:
     def __rsub__(self, other):
         """other - self, where other is not a tensor."""
-        return _binary(Sub(), other, self)
+        return apply(Sub(), *_operands(other, self))
 
-# %% modules/02_tensor.py #axes
+# %% modules/02_tensor.py #reductions
 def _axes(axis, ndim: int) -> tuple[int, ...]:
-    """The axes that are meant, counted from 0: None is all of them, negative ones count from the end."""
+    """axis as a tuple of axes from 0 up: None is all, negative ones count back."""
     if axis is None:
         return tuple(range(ndim))
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    n = ndim or 1  # as in PyTorch, a 0-d tensor may be reduced over axis 0
-    if axes and not -n <= min(axes) <= max(axes) < n:
-        raise IndexError(f"axis {axis} in {ndim} dimensions")
-    return tuple([i % n for i in axes])[:ndim]
+    return np.lib.array_utils.normalize_axis_tuple(axis, ndim or 1)[:ndim]
+def _reduce(op, x, axis, keepdims): return apply(op(_axes(axis, x.ndim), keepdims), x)
+@_in_tensor
+class _Reductions:
+    def sum(self, axis=None, keepdims=False): return _reduce(Sum, self, axis, keepdims)
+    def max(self, axis=None, keepdims=False): return _reduce(Max, self, axis, keepdims)
+    def min(self, axis=None, keepdims=False): return _reduce(Min, self, axis, keepdims)
+    def argmax(self, axis=None, keepdims=False):
+        return _wrap(np.argmax(self.data, axis, keepdims=keepdims))
+    def mean(self, axis=None, keepdims=False):
+        n = prod(self.shape[i] for i in _axes(axis, self.ndim))
+        return self.sum(axis, keepdims) / n
 
 # %% modules/02_tensor.py #sum
 class Sum(Op):
-    """Sum(axis, keepdims): the sum of a over the axes; with keepdims they stay, with size 1."""
+    """Sum(axis, keepdims): the sum of a over axis; keepdims keeps it, with size 1."""
     def forward(self, a):
         axis, keepdims = self.parameters
         self.saved = (a.shape,)
         dtype = a.dtype if a.dtype.kind == "f" else np.int64
         return a.sum(axis=axis, keepdims=keepdims, dtype=dtype)
 
-# %% modules/02_tensor.py #reductions
-Max = _op("Max", lambda a, axis, keepdims: a.max(axis, keepdims=keepdims), "inputs")  # Max(axis, keepdims)
-Min = _op("Min", lambda a, axis, keepdims: a.min(axis, keepdims=keepdims), "inputs")  # Min(axis, keepdims)
-
-@_in_tensor
-class _Reductions:
-    def sum(self, axis=None, keepdims=False): return apply(Sum(_axes(axis, self.ndim), keepdims), self)
-    def max(self, axis=None, keepdims=False): return apply(Max(_axes(axis, self.ndim), keepdims), self)
-    def min(self, axis=None, keepdims=False): return apply(Min(_axes(axis, self.ndim), keepdims), self)
-    def argmax(self, axis=None, keepdims=False): return _wrap(np.argmax(self.data, axis, keepdims=keepdims))
-    def mean(self, axis=None, keepdims=False):
-        """The sum over the axes, divided by how many numbers went into each."""
-        return self.sum(axis, keepdims) / prod(self.shape[i] for i in _axes(axis, self.ndim))
-
 # %% modules/02_tensor.py #var
 @_in_tensor
 class _Variance:
     def var(self, axis=None, correction=1, keepdims=False):
-        """The sum of squared distances from the mean over the axes, divided by n - correction."""
+        """The sum of squared distances from the mean, divided by n - correction."""
         n = prod(self.shape[i] for i in _axes(axis, self.ndim))
         d = self - self.mean(axis, keepdims=True)
         return (d * d).sum(axis, keepdims) / max(n - correction, 0)
@@ -256,46 +251,41 @@ class MatMul(Op):
     """a @ b: (..., n, k) @ (..., k, m) -> (..., n, m)."""
     def forward(self, a, b):
         if a.shape[-1] != b.shape[-2]:
-            raise ValueError(f"cannot multiply {a.shape} by {b.shape}: {a.shape[-1]} and {b.shape[-2]} differ")
+            raise ValueError(f"cannot multiply {a.shape} by {b.shape}")
         self.saved = (a, b)
         return a @ b
 
-# %% modules/02_tensor.py #shape_ops
-Reshape = _op("Reshape", np.reshape, "shapes")  # Reshape(shape)
-Permute = _op("Permute", np.transpose)  # Permute(dims)
-Expand = _op("Expand", np.broadcast_to, "shapes")  # Expand(shape)
-Index = _op("Index", getitem, "shapes")  # Index(key)
-Concat = _op("Concat", lambda *xs: np.concatenate(xs[:-1], xs[-1]), "shapes")  # Concat(dim)
-def _sizes(shape): return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-
+# %% modules/02_tensor.py #shapes
+def _sizes(sizes: tuple) -> tuple:  # f(2, 3) and f((2, 3)) mean the same
+    return tuple(sizes[0]) if sizes and isinstance(sizes[0], (tuple, list)) else sizes
 @_in_tensor
 class _Shapes:
     T = property(lambda self: self.permute(tuple(range(self.ndim))[::-1]))
     def reshape(self, *shape): return apply(Reshape(_sizes(shape)), self)
-    def permute(self, *dims): return apply(Permute(_axes(_sizes(dims), self.ndim)), self)
+    def permute(self, *d): return apply(Permute(_axes(_sizes(d), self.ndim)), self)
     def squeeze(self, dim=None):
-        """Without the axes of size 1, or without those of them that dim names."""
-        return self.reshape([n for i, n in enumerate(self.shape) if n != 1 or i not in _axes(dim, self.ndim)])
+        dims = [i for i in _axes(dim, self.ndim) if self.shape[i] == 1]
+        return self.reshape([n for i, n in enumerate(self.shape) if i not in dims])
     def expand(self, *shape):
-        """Repeated, without a copy, along axes of size 1 and new ones in front; -1 keeps a size."""
-        shape = _sizes(shape)
-        old = (1,) * (len(shape) - self.ndim) + self.shape
-        return apply(Expand(tuple(m if n == -1 else n for m, n in zip(old, shape, strict=True))), self)
+        new = _sizes(shape)  # counted from the end, -1 keeps the size of that axis
+        new = [self.shape[i - len(new)] if n == -1 else n for i, n in enumerate(new)]
+        return apply(Expand(tuple(new)), self)
     def __rmatmul__(self, other): return _operand(other, self) @ self
     def __matmul__(self, other):
-        """Matrix product; a vector is a row on the left, a column on the right, and that axis is dropped again."""
         a, b = _operands(self, other)
         m, n = a.data.ndim, b.data.ndim
         if m == 0 or n == 0:
-            raise ValueError(f"cannot multiply {a.shape} by {b.shape}: a number takes *")
-        y = apply(MatMul(), a if m > 1 else a.unsqueeze(0), b if n > 1 else b.unsqueeze(1))
-        return y if m > 1 and n > 1 else y.squeeze([-2] * (m == 1) + [-1] * (n == 1))
+            raise ValueError(f"cannot multiply {a.shape} by {b.shape}: use *")
+        a, b = a if m > 1 else a.unsqueeze(0), b if n > 1 else b.unsqueeze(1)
+        y = apply(MatMul(), a, b)
+        y = y if n > 1 else y.squeeze(-1)
+        return y if m > 1 else y.squeeze(-1 if n == 1 else -2)
 
 # %% modules/02_tensor.py #unsqueeze
 @_in_tensor
 class _NewAxis:
     def unsqueeze(self, dim):
-        """With a new axis of size 1 at dim."""
+        """The same numbers with a new axis of size 1 at dim."""
         (i,) = _axes(dim, self.ndim + 1)
         return self.reshape(*self.shape[:i], 1, *self.shape[i:])
 
@@ -309,40 +299,34 @@ class _Transposition:
         return self.permute(dims)
 
 # %% modules/02_tensor.py #indexing
-_writes = SimpleNamespace(last=0)  # the date of the last write into any tensor
-
-def _note_write(tensor: Tensor) -> None:
-    """The tensor was written into: what was made from it before no longer holds."""
-    tensor.written = _writes.last = Op.tick()
-
+_writes = SimpleNamespace(last=0)  # when any tensor was last written into
+def _note_write(tensor: Tensor) -> None: tensor.written = _writes.last = Op.tick()
 @_in_tensor
 class _Indexing:
     def __getitem__(self, key): return apply(Index(key), self)
+    def __setitem__(self, key, value):
+        if Op.recording and (self.requires_grad or getattr(value, "requires_grad", 0)):
+            raise RuntimeError("a write in place has no gradient: use where()")
+        self.data[key] = value.data if isinstance(value, Tensor) else value
+        _note_write(self)
     def __len__(self): return len(self.data)
     def __iter__(self): return (self[i] for i in range(len(self)))
+    def __bool__(self): return bool(self.item())
+    def __float__(self): return float(self.item())
     def item(self): return self.data.item()
     def numpy(self): return self.data
     def detach(self): return _wrap(self.data)
-    def __bool__(self): return bool(self.item())
-    def __float__(self): return float(self.item())
-    def __setitem__(self, key, value):
-        """Write in place: every view of this memory sees it."""
-        if Op.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
-            raise RuntimeError("a write in place has no gradient: use where(), or write into .data")
-        self.data[key] = value.data if isinstance(value, Tensor) else value
-        _note_write(self)
     def backward(self, gradient=None):
-        """Fill in `.grad` of every tensor that this one came from and that requires it."""
         from tinytorch.core.autograd import backward
         backward(self, gradient)
 
-# %% modules/02_tensor.py #concat
-def concat(tensors, dim: int = 0) -> Tensor:
-    """The tensors one after the other along dim; their other sizes must agree."""
-    dtype = reduce(promote_types, [x.dtype for x in tensors])
-    return apply(Concat(*_axes(dim, tensors[0].ndim or 1)), *[x.astype(dtype) for x in tensors])
-
 # %% modules/02_tensor.py #stack
+def concat(tensors, dim: int = 0) -> Tensor:
+    """The tensors one after the other along dim; their other sizes agree."""
+    dtype = reduce(promote_types, [x.dtype for x in tensors])
+    (dim,) = _axes(dim, tensors[0].ndim or 1)
+    return apply(Concat(dim), *[x.astype(dtype) for x in tensors])
+
 def stack(tensors, dim: int = 0) -> Tensor:
     """Tensors of one shape, side by side along a new axis."""
     return concat([x.unsqueeze(dim) for x in tensors], dim)
@@ -350,20 +334,17 @@ def stack(tensors, dim: int = 0) -> Tensor:
 # %% modules/02_tensor.py #constructors
 default_generator = np.random.default_rng()
 def manual_seed(seed: int) -> None:
-    """Restart the generator that rand and randn draw from unless they are given another."""
-    default_generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
-
-def zeros(*shape, **options): return Tensor(np.zeros(_sizes(shape), np.float32), **options)
-def ones(*shape, **options): return Tensor(np.ones(_sizes(shape), np.float32), **options)
-def full(shape, value, **options): return Tensor(np.full(shape, value), **options)
-def arange(*start_end_step, **options): return Tensor(np.arange(*start_end_step), **options)
-
-def rand(*shape, generator=default_generator, **options):
-    return Tensor(generator.random(_sizes(shape), np.float32), **options)
-def randn(*shape, generator=default_generator, **options):
-    return Tensor(generator.standard_normal(_sizes(shape), np.float32), **options)
+    default_generator.bit_generator.state = np.random.PCG64(seed).state
+def zeros(*shape, **kw): return Tensor(np.zeros(_sizes(shape), np.float32), **kw)
+def ones(*shape, **kw): return Tensor(np.ones(_sizes(shape), np.float32), **kw)
+def full(shape, value, **kw): return Tensor(np.full(shape, value), **kw)
+def arange(*start_end_step, **kw): return Tensor(np.arange(*start_end_step), **kw)
+def rand(*shape, generator=default_generator, **kw):
+    return Tensor(generator.random(_sizes(shape), np.float32), **kw)
+def randn(*shape, generator=default_generator, **kw):
+    return Tensor(generator.standard_normal(_sizes(shape), np.float32), **kw)
 
 # %% modules/02_tensor.py #recipe
 def recipe(*results: Tensor) -> list[Tensor]:
-    """Every tensor that the results were made from, and they themselves, inputs before outputs."""
+    """The results and every tensor they were made from, inputs before outputs."""
     return topological_order(results, lambda x: x.origin[1] if x.origin else ())

@@ -122,8 +122,7 @@ def borrow(
     if bool(modules) == everything:
         raise TitoError("say which modules to borrow, as `tito borrow 02 03`, or --all")
     chosen = [syllabus.module(name) for name in modules or []] or solutions.all_that_can_be_borrowed(workspace)
-    if not chosen:
-        raise TitoError("there is nothing to borrow: what has been published you have built, or borrowed", code=1)
+    show.line(None if chosen else "there is nothing to borrow: you have built every module that has been published")
     _borrow(workspace, chosen)
 
 

@@ -23,8 +23,8 @@ IMPORTS = (
 AUDIENCE = {
     "learner": "`tito complete` asks the hidden checks too: what it exports is right, as far as the course can tell.",
     "kit": (
-        "In your class: `tito submit 00` hands in and `tito feedback 00` fetches what came back. Hidden checks grade what you hand "
-        "in. `tito solution` and `tito borrow` know the modules that your instructor has published."
+        "In your class: `tito submit 00` hands in and `tito feedback 00` fetches what came back. Hidden checks grade what you "
+        "hand in. `tito solution` and `tito borrow` know the modules that your instructor has published."
     ),
 }
 

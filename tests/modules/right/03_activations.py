@@ -1,6 +1,6 @@
 # %% relu: the larger of two
         return where(x > 0, x, 0.0)
-# %% xor: two steps, another pair of bends
+# %% xor: two steps, another pair of units
     W1 = Tensor(np.array([[1, -1], [-1, 1]]), dtype=np.float32)
     hidden = ReLU()(x @ W1)
     return hidden @ Tensor([[1.0], [1.0]])
@@ -19,8 +19,8 @@
         return y
 # %% gelu: factored
         cube = x * x * x
-        bend = (math.sqrt(2 / math.pi) * (x + cube * 0.044715)).tanh()
-        return x * (bend + 1) / 2
+        inner = (math.sqrt(2 / math.pi) * (x + cube * 0.044715)).tanh()
+        return x * (inner + 1) / 2
 # %% softmax: in place, but in an array of its own
         y = x - np.max(x, axis=dim, keepdims=True)
         np.exp(y, out=y)

@@ -23,3 +23,14 @@
         q, k, v = (split_heads(f(x), self.num_heads) for f in (self.q_proj, self.k_proj, self.v_proj))
         y = scaled_dot_product_attention(q, k, v, mask=self.allowed(x.shape[-2], mask))
         return self.out_proj(merge_heads(y))
+# %% attention_scores: without the copy
+    return (q / math.sqrt(k.shape[-1])) @ np.swapaxes(k, -1, -2)
+# %% causal_mask: one comparison
+    return np.arange(n) <= np.arange(n)[:, None]
+# %% sinusoids: pairs, laid out by reshape
+    angles = np.arange(length)[:, None] / 10_000.0 ** (np.arange(0, dim, 2) / dim)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim).astype(np.float32)
+# %% query_weights: one case after the other
+    if task == "copy":
+        return np.eye(dim, dtype=np.float32)
+    return turn(dim, -1) if task == "previous" else mirror @ turn(dim, n - 1)

@@ -1,3 +1,25 @@
+# %% numerical_gradient: over the flat index
+    for i in range(array.size):
+        index = np.unravel_index(i, array.shape)
+        kept, totals = array[index], []
+        for sign in (1, -1):
+            array[index] = kept + sign * h
+            totals.append(evaluate())
+        array[index] = kept
+        slopes[index] = (totals[0] - totals[1]) / (2 * h)
+# %% by_hand: a list
+    error = w * x + b - t
+    return [2 * error * x, 2 * error]
+# %% graph_by_hand: with formulas
+    return [c, d, c, c, (c + d) * b, (c + d) * a]
+# %% rule_mul: with the decorator
+@gradient(Sub)
+def _(op, grad):
+    return [grad, -1 * grad]
+@gradient(Mul)
+def _(op, grad):
+    a, b = op.saved
+    return b * grad, a * grad
 # %% chain: a loop with a test at its end
     while t.origin is not None:
         op, inputs = t.origin
@@ -5,7 +27,6 @@
         t = inputs[0]
     return grad
 # %% rules_table: other forms
-    return lambda: grad / b, lambda: -(grad / b) * (a / b)
 @gradient(Sqrt)
 def _(op, grad):
     y, = op.saved
@@ -14,6 +35,21 @@ def _(op, grad):
 def _(op, grad):
     y, = op.saved
     return [grad - grad * y * y]
+@gradient(SigmoidOp)
+def _(op, grad):
+    y, = op.saved
+    return [grad * (y - y * y)]
+@gradient(Div)
+def _(op, grad):
+    a, b = op.saved
+    return lambda: grad / b, lambda: -(grad / b) * (a / b)
+# %% spread: broadcast_to and a copy
+    if not keepdims:
+        grad = np.expand_dims(grad, axis)
+    return np.array(np.broadcast_to(grad, shape))
+# %% rule_matmul: swapaxes
+    a, b = op.saved
+    return lambda: grad @ b.swapaxes(-1, -2), lambda: a.swapaxes(-1, -2) @ grad
 # %% unbroadcast: one axis after the other
     if grad.ndim < len(shape):
         raise ValueError(f"{grad.shape} is too small for {shape}")
@@ -50,6 +86,20 @@ def _(op, grad):
             leaf.grad = _wrap(g)
         else:
             leaf.grad = _wrap(leaf.grad.data + g)
+# %% rule_log_softmax: by hand
+    y = op.saved[0]
+    total = grad.sum(axis=op.parameters[0], keepdims=True)
+    return [grad - total * np.exp(y)]
+# %% conv_gradients: a loop over each number of the kernel
+    for n, o, i, j in np.ndindex(grad.shape):
+        for_bias[o] += grad[n, o, i, j]
+        for c, p, q in np.ndindex(weight.shape[1:]):
+            for_x[n, c, i * stride + p, j * stride + q] += grad[n, o, i, j] * weight[o, c, p, q]
+            for_weight[o, c, p, q] += grad[n, o, i, j] * padded[n, c, i * stride + p, j * stride + q]
+# %% pool_gradient: divmod
+        window = x[n, c, top : top + size, left : left + size]
+        p, q = divmod(int(window.argmax()), size)
+        for_x[n, c, top + p, left + q] += grad[n, c, i, j]
 # %% checkpoint_rule: a list
     with _replay(state):
         y = function(*stand_ins)

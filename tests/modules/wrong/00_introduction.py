@@ -1,4 +1,5 @@
 # %% dependents: leaves out the nodes that nobody uses
+# rule: A node that nobody uses has an empty list.
     turned = {}
     for node, parents in graph.items():
         for parent in parents:
@@ -9,6 +10,7 @@
     return {node: list(parents) for node, parents in graph.items()}
 
 # %% dependents: remembers only the last user of each node
+# rule: The value of a node is the list of the nodes that have it as a parent,
     turned = {node: [] for node in graph}
     for node, parents in graph.items():
         for parent in parents:
@@ -23,6 +25,7 @@
     return turned
 
 # %% dependents: writes into the graph that it was given
+# rule: The dict that comes in must not change.
     lines = [(node, parent) for node, parents in graph.items() for parent in parents]
     for node in graph:
         graph[node] = []
@@ -37,6 +40,7 @@
     return found
 
 # %% reachable: leaves the roots out
+# rule: the set of the roots and all that they need
     seen, waiting = set(), list(roots)
     while waiting:
         for parent in parents(waiting.pop()):
@@ -46,6 +50,7 @@
     return seen
 
 # %% reachable: asks a node again each time it is met
+# rule: Ask `parents` once for each node
     seen, waiting = set(), list(roots)
     while waiting:
         node = waiting.pop()
@@ -54,6 +59,7 @@
     return seen
 
 # %% reachable: calls itself, so a deep graph is too much
+# rule: Use a loop. A function that calls itself fails on a deep graph
     seen = set()
 
     def visit(node):
@@ -67,6 +73,7 @@
     return seen
 
 # %% reachable: empties the caller's list of roots
+# rule: The roots belong to the caller, and must not change
     seen = set()
     waiting = roots if isinstance(roots, list) else list(roots)
     while waiting:
@@ -77,17 +84,21 @@
     return seen
 
 # %% describe_cycle: tells the whole path, also what came before the cycle
+# rule: The `a` before it is not part of the cycle.
     return " -> ".join([str(step) for step in path] + [str(node)])
 
 # %% describe_cycle: does not close the circle
+# rule: and ends with `node`
     names = [str(step) for step in path]
     return " -> ".join(names[names.index(str(node)) :])
 
 # %% describe_cycle: joins nodes that are not text
+# rule: A node may be a number
     steps = list(path)
     return " -> ".join([*steps[steps.index(node) :], node])
 
 # %% topological_order: writes a node down when it is opened, before its parents
+# rule: each once, each after all its parents
         if opened:
             path.popitem()
         elif node in path:
@@ -98,6 +109,7 @@
             stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
 # %% topological_order: forgets that a node may be done already
+# rule: each once, each after all its parents
         if opened:
             path.popitem()
             order[node] = None
@@ -109,6 +121,7 @@
             stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
 # %% topological_order: pushes the parents in the order given, so the last comes off first
+# rule: so the parents are put on in reverse
         if opened:
             path.popitem()
             order[node] = None
@@ -120,6 +133,7 @@
             stack.extend((parent, False) for parent in parents(node))
 
 # %% topological_order: takes every node that was met before for a cycle
+# rule: A node may name a parent twice, as `x * x` does: that is no cycle.
         if opened:
             path.popitem()
             order[node] = None
@@ -131,6 +145,7 @@
             stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
 # %% topological_order: passes over a cycle in silence
+# rule: For a node that needs itself, raise a `ValueError`.
         if opened:
             path.popitem()
             order[node] = None
@@ -140,6 +155,7 @@
             stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
 # %% topological_order: never looks for a cycle and walks round it for ever
+# rule: a ValueError names a cycle.
         if opened:
             path.pop(node, None)
             order[node] = None
@@ -159,6 +175,7 @@
             stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
 # %% topological_order: searches the node in a list
+# rule: Do not compare nodes with `==`, and do not search them in a list, which compares them.
         if opened:
             path.popitem()
             order[node] = None
@@ -170,6 +187,7 @@
             stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
 # %% topological_order: needs a list of parents and breaks on an iterator
+# rule: Parents may come as an iterator
         if opened:
             path.popitem()
             order[node] = None
@@ -181,12 +199,14 @@
             stack.extend((parent, False) for parent in parents(node)[::-1])
 
 # %% levels: takes the shortest way down
+# rule: 1 + the highest level among its parents
     level = {}
     for node in topological_order(roots, parents):
         level[node] = 1 + min((level[parent] for parent in parents(node)), default=-1)
     return level
 
 # %% levels: begins to count at one
+# rule: A node without parents has level 0.
     level = {}
     for node in topological_order(roots, parents):
         level[node] = 1 + max((level[parent] for parent in parents(node)), default=0)
@@ -199,6 +219,7 @@
     return {node: place for place, node in enumerate(topological_order(roots, parents))}
 
 # %% longest_chain: follows the first parent
+# rule: Go on to its parent of the highest level, and so on
     level = levels(roots, parents)
     above, chain = [max(level, key=level.get)] if level else [], []
     while above:
@@ -207,6 +228,7 @@
     return chain[::-1]
 
 # %% longest_chain: from the top down
+# rule: Return the nodes from the bottom up: every node after its parent.
     level = levels(roots, parents)
     above, chain = list(level), []
     while above:
@@ -215,6 +237,7 @@
     return chain
 
 # %% longest_chain: starts from the first root
+# rule: Start from the node of the highest level.
     level = levels(roots, parents)
     above, chain = list(roots)[:1], []
     while above:
@@ -229,6 +252,7 @@
     return [chain[x] for x in sorted(chain)]
 
 # %% positions: does not centre the levels
+# rule: and centred on the height 0
     columns, at = {}, {}
     for node, x in level.items():
         at[node] = (x, -columns.get(x, 0))
@@ -236,6 +260,7 @@
     return at
 
 # %% positions: from the bottom up
+# rule: y runs down from the top
     columns = {}
     for node, x in level.items():
         columns.setdefault(x, []).append(node)
@@ -247,87 +272,119 @@
         columns.setdefault(x, []).append(node)
     return {node: ((len(column) - 1) / 2 - k, x) for x, column in columns.items() for k, node in enumerate(column)}
 
-# %% imported_names: forgets the entries of a from-import
-    names = []
-    for statement in _statements(source):
-        if isinstance(statement, ast.Import):
-            names += [entry.name for entry in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            names.append(_home(statement, package))
-    return names
+# %% reachable: goes through the answer of parents twice
+# rule: go through its answer once
+    seen, waiting = set(roots), list(roots)
+    while waiting:
+        above = parents(waiting.pop())
+        new = [parent for parent in above if parent not in seen]
+        seen.update(above)
+        waiting.extend(new)
+    return seen
 
-# %% imported_names: counts what functions import when they are called
-    names = []
-    for statement in ast.walk(ast.parse(source)):
-        if isinstance(statement, ast.Import):
-            names += [entry.name for entry in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            names += [f"{_home(statement, package)}.{entry.name}" for entry in statement.names]
-    return names
+# %% describe_cycle: cuts the path that it was given
+# rule: `path` is a list or a dict, and must not change.
+    if isinstance(path, dict):
+        path = list(path)
+    while path[0] != node:
+        path.pop(0)
+    return " -> ".join(map(str, [*path, node]))
 
-# %% imported_names: looks at the outermost statements only
-    names = []
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.Import):
-            names += [entry.name for entry in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            names += [f"{_home(statement, package)}.{entry.name}" for entry in statement.names]
-    return names
+# %% topological_order: makes lists of the given dicts
+# rule: Do not compare nodes with `==`, and do not search them in a list, which compares them.
+        if not isinstance(order, list):
+            order, path = [], []
+        if opened:
+            path.pop()
+            order.append(node)
+        elif node in path:
+            raise ValueError("cycle: " + describe_cycle(path, node))
+        elif node not in order:
+            path.append(node)
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
-# %% imported_names: takes the name after `as`
-    names = []
-    for statement in _statements(source):
-        if isinstance(statement, ast.Import):
-            names += [entry.asname or entry.name for entry in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            names += [f"{_home(statement, package)}.{entry.asname or entry.name}" for entry in statement.names]
-    return names
+# %% topological_order: asks for the parents of a node at both visits
+# rule: Asks once for each node's parents.
+        if opened and list(parents(node)) is not None:
+            path.popitem()
+            order[node] = None
+        elif node in path:
+            raise ValueError("cycle: " + describe_cycle(path, node))
+        elif node not in order:
+            path[node] = None
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
-# %% imported_names: takes only the first entry
-    names = []
-    for statement in _statements(source):
-        if isinstance(statement, ast.Import):
-            names.append(statement.names[0].name)
-        elif isinstance(statement, ast.ImportFrom):
-            names.append(f"{_home(statement, package)}.{statement.names[0].name}")
-    return names
+# %% topological_order: looks at the path before it looks at the pair
+# rule: Test for them in this order
+        if node in path and not (opened and len(path) > 99):
+            raise ValueError("cycle: " + describe_cycle(path, node))
+        if opened:
+            path.popitem()
+            order[node] = None
+        elif node not in order:
+            path[node] = None
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in reversed(list(parents(node))))
 
-# %% imported_names: does not resolve the dots
-    names = []
-    for statement in _statements(source):
-        if isinstance(statement, ast.Import):
-            names += [entry.name for entry in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            names += [f"{statement.module}.{entry.name}" for entry in statement.names]
-    return names
+# %% longest_chain: takes an iterator for a list
+# rule: As before, roots and parents may be iterators.
+    level = levels(roots, parents)
+    above, chain = list(level), []
+    while above:
+        chain.append(max(above, key=level.get))
+        above = parents(chain[-1])
+        if not isinstance(above, list):
+            above = [*above][:0]
+    return chain[::-1]
 
-# %% dependencies: keeps names that are no part
-    return {name: list(dict.fromkeys(imported_names(text, _package(name, sources)))) for name, text in sources.items()}
+# %% longest_chain: goes through the roots twice
+# rule: As before, roots and parents may be iterators.
+    level = levels(roots, parents)
+    chain, roots = [], set(roots)
+    above = [node for node in level if node in roots]
+    while above:
+        chain.append(max(above, key=level.get))
+        above = list(parents(chain[-1]))
+    return chain[::-1]
 
-# %% dependencies: a part may be named twice
-    graph = {}
-    for name, source in sources.items():
-        found = [_part(each, sources) for each in imported_names(source, _package(name, sources))]
-        graph[name] = [part for part in found if part not in (None, name)]
-    return graph
+# %% positions: changes the dict of levels
+# rule: The dict that comes in must not change.
+    columns = {}
+    while level:
+        node, x = level.popitem()
+        columns.setdefault(x, []).insert(0, node)
+    return {node: (x, (len(column) - 1) / 2 - k) for x, column in columns.items() for k, node in enumerate(column)}
 
-# %% dependencies: a part is its own parent
-    graph = {}
-    for name, source in sources.items():
-        found = dict.fromkeys(_part(each, sources) for each in imported_names(source, _package(name, sources)))
-        graph[name] = [part for part in found if part is not None]
-    return graph
+# %% longest_chain: takes nodes out of the caller's list of roots
+    level = levels(roots, parents)
+    above, chain = list(level), []
+    if isinstance(roots, list):
+        roots.clear()
+    while above:
+        chain.append(max(above, key=level.get))
+        above = list(parents(chain[-1]))
+    return chain[::-1]
 
-# %% dependencies: takes a part for the package its own text stands in
-    graph = {}
-    for name, source in sources.items():
-        found = dict.fromkeys(_part(each, sources) for each in imported_names(source, name))
-        graph[name] = [part for part in found if part not in (None, name)]
-    return graph
+# %% reachable: copies the roots as if they were a list
+# rule: They come as an **iterable**
+    seen, waiting = set(), roots[:]
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting.extend(parents(node))
+    return seen
 
-# %% dependencies: sorts the parents
-    graph = {}
-    for name, source in sources.items():
-        found = {_part(each, sources) for each in imported_names(source, _package(name, sources))}
-        graph[name] = sorted(found - {None, name})
-    return graph
+# %% topological_order: another error for a cycle
+# rule: Its message is `"cycle: "`, followed by the string from `describe_cycle`.
+        if opened:
+            path.popitem()
+            order[node] = None
+        elif node in path:
+            raise ValueError(describe_cycle(path, node))
+        elif node not in order:
+            path[node] = None
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in reversed(list(parents(node))))

@@ -2,19 +2,23 @@
         x = x if self.activation is None else self.activation(x)
         return super().forward(x)
 # %% dense: forgets that there may be none
+# rule: `None` for no activation
         return self.activation(super().forward(x))
 # %% dense: forgets the activation
         return super().forward(x)
 # %% dense: always a ReLU
+# rule: `activation` is an object such as `ReLU()`
         y = super().forward(x)
         return y if self.activation is None else relu(y)
 # %% dense: twice
         y = super().forward(x)
         return y if self.activation is None else self.activation(self.activation(y) * 2)
 # %% dense: calls forward, which a plain function does not have
+# rule: a function such as `relu`
         y = super().forward(x)
         return y if self.activation is None else self.activation.forward(y)
 # %% sequential: gives every layer the same input
+# rule: the output of each layer is the input of the next
         for layer in self.layers:
             y = layer(x)
         return y
@@ -23,6 +27,7 @@
             x = layer(x)
         return x
 # %% sequential: calls forward, which a function does not have
+# rule: A member is anything that can be called
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -45,20 +50,25 @@
     one.bias.assign(second.bias)
     return one
 # %% collapse: changes the second layer
+# rule: `first` and `second` must not change
     second.bias.assign(second.weight @ first.bias + second.bias)
     second.weight = Parameter((second.weight @ first.weight).detach())
     second.in_features = first.in_features
     return second
 # %% collapse: puts results where parameters belong
+# rule: Fill its two parameters with `assign`
     one = Linear(first.in_features, second.out_features)
     one.weight = second.weight @ first.weight
     one.bias = second.weight @ first.bias + second.bias
     return one
 # %% collapse: makes a row of the two
+# rule: makes a new `Linear`
     return Sequential(first, second)
 # %% flatten: leaves the size to -1, which an empty batch cannot tell
+# rule: it raises an error for an empty batch, which Flatten must accept
         return x.reshape(x.shape[0], -1)
 # %% flatten: flattens the batch too
+# rule: joins all axes after the first
         return x.reshape(-1)
 # %% flatten: joins the last two axes only
         return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
@@ -67,6 +77,7 @@
 # %% flatten: makes a new tensor, which remembers nothing
         return Tensor(x.data.reshape(x.shape[0], int(np.prod(x.shape[1:]))))
 # %% dropout: forgets to scale up
+# rule: the numbers that stay are scaled up at once
         if not self.training:
             return x
         kept = self.generator.random(x.shape, np.float32) >= self.p
@@ -76,49 +87,58 @@
             return x
         kept = self.generator.random(x.shape, np.float32) < self.p
         return x * Tensor(kept / self.p)
-# %% dropout: drops at work too
+# %% dropout: drops in evaluation mode too
+# rule: in evaluation mode, return `x` itself
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p))
-# %% dropout: scales at work instead, as in the paper
+# %% dropout: scales in evaluation mode instead, as in the paper
         if not self.training:
             return x * (1 - self.p)
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / 1.0)
 # %% dropout: one draw for a whole column
+# rule: draw one number from 0 to 1 for each number of `x`
         if not self.training:
             return x
         kept = self.generator.random(x.shape[-1:], np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p))
 # %% dropout: draws from a generator of its own, always the same
+# rule: anew in each call
         if not self.training:
             return x
         kept = np.random.default_rng(0).random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p))
 # %% dropout: float64 by accident
+# rule: `Tensor(array)` makes it float32
         if not self.training:
             return x
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p), dtype=np.float64)
 # %% dropout: computes with arrays and remembers nothing
+# rule: so that the result remembers `x`
         if not self.training:
             return x
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return Tensor(x.data * (kept / np.float32(1 - self.p)))
 # %% dropout: draws before it looks at the mode
+# rule: and draw nothing
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p)) if self.training else x
 # %% dropout: ignores the generator that it was given
+# rule: `self.generator.random(x.shape, np.float32)`
         if not self.training:
             return x
         kept = np.random.random(x.shape) >= self.p
         return x * Tensor(kept / (1 - self.p))
-# %% mlp: a bend behind the last layer too
+# %% mlp: an activation after the last layer too
+# rule: with an activation after each *but the last*
         super().__init__(*[Dense(m, n, activation) for m, n in pairwise(sizes)])
-# %% mlp: no bend at all
+# %% mlp: no activation at all
         super().__init__(*[Dense(m, n) for m, n in pairwise(sizes)])
 # %% mlp: forgets the last layer
         super().__init__(*[Dense(m, n, activation) for m, n in pairwise(sizes[:-1])])
 # %% mlp: hands over a list, which becomes the one member
+# rule: `super().__init__(*layers)`
         layers = [Dense(m, n, activation) for m, n in pairwise(sizes)]
         layers[-1].activation = None
         super().__init__(layers)
@@ -126,13 +146,15 @@
         layers = [Dense(sizes[0], n, activation) for n in sizes[1:]]
         layers[-1].activation = None
         super().__init__(*layers)
-# %% mlp: the same bend, whatever is given
+# %% mlp: the same activation, whatever is given
+# rule: from each size to the next
         layers = [Dense(m, n, ReLU()) for m, n in pairwise(sizes)]
         layers[-1].activation = None
         super().__init__(*layers)
         if len(sizes) == 3:
             self[0].activation = ReLU()
 # %% search: keeps every step
+# rule: If the loss becomes smaller, keep the change, else undo it
     for _ in range(steps):
         old = model.state_dict()
         model.load_state_dict({name: a + scale * generator.standard_normal(a.shape) for name, a in old.items()})
@@ -144,6 +166,7 @@
         losses.append(min(loss(model), losses[-1]))
         model.load_state_dict(old)
 # %% search: lists every loss, kept or not
+# rule: after each trial the loss of what was kept
     for _ in range(steps):
         old = model.state_dict()
         model.load_state_dict({name: a + scale * generator.standard_normal(a.shape) for name, a in old.items()})
@@ -152,6 +175,7 @@
             model.load_state_dict(old)
         losses.append(new)
 # %% search: lists only the steps that help
+# rule: Return a list: the loss at the start, and after each trial
     for _ in range(steps):
         old = model.state_dict()
         model.load_state_dict({name: a + scale * generator.standard_normal(a.shape) for name, a in old.items()})
@@ -169,6 +193,7 @@
             model.load_state_dict(old)
         losses.append(min(new, losses[-1]))
 # %% search: one random number for a whole array
+# rule: normal numbers of its own shape
     for _ in range(steps):
         old = model.state_dict()
         model.load_state_dict({name: a + scale * generator.standard_normal() for name, a in old.items()})
@@ -191,18 +216,21 @@
         return y.size * xs[0].shape[-1]
     return _PASSES.get(type(op), 1) * max(a.size for a in (y, *xs))
 # %% op_flops: counts what comes out, so that a sum is cheap
+# rule: each number of the largest array, input or output
     if hasattr(op, "flops"):
         return op.flops(y, *xs)
     if isinstance(op, MatMul):
         return 2 * y.size * xs[0].shape[-1]
     return _PASSES.get(type(op), 1) * y.size
 # %% op_flops: counts what goes in, so that broadcasting is cheap
+# rule: each number of the largest array, input or output
     if hasattr(op, "flops"):
         return op.flops(y, *xs)
     if isinstance(op, MatMul):
         return 2 * y.size * xs[0].shape[-1]
     return _PASSES.get(type(op), 1) * max(a.size for a in xs)
 # %% op_flops: does not ask the op
+# rule: counts for itself
     if isinstance(op, MatMul):
         return 2 * y.size * xs[0].shape[-1]
     return _PASSES.get(type(op), 1) * max(a.size for a in (y, *xs))
@@ -213,23 +241,27 @@
         return 2 * y.size * xs[0].shape[-1]
     return _PASSES.get(type(op), 1) * max(a.size for a in (y, *xs))
 # %% op_flops: every op counts one
+# rule: only move numbers: 0
     if hasattr(op, "flops"):
         return op.flops(y, *xs)
     if isinstance(op, MatMul):
         return 2 * y.size * xs[0].shape[-1]
     return max(a.size for a in (y, *xs))
 # %% op_flops: the product of all sizes, which counts a batch twice
+# rule: $2k$ for each number of its result
     if hasattr(op, "flops"):
         return op.flops(y, *xs)
     if isinstance(op, MatMul):
         return 2 * xs[0].size * xs[1].size // xs[0].shape[-1]
     return _PASSES.get(type(op), 1) * max(a.size for a in (y, *xs))
 # %% new_bytes: counts the view, not its owner
+# rule: Replace each array by its owner
     for array in arrays:
         if id(array) not in seen:
             seen[id(array)] = array
             total += array.nbytes
 # %% new_bytes: forgets to note what it has seen
+# rule: and note it: `seen[id(owner)] = owner`
     for array in arrays:
         owner = _owner(array)
         if id(owner) not in seen:
@@ -256,3 +288,121 @@
         if id(owner) not in seen:
             seen[id(owner)] = owner
             total += owner.size
+# %% dense: looks for a class, and leaves a function out
+# rule: All of them but `None` can be called
+        y = super().forward(x)
+        return self.activation.forward(y) if hasattr(self.activation, "forward") else y
+# %% dense: leaves the tensors, so nothing is remembered and float64 comes out
+# rule: so compute with tensors
+        y = super().forward(x)
+        return y if self.activation is None else self.activation(Tensor(np.float64(y.data), dtype=np.float64))
+# %% sequential: makes a new tensor of an empty row's input
+# rule: An empty row returns `x`
+        for layer in self.layers:
+            x = layer(x)
+        return x + 0
+# %% sequential: takes the members out as it goes
+        while self.layers:
+            x = self.layers.pop(0)(x)
+        return x
+# %% collapse: writes the product into the second layer's bias on the way
+# rule: `first` and `second` must not change
+    one = Linear(first.in_features, second.out_features)
+    one.weight.assign(second.weight @ first.weight)
+    second.bias.assign(second.weight @ first.bias + second.bias)
+    one.bias.assign(second.bias)
+    return one
+# %% flatten: copies
+# rule: nothing is copied
+        return Tensor(x.data.reshape(x.shape[0], math.prod(x.shape[1:])).copy(), requires_grad=x.requires_grad)
+# %% flatten: turns the axes round, and so the order of the numbers
+# rule: The numbers keep their order
+        return x.permute(0, *reversed(range(1, len(x.shape)))).reshape(x.shape[0], math.prod(x.shape[1:]))
+# %% dropout: keeps a draw above p, and drops one that is p
+# rule: If it is at least `p`, the number stays
+        if not self.training:
+            return x
+        kept = self.generator.random(x.shape, np.float32) > self.p
+        return x * Tensor(kept / (1 - self.p))
+# %% dropout: writes into x
+# rule: `x` must not change. Four lines
+        if not self.training:
+            return x
+        kept = self.generator.random(x.shape, np.float32) >= self.p
+        y = x * Tensor(kept / (1 - self.p))
+        x.data[...] = x.data * kept
+        return y
+# %% dropout: a copy in evaluation mode
+# rule: in evaluation mode, return `x` itself, and draw nothing
+        if not self.training:
+            return x + 0
+        kept = self.generator.random(x.shape, np.float32) >= self.p
+        return x * Tensor(kept / (1 - self.p))
+# %% mlp: empties the list of sizes
+# rule: `sizes` must not change
+        layers = []
+        sizes = sizes if isinstance(sizes, list) else list(sizes)
+        m = sizes.pop(0)
+        while sizes:
+            n = sizes.pop(0)
+            layers.append(Dense(m, n, activation if sizes else None))
+            m = n
+        super().__init__(*layers)
+# %% mlp: no layer at all where there are two sizes
+# rule: Two sizes make one layer without an activation
+        layers = [Dense(m, n, activation) for m, n in pairwise(sizes[:-1])]
+        if layers:
+            layers.append(Dense(sizes[-2], sizes[-1]))
+        super().__init__(*layers)
+# %% mlp: Linear for the last layer
+        layers = [Dense(m, n, activation) for m, n in pairwise(sizes[:-1])]
+        super().__init__(*layers, Linear(sizes[-2], sizes[-1]))
+# %% search: keeps what is only as good
+# rule: If it is not smaller than the loss kept last, load the old state again
+    for _ in range(steps):
+        old = model.state_dict()
+        model.load_state_dict({name: a + scale * generator.standard_normal(a.shape) for name, a in old.items()})
+        new = loss(model)
+        if new > losses[-1]:
+            model.load_state_dict(old)
+        losses.append(min(new, losses[-1]))
+# %% search: uniform numbers, which go less far
+# rule: normal numbers of its own shape
+    for _ in range(steps):
+        old = model.state_dict()
+        model.load_state_dict({name: a + scale * (2 * generator.random(a.shape) - 1) for name, a in old.items()})
+        new = loss(model)
+        if new >= losses[-1]:
+            model.load_state_dict(old)
+        losses.append(min(new, losses[-1]))
+# %% search: forgets the scale
+# rule: add to each array of `model.state_dict()` `scale` times
+    for _ in range(steps):
+        old = model.state_dict()
+        model.load_state_dict({name: a + 0.1 * generator.standard_normal(a.shape) for name, a in old.items()})
+        new = loss(model)
+        if new >= losses[-1]:
+            model.load_state_dict(old)
+        losses.append(min(new, losses[-1]))
+# %% op_flops: raises where the table has no entry
+# rule: 1 for an op that is not in the table
+    if hasattr(op, "flops"):
+        return op.flops(y, *xs)
+    if isinstance(op, MatMul):
+        return 2 * y.size * xs[0].shape[-1]
+    return _PASSES[type(op)] * max(a.size for a in (y, *xs))
+# %% op_flops: runs the op again, into y
+# rule: They must not change: their shapes say all
+    if hasattr(op, "flops"):
+        return op.flops(y, *xs)
+    if isinstance(op, MatMul):
+        np.add(np.matmul(*xs), 1, out=y)
+        return 2 * y.size * xs[0].shape[-1]
+    return _PASSES.get(type(op), 1) * max(a.size for a in (y, *xs))
+# %% new_bytes: takes the arrays out of the list
+# rule: `arrays` must not change
+    while arrays:
+        owner = _owner(arrays.pop())
+        if id(owner) not in seen:
+            seen[id(owner)] = owner
+            total += owner.nbytes

@@ -11,21 +11,25 @@
         raise ValueError(f"a kernel of {kernel_size} does not fit into an image of {size} with padding {padding}")
     return out
 # %% conv_output_size: lets a kernel that does not fit give a size of 0 or less
+# rule: If the kernel is larger than the padded image, raise a `ValueError`
     pairs = _pair(size), _pair(kernel_size), _pair(stride), _pair(padding, 0)
     return tuple((n + 2 * p - k) // s + 1 for n, k, s, p in zip(*pairs, strict=True))
 # %% conv_output_size: divides first and rounds up
+# rule: one more for every *full* stride in the rest
     pairs = _pair(size), _pair(kernel_size), _pair(stride), _pair(padding, 0)
     out = tuple(-(-(n + 2 * p - k) // s) + 1 for n, k, s, p in zip(*pairs, strict=True))
     if min(out) < 1:
         raise ValueError(f"a kernel of {kernel_size} does not fit into an image of {size} with padding {padding}")
     return out
 # %% conv_output_size: one number for both directions
+# rule: Write it for both axes
     (n, _), (k, _), (s, _), (p, _) = _pair(size), _pair(kernel_size), _pair(stride), _pair(padding, 0)
     out = (n + 2 * p - k) // s + 1
     if out < 1:
         raise ValueError(f"a kernel of {kernel_size} does not fit into an image of {size} with padding {padding}")
     return out, out
 # %% conv_output_size: an error that says nothing
+# rule: raise a `ValueError` that names the size of the kernel and the size of the image
     pairs = _pair(size), _pair(kernel_size), _pair(stride), _pair(padding, 0)
     out = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in zip(*pairs, strict=True))
     if min(out) < 1:
@@ -37,6 +41,13 @@
     if min(out) < 1:
         raise ValueError(f"a kernel of {kernel_size} does not fit into an image of {size} with padding {padding}")
     return out
+# %% conv_output_size: NumPy integers in an array
+# rule: The result is always a pair `(down, right)` of ints
+    n, k, s, p = (np.array(_pair(value, 0)) for value in (size, kernel_size, stride, padding))
+    out = (n + 2 * p - k) // s + 1
+    if out.min() < 1:
+        raise ValueError(f"a kernel of {kernel_size} does not fit into an image of {size}")
+    return tuple(out)
 # %% naive_conv2d: pads what is padded already
     x = _pad(x, padding)
     for n, o, i, j in np.ndindex(y.shape):
@@ -49,6 +60,7 @@
         for c, p, q in np.ndindex(weight.shape[1:]):
             y[n, o, i, j] += x[n, c, i + p, j + q] * weight[o, c, p, q]
 # %% naive_conv2d: turns the kernel around, as mathematicians do
+# rule: Deep-learning frameworks leave it as it is
     for n, o, i, j in np.ndindex(y.shape):
         y[n, o, i, j] = 0 if bias is None else bias[o]
         for c, p, q in np.ndindex(weight.shape[1:]):
@@ -70,6 +82,21 @@
         y[n, o, i, j] = 0 if bias is None else bias[o]
         for c, p, q in np.ndindex(weight.shape[1:]):
             y[n, o, i, j] += x[n, c, (i * sw + p) % x.shape[2], (j * sh + q) % x.shape[3]] * weight[o, c, p, q]
+# %% naive_conv2d: needs a bias
+# rule: Without a bias, `bias` is `None` and $b_o$ is 0
+    for n, o, i, j in np.ndindex(y.shape):
+        y[n, o, i, j] = bias[o]
+        for c, p, q in np.ndindex(weight.shape[1:]):
+            y[n, o, i, j] += x[n, c, i * sh + p, j * sw + q] * weight[o, c, p, q]
+# %% naive_conv2d: adds the products up in the bias
+# rule: No function of this module changes its inputs
+    for n, o, i, j in np.ndindex(y.shape):
+        total = np.zeros(len(weight)) if bias is None else bias
+        before = total[o]
+        for c, p, q in np.ndindex(weight.shape[1:]):
+            total[o] += x[n, c, i * sh + p, j * sw + q] * weight[o, c, p, q]
+        y[n, o, i, j] = total[o]
+        total[o] = before + 1
 # %% windows: applies the stride inside the windows
     sh, sw = _pair(stride)
     return sliding_window_view(x, _pair(kernel_size), axis=(2, 3))[..., ::sh, ::sw]
@@ -79,16 +106,22 @@
     sh, sw = _pair(stride)
     return sliding_window_view(x, _pair(kernel_size), axis=(0, 1))[:, :, ::sh, ::sw]
 # %% windows: copies
+# rule: The result must be a view of `x`
     sh, sw = _pair(stride)
     return sliding_window_view(x, _pair(kernel_size), axis=(2, 3))[:, :, ::sh, ::sw].copy()
 # %% windows: cuts into tiles with the stride before it looks
     sh, sw = _pair(stride)
     return sliding_window_view(x[:, :, ::sh, ::sw], _pair(kernel_size), axis=(2, 3))
+# %% windows: takes pairs only
+# rule: Use `_pair` for both sizes, since each may be an int
+    sh, sw = stride
+    return sliding_window_view(x, kernel_size, axis=(2, 3))[:, :, ::sh, ::sw]
 # %% im2col: forgets to move the channels behind the places
     view = windows(_pad(x, padding), kernel_size, stride)
     n, c, oh, ow, kh, kw = view.shape
     return view.reshape(n * oh * ow, c * kh * kw)
 # %% im2col: channels last in each row
+# rule: channel by channel, and in each channel row by row
     view = windows(_pad(x, padding), kernel_size, stride)
     n, c, oh, ow, kh, kw = view.shape
     return view.transpose(0, 2, 3, 4, 5, 1).reshape(n * oh * ow, c * kh * kw)
@@ -97,12 +130,14 @@
     n, c, oh, ow, kh, kw = view.shape
     return view.transpose(0, 2, 3, 1, 4, 5).reshape(n * oh * ow, c * kh * kw)
 # %% im2col: rows of float64, whatever came in
+# rule: reshape` to two axes. The dtype stays
     view = windows(_pad(x, padding), kernel_size, stride)
     n, c, oh, ow, kh, kw = view.shape
     rows = np.empty((n * oh * ow, c * kh * kw))
     rows[...] = view.transpose(0, 2, 3, 1, 4, 5).reshape(rows.shape)
     return rows
 # %% im2col: the places before the images
+# rule: The rows go by image, then down, then right
     view = windows(_pad(x, padding), kernel_size, stride)
     n, c, oh, ow, kh, kw = view.shape
     return view.transpose(2, 3, 0, 1, 4, 5).reshape(n * oh * ow, c * kh * kw)
@@ -120,6 +155,7 @@
     y = im2col(x, (kh, kw), stride, padding) @ weight.reshape(out, -1).T
     return y.reshape(n, oh, ow, out).transpose(0, 3, 1, 2)
 # %% conv2d_im2col: needs a bias
+# rule: `bias` may be `None`
     y = im2col(x, (kh, kw), stride, padding) @ weight.reshape(out, -1).T + bias
     return y.reshape(n, oh, ow, out).transpose(0, 3, 1, 2)
 # %% conv2d_im2col: leaves the channels last
@@ -127,13 +163,22 @@
     if bias is not None:
         y = y + bias
     return y.reshape(n, oh, ow, out)
+# %% conv2d_im2col: a result of float64, whatever came in
+# rule: float32 stays float32
+    y = np.zeros((n * oh * ow, out))
+    y += im2col(x, (kh, kw), stride, padding) @ weight.reshape(out, -1).T
+    if bias is not None:
+        y += bias
+    return y.reshape(n, oh, ow, out).transpose(0, 3, 1, 2)
 # %% conv2d: always hands three tensors on
+# rule: If `self.bias` is `None`, the op gets two tensors, else three
         x = _images(x, self, self.in_channels)
         return apply(Conv2dOp(self.stride, self.padding), x, self.weight, self.bias)
 # %% conv2d: forgets the bias
         x = _images(x, self, self.in_channels)
         return apply(Conv2dOp(self.stride, self.padding), x, self.weight)
 # %% conv2d: does not look at the number of channels
+# rule: with the number of channels for which this layer has weights
         x = _images(x, self)
         inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
         return apply(Conv2dOp(self.stride, self.padding), *inputs)
@@ -142,6 +187,7 @@
         inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
         return apply(Conv2dOp(self.padding, self.stride), *inputs)
 # %% conv2d: computes with arrays, and the result remembers nothing
+# rule: so that the result remembers its inputs
         x = _images(x, self, self.in_channels)
         bias = None if self.bias is None else self.bias.data
         return Tensor(conv2d_blocked(x.data, self.weight.data, bias, self.stride, self.padding))
@@ -150,7 +196,12 @@
         inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
         return apply(Conv2dOp(self.stride, self.padding), *inputs)
 # %% conv2d: looks at the images and goes on with what came in
+# rule: go on with what `_images` returns
         _images(x, self, self.in_channels)
+        inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
+        return apply(Conv2dOp(self.stride, self.padding), *inputs)
+# %% conv2d: without _images
+# rule: Everything that comes in must pass through `_images(x, self, ...)`
         inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
         return apply(Conv2dOp(self.stride, self.padding), *inputs)
 # %% edges: the first image of the batch only
@@ -158,6 +209,7 @@
     slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
     return (slopes(image)[:1] ** 2).sum(1, keepdims=True).sqrt()
 # %% edges: leaves the tensors, and gives an array
+# rule: Go on with tensor operations
     slopes = Conv2d(1, 2, 3, bias=False)
     slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
     return np.sqrt((slopes(image).data ** 2).sum(1, keepdims=True))
@@ -182,6 +234,7 @@
     slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
     return (slopes(image) ** 2).sum(1).sqrt()
 # %% edges: pads, and finds an edge all around the image
+# rule: Use no padding, since a frame of zeros would be an edge
     slopes = Conv2d(1, 2, 3, padding=1, bias=False)
     slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
     return (slopes(image) ** 2).sum(1, keepdims=True).sqrt()
@@ -189,7 +242,18 @@
     slopes = Conv2d(1, 2, 3)
     slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
     return (slopes(image) ** 2).sum(1, keepdims=True).sqrt()
+# %% edges: takes the root with NumPy, and the gradient ends there
+# rule: the result must remember the image, so that a gradient can come back to it
+    slopes = Conv2d(1, 2, 3, bias=False)
+    slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
+    return Tensor(np.sqrt((slopes(image).data ** 2).sum(1, keepdims=True)))
+# %% edges: the array of the image goes in, so only the weights are remembered
+# rule: the result must remember the image, so that a gradient can come back to it
+    slopes = Conv2d(1, 2, 3, bias=False)
+    slopes.weight.data[...] = np.stack([SOBEL, SOBEL.T])[:, None]
+    return (slopes(Tensor(image.data)) ** 2).sum(1, keepdims=True).sqrt()
 # %% largest: the last of equal taps wins
+# rule: So the first of equal taps keeps its place
     for i, tap in enumerate(taps):
         which = np.maximum(which, number[i] * (tap >= y))
         y = np.maximum(y, tap)
@@ -203,6 +267,7 @@
         which = np.maximum(which, number[i] * (tap > y))
         y = np.maximum(y, tap)
 # %% largest: a Python int, so that the numbers become int64
+# rule: `which` keeps the dtype of `number`
     for i, tap in enumerate(taps):
         which = np.maximum(which, i * (tap > y))
         y = np.maximum(y, tap)
@@ -211,11 +276,13 @@
         which = which + number[i] * (tap > y)
         y = np.maximum(y, tap)
 # %% largest: writes into the first tap
+# rule: The taps must not change
     y = taps[0]
     for i, tap in enumerate(taps):
         which = np.maximum(which, number[i] * (tap > y))
         np.maximum(y, tap, out=y)
 # %% avg_pool: leaves the frame out of the count
+# rule: as in PyTorch these zeros count
         taps = _taps(x, *self.parameters, 0)
         inside = _taps(np.ones_like(x), *self.parameters, 0)
         self.saved = (x.shape,)
@@ -228,10 +295,12 @@
         taps = _taps(x, *self.parameters, 0)
         return sum(taps) / len(taps)
 # %% avg_pool: saves the shape bare, not in a tuple of one
+# rule: So save the shape alone, as `(x.shape,)`
         taps = _taps(x, *self.parameters, 0)
         self.saved = x.shape
         return sum(taps) / len(taps)
 # %% avg_pool: adds into the first tap, which is the image
+# rule: the taps are views, so `x` must not change
         taps = _taps(x, *self.parameters, 0)
         self.saved = (x.shape,)
         y = taps[0]
@@ -243,6 +312,10 @@
         taps = _taps(x, *self.parameters, 0)
         self.saved = (x.shape,)
         return sum(taps) / kernel_size[0] ** 2
+# %% avg_pool: a mean in float64, whatever came in
+# rule: The result keeps the dtype of `x`
+        self.saved = (x.shape,)
+        return np.mean(_taps(x, *self.parameters, 0), axis=0, dtype=np.float64)
 # %% receptive_field: forgets the jump
     field = np.array([1, 1])
     for layer in layers:
@@ -270,3 +343,18 @@
             field = field + (np.array(layer.kernel_size) - 1) * jump
             jump = np.array(layer.stride)
     return int(field[0]), int(field[1])
+# %% receptive_field: asks every layer for its kernel
+# rule: Layers without a `kernel_size`, such as a ReLU, change nothing: skip them
+    field, jump = np.array([1, 1]), np.array([1, 1])
+    for layer in layers:
+        field = field + (np.array(layer.kernel_size) - 1) * jump
+        jump = jump * layer.stride
+    return int(field[0]), int(field[1])
+# %% receptive_field: gives the array
+# rule: The result is a pair of ints
+    field, jump = np.array([1, 1]), np.array([1, 1])
+    for layer in layers:
+        if hasattr(layer, "kernel_size"):
+            field = field + (np.array(layer.kernel_size) - 1) * jump
+            jump = jump * layer.stride
+    return tuple(field)

@@ -1,8 +1,10 @@
 # %% embedding: trusts NumPy, which counts -1 from the end
+# rule: for a token below 0, or beyond the last row, raise an `IndexError`
         if ids.size > 0 and ids.max() >= self.num_embeddings:
             raise IndexError(f"token {ids.max()} has no row in a table of {self.num_embeddings}")
         return self.weight[ids]
 # %% embedding: looks up in the array and loses the memory of the weight
+# rule: index the weight itself with `ids`, not its `.data`
         outside = ids[(ids < 0) | (ids >= self.num_embeddings)]
         if outside.size > 0:
             raise IndexError(f"token {outside[0]} has no row in a table of {self.num_embeddings}")
@@ -16,6 +18,7 @@
             raise IndexError(f"token {outside[0]} has no row in a table of {self.num_embeddings}")
         return self.weight[ids]
 # %% embedding: asks for the smallest and the largest token where there is none
+# rule: and may be empty
         if ids.min() < 0 or ids.max() >= self.num_embeddings:
             raise IndexError(f"token {ids.min()} or {ids.max()} has no row in a table of {self.num_embeddings}")
         return self.weight[ids]
@@ -24,6 +27,11 @@
         if outside.size > 0:
             raise IndexError(f"token {outside[0]} has no row in a table of {self.num_embeddings}")
         return Tensor(ids[..., None]) * self.weight[0]
+# %% embedding: an error that says nothing
+# rule: raise an `IndexError` that contains this token and the number of rows
+        if ids.size > 0 and (ids.min() < 0 or ids.max() >= self.num_embeddings):
+            raise IndexError("a token has no row")
+        return self.weight[ids]
 # %% attention_scores: forgets the scale
     return q @ np.ascontiguousarray(k.swapaxes(-1, -2))
 # %% attention_scores: divides by d and not by its root
@@ -31,17 +39,21 @@
 # %% attention_scores: takes the number of keys for the width
     return (q / math.sqrt(k.shape[-2])) @ np.ascontiguousarray(k.swapaxes(-1, -2))
 # %% attention_scores: scales the query in place
+# rule: `q` and `k` must not change. float32 must stay float32
     q /= math.sqrt(q.shape[-1])
     return q @ np.ascontiguousarray(k.swapaxes(-1, -2))
 # %% attention_scores: .T turns all axes round, which is wrong for a stack
+# rule: `q` and `k` may be stacks of matrices
     return (q / math.sqrt(q.shape[-1])) @ k.T
 # %% attention_scores: a root of NumPy's, which is a float64
+# rule: float32 must stay float32
     return (q / np.sqrt(q.shape[-1])) @ np.ascontiguousarray(k.swapaxes(-1, -2))
 # %% causal_mask: the upper triangle, who is after instead of before
     return np.triu(np.ones((n, n), bool))
 # %% causal_mask: forbids the token itself
     return np.tril(np.ones((n, n), bool), -1)
 # %% causal_mask: ones and zeros that are no bools
+# rule: Masks are NumPy arrays of bools
     return np.tril(np.ones((n, n)))
 # %% causal_mask: True where attending is forbidden
     return np.triu(np.ones((n, n), bool), 1)
@@ -52,11 +64,22 @@
     lengths = np.asarray(lengths).reshape(-1, 1, 1, 1)
     return np.arange(n) >= lengths
 # %% padding_mask: of shape (B, n), which does not broadcast over heads and queries
+# rule: Give the mask the shape $(B, 1, 1, n)$, so that it broadcasts against them
     return np.arange(n) < np.asarray(lengths)[:, None]
 # %% padding_mask: masks the queries and not the keys
     lengths = np.asarray(lengths).reshape(-1, 1, 1, 1)
     return np.arange(n)[:, None] < lengths
+# %% padding_mask: changes the array of lengths
+# rule: `lengths` is a list or an array, and must not change
+    lengths = np.asarray(lengths).reshape(-1, 1, 1, 1)
+    mask = np.arange(n) < lengths
+    lengths -= n
+    return mask
+# %% padding_mask: takes lists only
+# rule: `lengths` is a list or an array, and must not change
+    return np.array([[[[True] * length + [False] * (n - length)]] for length in lengths + []])
 # %% mask_bias: nothing is said about an empty row
+# rule: If a row of the mask allows nothing, raise a `ValueError`
     return np.where(mask, np.float32(0), np.float32(-np.inf))
 # %% mask_bias: a large negative number for minus infinity
     empty = np.argwhere(~mask.any(axis=-1))
@@ -64,6 +87,7 @@
         raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
     return np.where(mask, np.float32(0), np.float32(-1e9))
 # %% mask_bias: makes a float64
+# rule: The bias must be float32, otherwise it makes float64 of the scores
     empty = np.argwhere(~mask.any(axis=-1))
     if len(empty) > 0:
         raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
@@ -83,11 +107,13 @@
         raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
     return np.where(mask, np.float32(-np.inf), np.float32(0))
 # %% mask_bias: names the last empty row
+# rule: names the *first* such row by its indices
     empty = np.argwhere(~mask.any(axis=-1))
     if len(empty) > 0:
         raise ValueError(f"row {empty[-1].tolist()} of the mask allows nothing")
     return np.where(mask, np.float32(0), np.float32(-np.inf))
 # %% mask_bias: names all empty rows
+# rule: names the *first* such row by its indices
     empty = np.argwhere(~mask.any(axis=-1))
     if len(empty) > 0:
         raise ValueError(f"row {empty.tolist()} of the mask allows nothing")
@@ -137,6 +163,7 @@
         self.saved = (q, k, w)
         return w
 # %% attention_weights_op: takes a maximum off that may be forbidden
+# rule: so that a forbidden score cannot become the maximum that you take off
         w = attention_scores(q, k)
         w -= w.max(axis=-1, keepdims=True)
         if mask is not None:
@@ -155,6 +182,7 @@
         self.saved = (q, k, w)
         return w
 # %% attention_weights_op: a new array at each step
+# rule: Each step must overwrite `w`
         w = attention_scores(q, k)
         if mask is not None:
             w = w + mask_bias(mask)
@@ -163,6 +191,7 @@
         self.saved = (q, k, w)
         return w
 # %% attention_weights_op: forgets that there may be no mask
+# rule: the bias if `mask` is not `None`
         w = attention_scores(q, k)
         w += mask_bias(mask)
         w -= w.max(axis=-1, keepdims=True)
@@ -171,6 +200,7 @@
         self.saved = (q, k, w)
         return w
 # %% attention_weights_op: saves the weights only, as the softmax of module 03 did
+# rule: Save `(q, k, w)`, since the derivative needs all three
         w = attention_scores(q, k)
         if mask is not None:
             w += mask_bias(mask)
@@ -178,6 +208,17 @@
         np.exp(w, out=w)
         w /= w.sum(axis=-1, keepdims=True)
         self.saved = (w,)
+        return w
+# %% attention_weights_op: scales the query in place, and the keys come transposed
+# rule: `q` and `k` must not change
+        q /= math.sqrt(q.shape[-1])
+        w = q @ k.swapaxes(-1, -2)
+        if mask is not None:
+            w += mask_bias(mask)
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
         return w
 # %% sdpa: forgets the mask
     return attention_weights(q, k) @ v
@@ -192,8 +233,10 @@
 # %% sdpa: divides by the root twice
     return attention_weights(q / math.sqrt(q.shape[-1]), k, mask) @ v
 # %% sdpa: calls the op by itself, and nothing remembers the queries
+# rule: The result must remember queries, keys and values
     return Tensor(AttentionWeightsOp(mask).forward(q.data, k.data)) @ v
 # %% sdpa: computes with the array and loses the memory of the values
+# rule: The result must remember queries, keys and values
     return attention_weights(q, k, mask) @ v.data
 # %% sinusoids: sines in front, cosines behind
     speeds = 10_000.0 ** (-np.arange(0, dim, 2) / dim)
@@ -208,6 +251,7 @@
     angles = np.arange(length)[:, None] * speeds
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1).reshape(length, dim).astype(np.float32)
 # %% sinusoids: angles rounded to float32 before the sine
+# rule: Compute the angles in float64
     speeds = (10_000.0 ** (-np.arange(0, dim, 2) / dim)).astype(np.float32)
     angles = np.arange(length, dtype=np.float32)[:, None] * speeds
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim).astype(np.float32)
@@ -216,6 +260,7 @@
     angles = np.arange(length)[:, None] * speeds
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim).astype(np.float32)
 # %% sinusoids: a float64 table
+# rule: Round only the result to float32
     speeds = 10_000.0 ** (-np.arange(0, dim, 2) / dim)
     angles = np.arange(length)[:, None] * speeds
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim)
@@ -236,6 +281,7 @@
     weights = {"copy": turn(dim, 0), "previous": turn(dim, 1), "reverse": mirror @ turn(dim, n - 1)}
     return weights[task]
 # %% query_weights: an identity of NumPy's, which is a float64
+# rule: The result must be float32
     weights = {"copy": np.eye(dim), "previous": turn(dim, -1), "reverse": mirror @ turn(dim, n - 1)}
     return weights[task]
 # %% query_weights: reverses by a turn alone
@@ -251,9 +297,11 @@
         q, k, v = self.project(x)
         return merge_heads(scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask)))
 # %% mha: only the mask of the caller, never the causal one
+# rule: Both masks must act
         q, k, v = self.project(x)
         return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, mask)))
 # %% mha: only the causal mask, never that of the caller
+# rule: Both masks must act
         q, k, v = self.project(x)
         mask = causal_mask(x.shape[-2]) if self.causal else None
         return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, mask)))
@@ -276,3 +324,15 @@
 # %% mha: one head over the whole width
         q, k, v = (merge_heads(part) for part in self.project(x))
         return self.out_proj(scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask)))
+# %% mha: joins the causal mask into that of the caller
+# rule: The mask of the caller must not change
+        q, k, v = self.project(x)
+        if self.causal and mask is not None:
+            mask &= padding_mask([1] * len(mask), mask.shape[-1])
+        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+        return self.out_proj(merge_heads(heads))
+# %% mha: computes the heads in float64
+# rule: float32 stays float32
+        q, k, v = (part.astype(np.float64) for part in self.project(x))
+        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+        return self.out_proj(merge_heads(heads))
