@@ -423,7 +423,7 @@ def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():
 
 def test_on_a_machine_whose_system_calls_cannot_be_filtered_there_is_no_sandbox(monkeypatch):
     monkeypatch.setattr(seccomp, "MACHINES", {"m68k": ()})
-    with pytest.raises(TitoError, match="knows for m68k: grade on one of these. To grade without protection, say --no-sandbox"):
+    with pytest.raises(TitoError, match=r"knows for m68k: grade on one of these\. To grade without protection, say --no-sandbox"):
         sandbox.require()
 
 
