@@ -1110,9 +1110,7 @@ COURSE = {
     "spatial": ["tensor", "layers"],
     "attention": ["tensor", "layers"],
     "dataloader": ["tensor"],
-    "autograd": [
-        "activations", "attention", "introduction", "layers", "spatial", "tensor",
-    ],
+    "autograd": ["tensor", "activations", "layers", "spatial", "attention"],
     "optimizers": ["autograd", "tensor"],
     "training": [
         "activations", "autograd", "dataloader", "layers", "optimizers", "tensor",
