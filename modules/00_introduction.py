@@ -38,8 +38,8 @@ use_prefix(0)
 # you write in it becomes one file of a package, `tinytorch`, and the next modules
 # import it.
 #
-# Your package is still empty. Ask it for what a framework is for, training a network
-# (Shift+Enter runs a cell):
+# A framework is there to train networks. Your package is still empty. Ask it for a
+# trainer all the same (Shift+Enter runs a cell):
 
 # %% tags=["raises-exception"]
 from tinytorch.core.training import Trainer
@@ -193,6 +193,7 @@ assert isinstance(turned, dict), f"return a dict, not {type(turned).__name__}"
 assert graph == SIX, f"the dict that came in has changed. Build a new one: {graph}"
 said = "the keys must be those of the graph, in its order"
 assert list(turned) == list(SIX), f"{said}: {list(SIX)}, not {list(turned)}"
+assert turned != SIX, "these are the parents still: turn each edge round"
 said = "nobody uses result, so its list is empty. Has each node a list of its own?"
 assert turned["result"] == [], f"{said} You have {turned['result']}"
 said = "double, shifted and root are computed from x"
@@ -290,6 +291,7 @@ set(SIX) - reachable(["product"], SIX.get)
 # %% nbgrader={"grade": true, "grade_id": "reachable_check", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
 """All that is needed, roots included, and no node asked for its parents twice."""
 roots, asked = ["product"], []
+# append returns None, so `or` gives what stands after it: the parents
 found = reachable(roots, lambda node: asked.append(node) or iter(SIX[node]))
 said = "product needs itself, double, shifted and x (parents come as iterators)"
 assert found == {"product", "double", "shifted", "x"}, f"{said}, not {found}"
@@ -410,9 +412,9 @@ for node, wanted in [("b", "b -> c -> b"), ("a", "a -> b -> c -> a")]:
     assert said == wanted, f"on a, b, c we meet {node} again: {wanted!r}, not {said!r}"
     assert path == ["a", "b", "c"], f"the path a, b, c has changed, to {path}"
 
-said = describe_cycle([3, 1, 4], 1)
+said = describe_cycle([3, 1, 4], 1)  # nodes that are numbers
 assert said == "1 -> 4 -> 1", f"nodes may be numbers: '1 -> 4 -> 1', not {said!r}"
-said = describe_cycle({"x": None, "y": None}, "y")
+said = describe_cycle({"x": None, "y": None}, "y")  # a path that is a dict
 assert said == "y -> y", f"y needs itself, and path is a dict: 'y -> y', not {said!r}"
 
 # %% nbgrader={"grade": true, "grade_id": "describe_cycle_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -425,10 +427,10 @@ answer(describe_cycle(dict.fromkeys([3, 1, 4, 15]), 1), about="a dict of numbers
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Every node twice on the stack
+# ### Two kinds of pair on the stack
 #
 # A loop can do what the recursion does. It uses a list as a **stack**: what was put on
-# last is taken off first. Each node is put on the stack twice, in two kinds of pair:
+# last is taken off first. A node comes on the stack in two kinds of pair:
 #
 # - `(node, False)` means: this node is to be opened;
 # - `(node, True)` means: this node was opened, and now its parents are done.
@@ -476,7 +478,7 @@ answer(describe_cycle(dict.fromkeys([3, 1, 4, 15]), 1), about="a dict of numbers
 # `node in path` finds a node at once.
 #
 # - Do not compare nodes with `==`, and do not search them in a list, which compares
-#   them. From module 02 on nodes are tensors, which hold arrays, and there `==` gives
+#   them. From module 02 on, nodes are tensors, which hold arrays, and there `==` gives
 #   one answer for each number.
 # - A node may name a parent twice, as `x * x` does: that is no cycle.
 # - Parents may come as an iterator: `list` makes a list of them.
@@ -661,6 +663,8 @@ answer(once, about="parents as an iterator")
 # `levels`. It returns a dict from each node, in topological order, to its level. Five
 # lines suffice. `max(…, default=…)` returns the default where there is nothing to
 # compare.
+#
+# The graph may be deep, so do not use recursion. Parents may come as an iterator.
 
 # %% nbgrader={"grade": false, "grade_id": "levels", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -694,6 +698,13 @@ assert list(level) == order, f"the keys come in the order {order}, not {list(lev
 shortcut = {"end": ["a", "c"], "a": [], "b": ["a"], "c": ["b", "a"]}
 end = levels(["end"], shortcut.get)["end"]
 assert end == 3, f"end-a is short, but end-c-b-a is the longest way: level 3, not {end}"
+end = levels(iter(["end"]), lambda node: iter(shortcut[node]))["end"]
+assert end == 3, f"where roots and parents come as iterators, level 3 becomes {end}"
+try:
+    end = max(levels([9_999], lambda k: [k - 1] if k else []).values())
+except RecursionError:
+    end = "a RecursionError: look the parents' levels up in your dict"
+assert end == 9_999, f"the highest level of a chain of 10,000 is 9,999, not {end}"
 
 # %% nbgrader={"grade": true, "grade_id": "levels_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on several roots, and on a deep graph of three parents a node."""
@@ -751,7 +762,7 @@ chain = longest_chain(["result"], SIX.get)
 wanted = ["x", "double", "product", "result"]
 assert chain != wanted[::-1], f"from the bottom up, parents first: {wanted}"
 assert chain == wanted, f"the longest chain of the six is {wanted}, not {chain}"
-chain = longest_chain([], SIX.get)
+chain = longest_chain([], SIX.get)  # no roots
 assert chain == [], f"with no nodes there is no chain: [], not {chain}"
 
 graph = {"end": ["short", "b"], "short": [], "b": ["x"], "x": []}
@@ -954,8 +965,8 @@ product = Number("(a + b) * b", total, b)
 draw_dependencies([product], lambda node: node.built_from, lambda node: node.name);
 
 # %% [markdown]
-# In module 02 every number remembers its parents like this by itself. In module 09 your
-# walk over these memories trains a network.
+# In module 02 every number remembers its parents by itself, as these do. In module 09
+# your walk over these memories trains a network.
 
 # %% [markdown]
 # ## 5. Use: a package that you already have
@@ -1014,7 +1025,7 @@ def dependencies(sources: dict[str, str]) -> dict[str, list[str]]:
 
 
 # %% [markdown]
-# `json` reads and writes data as text. Which of its parts needs no other?
+# `json` reads and writes data as text. Which of its parts need no other part?
 
 # %%
 dependencies(package_sources("json"))
@@ -1043,10 +1054,11 @@ draw_dependencies(mail, mail.get, label=short, highlight=broken);
 # %% [markdown]
 # ### Is it true?
 #
-# A picture is a claim, so test it by an experiment. A second Python is told that one
-# part does not exist. It imports every part, each time from a fresh start, and prints
-# the parts that fail. We remove each part in turn and compare with the prediction of
-# `reachable`. Only `email` itself is left out; a question at the end asks why.
+# A picture is a claim, so test it by an experiment. We start a second Python in which
+# one part does not exist. It imports every part, each time from a fresh start, and
+# prints the parts that fail. We remove each part in turn and compare with the
+# prediction of `reachable`. Only `email` itself is left out; a question at the end asks
+# why.
 
 # %%
 import subprocess
@@ -1096,9 +1108,9 @@ COURSE = {
     "layers": ["tensor", "activations"],
     "dense": ["setup", "tensor", "activations", "layers"],
     "spatial": ["tensor", "layers"],
-    "attention": ["tensor", "activations", "layers"],
+    "attention": ["tensor", "layers"],
     "dataloader": ["tensor"],
-    "autograd": ["activations", "attention", "introduction", "spatial", "tensor"],
+    "autograd": ["tensor", "activations", "layers", "spatial", "attention"],
     "optimizers": ["autograd", "tensor"],
     "training": [
         "activations", "autograd", "dataloader", "layers", "optimizers", "tensor",
@@ -1122,7 +1134,8 @@ needed = reachable(["training"], COURSE.get)
 draw_dependencies(COURSE, COURSE.get, highlight=needed);
 
 # %% [markdown]
-# And in which order. Is the course itself, module by module, in a topological order?
+# In which order can they be built? And is the course itself, module by module, in a
+# topological order?
 
 # %%
 print(" ".join(topological_order(["training"], COURSE.get)))
@@ -1132,7 +1145,7 @@ assert early == [], f"these come before what they need: {early}"
 
 # %% [markdown]
 # Seventeen people build the course together, one module each, and each module takes a
-# week. Nobody can begin before the modules that theirs imports are done. How many weeks
+# week. A module can begin when all modules that it imports are done. How many weeks
 # do they need at least? Guess from the picture, then run. The number of modules divided
 # by the number of weeks tells how many people are busy on average.
 
@@ -1144,9 +1157,9 @@ print(" -> ".join(chain))
 assert len(chain) == 1 + max(levels(COURSE, COURSE.get).values())
 
 # %% [markdown]
-# For a formula, the number of operations divided by the longest chain is the most that
-# many cores can gain. A network of a few wide layers gains much. A network that reads
-# letter by letter gains little.
+# For a formula, divide the number of operations by the length of the longest chain:
+# many cores can make it faster by this factor at most. A network of a few wide layers
+# gains much. A network that reads letter by letter gains little.
 
 # %% [markdown]
 # ## 7. Systems: what a walk costs
@@ -1196,9 +1209,9 @@ for n in [100, 1_000, 10_000, 100_000]:
 
 # %% [markdown]
 # The last rows may be slower than the first, although the count is the same for each
-# node. The count does not know where the data lie. A small dict fits into the
-# processor's cache, a small memory close to it, and a large dict does not. Counting
-# says how a cost grows. Only a measurement says what one step costs.
+# node. The count does not know where the data lie. The processor has a **cache**, a
+# small memory close to it. A small dict fits into the cache, a large dict does not.
+# Counting says how a cost grows. Only a measurement says what one step costs.
 
 # %% [markdown]
 # ## Reflect
@@ -1238,10 +1251,10 @@ for n in [100, 1_000, 10_000, 100_000]:
 # text of any file.
 
 # %% [markdown]
-# **3.** Two friends do without `topological_order`. One sorts the nodes by their level,
-# lowest first. The other sorts them by the number of their parents, fewest first. Which
-# of the two always gets a topological order? Give the reason, and for the other friend
-# a counter-example of at most four nodes. At most four sentences.
+# **3.** Two friends order nodes without `topological_order`. One sorts the nodes by
+# their level, lowest first. The other sorts them by the number of their parents, fewest
+# first. Which of the two always gets a topological order? Give the reason, and for the
+# other friend a counter-example of at most four nodes. At most four sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "sorting_reflect", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # By level: always, because a node's level is at least one more than that of each of its
@@ -1274,5 +1287,5 @@ for n in [100, 1_000, 10_000, 100_000]:
 # the cycle; and `draw_dependencies`, which shows it. Module 02 draws the recipe of a
 # number with them, and module 09 walks it backwards.
 #
-# They only count. How fast this machine is, module 01 measures. Save the notebook, then
+# They only count. Module 01 measures how fast this machine is. Save the notebook, then
 # run `tito check 00` and `tito complete 00`.

@@ -167,7 +167,8 @@ answer(list(_blas([])), about="an empty list")
 # | `logical_cores` | `psutil.cpu_count()` |
 # | `memory` | bytes built in: `psutil.virtual_memory().total` |
 # | `numpy` | `np.__version__` |
-# | `blas`, `blas_threads` | what `_blas` finds in `threadpool_info()` now |
+# | `blas` | the name that `_blas(threadpool_info())` finds now |
+# | `blas_threads` | the number of threads that it finds now |
 
 # %% nbgrader={"grade": false, "grade_id": "system_info", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -196,9 +197,14 @@ info = system_info()
 keys = {"python", "platform", "cores", "logical_cores", "memory", "numpy"}
 wrong = sorted((keys | {"blas", "blas_threads"}) ^ set(info))
 assert not wrong, f"these keys are missing or too many: {wrong}"
-version, total = sys.version.split()[0], psutil.virtual_memory().total
-assert info["python"] == version, f"this Python is {version}, not {info['python']}"
-memory = info["memory"]
+for key, wanted in [
+    ("python", sys.version.split()[0]),
+    ("platform", platform.platform()),
+    ("numpy", np.__version__),
+    ("blas", _blas(threadpool_info())[0]),
+]:
+    assert info[key] == wanted, f"{key!r} has the value {wanted!r}, not {info[key]!r}"
+total, memory = psutil.virtual_memory().total, info["memory"]
 assert memory == total, f"memory is the total, {total} bytes, not {memory}"
 
 with mock.patch.object(psutil, "cpu_count", lambda logical=True: 6 if logical else 3):
@@ -314,8 +320,8 @@ def once(f):
 
 # %% [markdown]
 # Your computer also does other things: it moves a window, fetches mail, changes the
-# speed of its processor. Let us make one such neighbour on purpose, a thread that needs
-# the same processor, and take three thousand samples beside it.
+# speed of its processor. Let us disturb the work on purpose, with a **neighbour**: a
+# thread that needs the same processor. Beside it we take three thousand samples.
 
 # %%
 def neighbour():
@@ -431,7 +437,8 @@ Measurement((0.003, 0.001, 0.002, 0.004, 0.013))
 samples = [4.0, 1.0, 3.0, 2.0]
 m = Measurement(samples)
 assert m.min == 1.0, f"sort first: the minimum of 4, 1, 3, 2 is 1, not {m.min:.6g}"
-assert m.median == 2.5, f"the median of 4, 1, 3, 2 is 2.5, not {m.median:.6g}"
+said = "the median of 4, 1, 3, 2 is 2.5, half of the way from 2 to 3"
+assert m.median == 2.5, f"{said}, not {m.median:.6g}"
 for q in [0.1, 0.25, 0.9, 1.0]:
     found, wanted = m.quantile(q), np.quantile(samples, q)
     said = f"Q({q}) of 4, 1, 3, 2 is {wanted:.6g}, not {found:.6g}"
@@ -498,7 +505,8 @@ class FakeMachine:
         def run(*args):
             assert len(self.log) < 10_000, (
                 f"{name} was called 10,000 times: which loop of yours does not end? "
-                "(_batch returns the seconds of ONE call, the whole batch takes more)"
+                "(_batch returns the seconds of ONE call, the whole batch takes more. "
+                "And do you hand on `clock`, not another clock?)"
             )
             cost = left.pop(0) if len(left) > 1 else left[0]
             self.now += cost * (1 + self.drift * len(self.log))
@@ -541,7 +549,7 @@ machine = FakeMachine()
 machine.now = 100.0
 per_call = _batch(machine.job("f", 5.0, 1.0), ("x", "y"), 4, machine.clock)
 
-said = f"f('x', 'y') must be called 4 times. There were {len(machine.log)} calls"
+said = f"call f(*args), here f('x', 'y'), 4 times. There were {len(machine.log)} calls"
 assert machine.log == [("f", "x", "y")] * 4, f"{said}, beginning with {machine.log[:2]}"
 said = "the clock must be read twice for the whole batch"
 assert machine.reads == 2, f"{said}, not {machine.reads} times"
@@ -655,7 +663,7 @@ re.purge()
 
 # %% [markdown]
 # If we want to know what a call costs in the long run, the first call must not be a
-# sample. Calibration makes it, and the measurements of the calibration are thrown away.
+# sample. The calibration makes the first call, and we throw its measurements away.
 #
 # Write `time_call`: calibrate once, then take `repeat` samples. Each sample is a batch
 # of the number of calls that the calibration found. Return them as a `Measurement`, in
@@ -844,7 +852,7 @@ for name in ["old", "new"]:
     print(name, time_call(job, repeat=21, min_time=0, clock=machine.clock))
 
 # %% [markdown]
-# The minimum does not help here, because this disturbance does not pass. But two runs
+# The minimum does not help here, because this disturbance never ends. But two runs
 # made *one right after the other* meet nearly the same machine. So run in **rounds**.
 # Every round runs each function once and gives one ratio of their times. A drift from
 # round to round cancels in the ratio.

@@ -388,3 +388,18 @@
             path[node] = None
             stack.append((node, True))
             stack.extend((parent, False) for parent in reversed(list(parents(node))))
+
+# %% levels: calls itself, so a deep graph is too much
+# rule: The graph may be deep, so do not use recursion.
+    def level(node):
+        return max((1 + level(parent) for parent in parents(node)), default=0)
+
+    return {node: level(node) for node in topological_order(roots, parents)}
+
+# %% levels: asks an iterator whether it is empty
+# rule: Parents may come as an iterator.
+    level = {}
+    for node in topological_order(roots, parents):
+        above = parents(node)
+        level[node] = 1 + max(level[parent] for parent in above) if above else 0
+    return level

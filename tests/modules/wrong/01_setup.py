@@ -45,7 +45,7 @@
     }
 
 # %% system_info: assumes that BLAS has a thread for every logical core
-# rule: what `_blas` finds in `threadpool_info()` now
+# rule: the number of threads that it finds now
     blas, _ = _blas(threadpool_info())
     return {
         "python": platform.python_version(),
@@ -378,3 +378,35 @@
         for name in list(jobs) if r % 2 == 0 else list(jobs)[::-1]:
             samples[name].append(_batch(jobs[name], args, numbers[name], clock))
     return Comparison({name: Measurement(tuple(s)) for name, s in samples.items()})
+
+# %% system_info: puts the pair of both values beside one key
+# rule: the name that `_blas(threadpool_info())` finds now
+    pair = _blas(threadpool_info())
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "numpy": np.__version__,
+        "blas": pair,
+        "blas_threads": pair[1],
+    }
+
+# %% system_info: names the operating system only
+# rule: `platform.platform()`
+    blas, blas_threads = _blas(threadpool_info())
+    return {
+        "python": platform.python_version(),
+        "platform": platform.system(),
+        "cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "numpy": np.__version__,
+        "blas": blas,
+        "blas_threads": blas_threads,
+    }
+
+# %% time_call: calibrates with the real clock, whatever clock it is given
+    number = _calibrate(f, args, min_time, time.perf_counter)
+    return Measurement(tuple(_batch(f, args, number, clock) for _ in range(repeat)))
