@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -184,16 +185,20 @@ def pairs(found: list, module: Any, as_json: bool) -> None:
         return
     for pair in found:
         sides = Table("yours", "the course's", title=f"{module}, {pair.cell}", title_justify="left", expand=True, pad_edge=False)
-        sides.add_row(Text(_shown(pair.yours)), Text(_shown(pair.the_courses)))
+        yours, the_courses = (_shown(text, pair.kind) for text in (pair.yours, pair.the_courses))
+        sides.add_row(Text(yours), Text(the_courses))
         if out.width >= 120:
             out.print(sides, soft_wrap=False)
             continue
-        for whose, text in (("yours", pair.yours), ("the course's", pair.the_courses)):
+        for whose, text in (("yours", yours), ("the course's", the_courses)):
             out.print(f"\n{module}, {pair.cell}: {whose}", style="bold")
-            out.print(_shown(text))
+            out.print(text)
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, kind: str) -> str:
+    """A cell's text; the lines of a paragraph are joined, as they are broken for another width."""
+    if kind == "markdown":
+        text = re.sub(r"(?<=\S)\n(?=[^\s|*#-])", " ", text)
     return "\n".join(map(_printable, text.splitlines()))
 
 
