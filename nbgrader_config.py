@@ -29,7 +29,7 @@ c.Grade.sandbox = True
 
 c.Autograde.exporter_class = "tito.grading.steps.Submission"
 c.Submission.optimistic_validation = True  # once, after all steps
-c.Autograde.pre_convert_hook = "tito.grading.steps.set_aside"
+c.Autograde.pre_convert_hook = "tito.grading.steps.quarantine"
 c.Autograde.sanitize_preprocessors = ["tito.grading.steps.DropOtherFiles"]
 c.Autograde.autograde_preprocessors = [
     "tito.grading.steps.Grade",

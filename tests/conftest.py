@@ -20,7 +20,7 @@ def root() -> Path:
 
 def pytest_configure() -> None:
     """Where there is no sandbox, whatever asks for it ends the test as skipped; unless the test itself has hidden it."""
-    problem, require, path = sandbox.missing(), sandbox.require, set(os.get_exec_path())
+    problem, require, path = sandbox.find_problem(), sandbox.require, set(os.get_exec_path())
     if problem is None:
         return
 

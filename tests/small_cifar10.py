@@ -78,7 +78,7 @@ class Server:
 
     def __init__(self, content: bytes):
         self.content, self.behaviour, self.asked = content, "whole", 0
-        self.half_sent, self.go_on = threading.Event(), threading.Event()
+        self.half_sent, self.advance = threading.Event(), threading.Event()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.asked += 1
@@ -97,7 +97,7 @@ class Server:
             request.wfile.flush()
         if self.behaviour == "stalled":
             self.half_sent.set()
-            self.go_on.wait(30)
+            self.advance.wait(30)
 
     @contextmanager
     def running(self):
@@ -117,6 +117,6 @@ class Server:
             try:
                 yield f"http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz"
             finally:
-                self.go_on.set()
+                self.advance.set()
                 server.shutdown()
                 thread.join()

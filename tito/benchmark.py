@@ -40,17 +40,17 @@ def run(root: Path, modules: list[Module], rounds: int) -> list[Result]:
         raise TitoError(f"the benchmark ended with an error: {said[-1]}", code=1)
     results = [Result(**fields) for fields in json.loads(done.stdout)]
     if not results:
-        raise TitoError(f"there is no benchmark for {', '.join(map(str, modules))}: there are some for {_with_cases()}")
+        raise TitoError(f"there is no benchmark for {', '.join(map(str, modules))}: there are some for {_modules_with_cases()}")
     return results
 
 
-def _with_cases() -> str:
+def _modules_with_cases() -> str:
     return ", ".join(sorted({MODULES[case.module].id for case in CASES}))
 
 
 def time_case(case: Case, rounds: int) -> Result:
     rivals = case.make()
-    calls = {name: _calls(f) for name, f in rivals.items()}
+    calls = {name: _calls_per_turn(f) for name, f in rivals.items()}
     turns: dict[str, list[float]] = {name: [] for name in rivals}
     for turn in range(rounds):
         for name in sorted(rivals, reverse=bool(turn % 2)):
@@ -64,7 +64,7 @@ def time_case(case: Case, rounds: int) -> Result:
     return result
 
 
-def _calls(f: Callable[[], object], enough: float = 0.02) -> int:
+def _calls_per_turn(f: Callable[[], object], enough: float = 0.02) -> int:
     """How many calls make a turn: after a warm-up, as many as take `enough` seconds."""
     f()
     f()

@@ -40,7 +40,7 @@ class Finding:
     evidence: str
 
 
-def wanted(module: Module | None) -> list[Capability]:
+def choose_capabilities(module: Module | None) -> list[Capability]:
     """That of one module, or all sixteen."""
     found = [capability for capability in CAPABILITIES if module in (None, capability.module)]
     if not found:
@@ -48,12 +48,12 @@ def wanted(module: Module | None) -> list[Capability]:
     return found
 
 
-def look(root: Path, capability: Capability) -> Finding:
+def try_capability(root: Path, capability: Capability) -> Finding:
     """Whether the package in `root` can do it."""
     return Finding(capability.module.slug, capability.can, *_look(root, capability))
 
 
-def as_it_should_be(findings: list[Finding]) -> bool:
+def all_hold(findings: list[Finding]) -> bool:
     """One that was asked for by itself has to hold; of all, none may fail."""
     return findings[0].state == HOLDS if len(findings) == 1 else all(finding.state != FAILS for finding in findings)
 
@@ -67,12 +67,12 @@ def _look(root: Path, capability: Capability) -> tuple[str, str]:
         return NOT_YET, f"complete {missing.id}" + ("" if missing == module else " first")
     command = [sys.executable, "-m", "tito.checkpoint", module.id]
     try:
-        return _said(subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False))
+        return _parse_result(subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False))
     except subprocess.TimeoutExpired:
         return FAILS, f"it did not end within {SECONDS} s: is there a loop that does not end?"
 
 
-def _said(done: subprocess.CompletedProcess) -> tuple[str, str]:
+def _parse_result(done: subprocess.CompletedProcess) -> tuple[str, str]:
     """State and evidence, from the last line of the check's own Python; what else the package printed does not count."""
     try:
         state, evidence = json.loads(done.stdout.strip().splitlines()[-1])
@@ -126,17 +126,17 @@ def _difference(found, wanted) -> float:
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
 
-def _to(difference: float) -> str:
+def _format_error(difference: float) -> str:
     return f"to {difference:.0e}" if difference else "in every bit"
 
 
-def _agrees(what: str, found, wanted, within: float) -> float:
+def _check_close(what: str, found, wanted, within: float) -> float:
     difference = _difference(found, wanted)
     assert difference <= within, f"{what}: off by {difference:.1e} of the largest number, {within:.0e} is allowed"
     return difference
 
 
-def _map() -> str:
+def _show_introduction() -> str:
     from tinytorch.core.introduction import dependencies, longest_chain, package_sources, topological_order
 
     said = []
@@ -153,7 +153,7 @@ def _map() -> str:
     return f"every part after all that it imports: {'; '.join(said)}"
 
 
-def _measure() -> str:
+def _show_setup() -> str:
     import numpy as np
 
     from tinytorch.core.setup import compare, peak_memory, readable, time_call
@@ -170,7 +170,7 @@ def _measure() -> str:
     return f"a 20 ms sleep takes {readable(slept.min, 's')}, 8 MB are {readable(held, 'B')}, 512 x 512 products run at {rate}"
 
 
-def _compute() -> str:
+def _show_tensor() -> str:
     import numpy as np
 
     from tinytorch.core.tensor import Tensor
@@ -179,14 +179,14 @@ def _compute() -> str:
     x = Tensor(pixels)
     y = (x - x.mean(0)) / (x.var(0, correction=0) + 0.01) ** 0.5
     wanted = (pixels - pixels.mean(0)) / np.sqrt(pixels.var(0) + 0.01)
-    worst = _agrees("1,797 digits, standardised", y, wanted, 1e-5)
-    worst = max(worst, _agrees("their similarities", y @ y.T, wanted @ wanted.T, 1e-5))
+    worst = _check_close("1,797 digits, standardised", y, wanted, 1e-5)
+    worst = max(worst, _check_close("their similarities", y @ y.T, wanted @ wanted.T, 1e-5))
     assert y.dtype == np.float32, f"float32 became {y.dtype}"
     assert np.array_equal(x.data, pixels), "an operation changed its input"
-    return f"the 1,797 digits standardised and compared with each other as NumPy does, {_to(worst)}, in float32"
+    return f"the 1,797 digits standardised and compared with each other as NumPy does, {_format_error(worst)}, in float32"
 
 
-def _bend() -> str:
+def _show_activations() -> str:
     import numpy as np
 
     from tinytorch.core.activations import gelu, log_softmax, relu, sigmoid, softmax, tanh
@@ -199,13 +199,14 @@ def _bend() -> str:
             assert np.isfinite(bend(x).data).all(), f"{bend.__name__} gives what is not finite for numbers up to 1000"
         p, logs = softmax(x, 1), log_softmax(x, 1)
     wanted = np.exp(x.data - x.data.max(1, keepdims=True).astype(np.float64))
-    worst = _agrees("softmax", p, wanted / wanted.sum(1, keepdims=True), 1e-5)
+    worst = _check_close("softmax", p, wanted / wanted.sum(1, keepdims=True), 1e-5)
     assert np.isfinite(logs.data).all(), "log_softmax gives what is not finite for numbers up to 1000"
     assert _difference(relu(x), np.maximum(x.data, 0)) == 0, "relu is not max(0, x)"
-    return f"numbers from -1000 to 1000 through four bends and softmax without an overflow; softmax is the formula's {_to(worst)}"
+    right = f"softmax agrees with the formula {_format_error(worst)}"
+    return f"numbers from -1000 to 1000 pass four activations and softmax without an overflow; {right}"
 
 
-def _hold() -> str:
+def _show_layers() -> str:
     import numpy as np
 
     from tinytorch.core.layers import Linear
@@ -219,11 +220,11 @@ def _hold() -> str:
     with np.load(file) as state:
         other.load_state_dict(dict(state))
     assert np.array_equal(one(x).data, other(x).data), "a layer loaded from a file computes something else"
-    worst = _agrees("a linear layer", one(x), pixels @ one.weight.data.T + one.bias.data, 1e-5)
-    return f"650 parameters saved, loaded, and 17,970 results the same in every bit; x @ W.T + b {_to(worst)}"
+    worst = _check_close("a linear layer", one(x), pixels @ one.weight.data.T + one.bias.data, 1e-5)
+    return f"650 parameters saved, loaded, and 17,970 results the same in every bit; x @ W.T + b {_format_error(worst)}"
 
 
-def _network() -> str:
+def _show_dense() -> str:
     import numpy as np
 
     from tinytorch.core.activations import relu, softmax
@@ -235,13 +236,13 @@ def _network() -> str:
     w1, b1, w2, b2 = (parameter.data for parameter in model.parameters())
     logits = np.maximum(pixels @ w1.T + b1, 0) @ w2.T + b2
     wanted = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    worst = _agrees("a network of two layers", softmax(model(Tensor(pixels)), 1), wanted, 1e-5)
+    worst = _check_close("a network of two layers", softmax(model(Tensor(pixels)), 1), wanted, 1e-5)
     costs = summary(model, (1, 64))
     assert costs.parameters == 2410, f"64-32-10 has 2,410 parameters, not {costs.parameters}"
-    return f"1,797 digits through 64-32-10, {costs.parameters:,} parameters: the probabilities are NumPy's {_to(worst)}"
+    return f"1,797 digits through 64-32-10, {costs.parameters:,} parameters: the probabilities are NumPy's {_format_error(worst)}"
 
 
-def _see() -> str:
+def _show_spatial() -> str:
     import numpy as np
     from numpy.lib.stride_tricks import sliding_window_view
 
@@ -253,13 +254,13 @@ def _see() -> str:
     windows = sliding_window_view(np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
     wanted = np.einsum("nchwij,ocij->nohw", windows, layer.weight.data) + layer.bias.data[:, None, None]
     seen = layer(Tensor(images))
-    worst = _agrees("a convolution", seen, wanted, 1e-5)
+    worst = _check_close("a convolution", seen, wanted, 1e-5)
     pooled = wanted.reshape(len(images), 8, 4, 2, 4, 2).max((3, 5))
-    worst = max(worst, _agrees("its pooling", MaxPool2d(2)(seen), pooled, 1e-5))
-    return f"1,797 digits through 8 kernels and pooling: as one sum over all windows gives, {_to(worst)}"
+    worst = max(worst, _check_close("its pooling", MaxPool2d(2)(seen), pooled, 1e-5))
+    return f"1,797 digits through 8 kernels and pooling: as one sum over all windows gives, {_format_error(worst)}"
 
 
-def _attend() -> str:
+def _show_attention() -> str:
     import numpy as np
 
     from tinytorch.core.attention import MultiHeadAttention
@@ -274,11 +275,11 @@ def _attend() -> str:
     q, k, v = ((rows @ p.weight.data.T + p.bias.data).reshape(-1, 8, 2, 4) for p in (layer.q_proj, layer.k_proj, layer.v_proj))
     weights = np.exp(np.where(np.tri(8, dtype=bool), np.einsum("nqhd,nkhd->nhqk", q, k) / 2, -np.inf))
     heads = np.einsum("nhqk,nkhd->nqhd", weights / weights.sum(-1, keepdims=True), v).reshape(-1, 8, 8)
-    worst = _agrees("attention", before, heads @ layer.out_proj.weight.data.T + layer.out_proj.bias.data, 1e-5)
-    return f"1,797 digits read row by row: the future changes nothing, two heads are the formula's {_to(worst)}"
+    worst = _check_close("attention", before, heads @ layer.out_proj.weight.data.T + layer.out_proj.bias.data, 1e-5)
+    return f"1,797 digits read row by row: the future changes nothing, two heads are the formula's {_format_error(worst)}"
 
 
-def _feed() -> str:
+def _show_dataloader() -> str:
     import numpy as np
 
     from tinytorch.core.dataloader import DataLoader, Digits
@@ -295,7 +296,7 @@ def _feed() -> str:
     return f"{len(epochs[0])} batches hold every one of 1,797 digits once, with its label, shuffled, with prefetching and without"
 
 
-def _differentiate() -> str:
+def _show_autograd() -> str:
     import numpy as np
 
     from tinytorch.core.activations import gelu, log_softmax, relu, sigmoid, softmax, tanh
@@ -336,11 +337,11 @@ def _differentiate() -> str:
     for name, (f, start) in compositions.items():
         leaves = [Tensor(start.copy(), requires_grad=True, dtype=np.float64)]
         leaves += [parameter for layer in layers.get(name, ()) for parameter in layer.parameters()]
-        worst = max(worst, _slopes_agree(name, f, leaves, rng))
+        worst = max(worst, _check_gradients(name, f, leaves, rng))
     return f"gradients of {len(compositions)} compositions agree with small steps, largest relative error {worst:.0e}"
 
 
-def _slopes_agree(name: str, f: Callable, leaves: list, rng) -> float:
+def _check_gradients(name: str, f: Callable, leaves: list, rng) -> float:
     """The largest difference between what backward says and what small steps say, at 24 numbers of each leaf."""
     import numpy as np
 
@@ -368,7 +369,7 @@ def _slopes_agree(name: str, f: Callable, leaves: list, rng) -> float:
     return worst
 
 
-def _descend() -> str:
+def _show_optimizers() -> str:
     import numpy as np
 
     from tinytorch.core.layers import Parameter
@@ -405,7 +406,7 @@ def _descend() -> str:
     return f"least squares on 1,797 digits, the way down to the solution in closed form after 100 steps: {', '.join(said)}"
 
 
-def _learn() -> str:
+def _show_training() -> str:
     import numpy as np
 
     from tinytorch.core.tensor import manual_seed
@@ -427,18 +428,18 @@ CAPABILITIES = tuple(
     Capability(MODULES[number], can, show)
     for number, (can, show) in enumerate(
         [
-            ("map what is built from what", _map),
-            ("measure this machine", _measure),
-            ("compute with arrays", _compute),
-            ("bend without an overflow", _bend),
-            ("hold what it learns, and save it", _hold),
-            ("compute a network", _network),
-            ("see images", _see),
-            ("attend to what came before", _attend),
-            ("feed an epoch", _feed),
-            ("differentiate anything it can compute", _differentiate),
-            ("go downhill", _descend),
-            ("learn", _learn),
+            ("map what is built from what", _show_introduction),
+            ("measure this machine", _show_setup),
+            ("compute with arrays", _show_tensor),
+            ("bend without an overflow", _show_activations),
+            ("hold what it learns, and save it", _show_layers),
+            ("compute a network", _show_dense),
+            ("see images", _show_spatial),
+            ("attend to what came before", _show_attention),
+            ("feed an epoch", _show_dataloader),
+            ("differentiate anything it can compute", _show_autograd),
+            ("go downhill", _show_optimizers),
+            ("learn", _show_training),
             ("shrink a model", None),
             ("run faster kernels", None),
             ("tell a difference from noise", None),

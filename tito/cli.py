@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from tito.commands import author, course, data, learner, marks
-from tito.errors import TitoError, described
+from tito.errors import TitoError, describe_error
 
 PANELS = ("Learn", "Teach", "Write")
 
@@ -40,7 +40,7 @@ author.add_to(app)
 
 def main() -> None:
     """Run a command: exit code 0 done, 1 the thing asked about is not right, 2 the question was wrong."""
-    tolerant_streams()
+    set_up_streams()
     os.environ.pop("PYTHONOPTIMIZE", None)  # no assertion would fail in the kernels that are started from here
     gc.set_threshold(50_000, 20, 20)  # what is imported lives on: to look for garbage in it again and again costs 0.15 s
     atexit.register(gc.freeze)  # and at the end 0.2 s
@@ -53,12 +53,12 @@ def main() -> None:
         print("tito: interrupted", file=sys.stderr)
         sys.exit(130)
     except OSError as error:  # a place that nobody thought of: it cannot be read, or not be written
-        drop_output()
-        print(f"tito: {described(error)}", file=sys.stderr)
+        discard_output()
+        print(f"tito: {describe_error(error)}", file=sys.stderr)
         sys.exit(1)
 
 
-def tolerant_streams() -> None:
+def set_up_streams() -> None:
     """Print a `?` for a letter that a console's code page lacks, and nothing where a stream is closed."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -70,7 +70,7 @@ def tolerant_streams() -> None:
                 os.environ["PYTHONIOENCODING"] = f"{stream.encoding}:replace"  # for the processes that are started from here
 
 
-def drop_output() -> None:
+def discard_output() -> None:
     """Let what could not be printed be: Python would try it again at the end, and complain."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tito.errors import TitoError, now, write_atomic
+from tito.errors import TitoError, file_timestamp, write_atomic
 from tito.syllabus import Module
 
 STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes a folder's name and part of a glob
@@ -50,7 +50,7 @@ def collect(course: Path, module: Module, place: Path, pattern: str | None, mega
     """Put the hand-ins of a module found at `place` into `course/submitted`; what stood there is kept in `course/backup`."""
     latest: dict[str, HandIn] = {}
     rejected = []
-    for hand_in in found(module, place, pattern, megabytes):
+    for hand_in in find_hand_ins(module, place, pattern, megabytes):
         if not STUDENT.fullmatch(hand_in.student):
             problem = f"left: {hand_in.student[:80]!r} cannot be a student's id (letters, digits, . _ - @)"
             rejected.append(Collected("", hand_in.name, problem))
@@ -64,13 +64,13 @@ def collect(course: Path, module: Module, place: Path, pattern: str | None, mega
                 for one in both
                 if one is not newer
             ]
-    taken = [Collected(student, h.name, _take(course, module, h)) for student, h in sorted(latest.items())]
+    taken = [Collected(student, h.name, _store(course, module, h)) for student, h in sorted(latest.items())]
     if not taken and not rejected:
         raise TitoError(f"{place} holds no hand-in of {module}: looked for {module.slug}.ipynb in it", code=1)
     return taken + rejected
 
 
-def found(module: Module, place: Path, pattern: str | None, megabytes: int) -> Iterator[HandIn]:
+def find_hand_ins(module: Module, place: Path, pattern: str | None, megabytes: int) -> Iterator[HandIn]:
     """Every file at `place` whose name says that it is somebody's notebook of this module."""
     try:
         layouts = [re.compile(text.replace("{module}", module.slug)) for text in ([pattern] if pattern else LAYOUTS)]
@@ -86,7 +86,7 @@ def found(module: Module, place: Path, pattern: str | None, megabytes: int) -> I
         raise TitoError(f"{place} is neither a folder nor a zip file")
 
 
-def _whose(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
+def _match_name(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
     """Whose file it is by its name, and the place of the layout that says so."""
     for place, layout in enumerate(layouts):
         match = layout.fullmatch(name)
@@ -98,11 +98,11 @@ def _whose(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
 def _in_folder(module: Module, layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[HandIn]:
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
-        whose = _whose(layouts, name)
+        whose = _match_name(layouts, name)
         if whose and path.is_file() and not path.is_symlink():
             student, _ = whose
             changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-            time = stated_time(path.with_name("timestamp.txt")) or changed
+            time = read_timestamp(path.with_name("timestamp.txt")) or changed
             if path.stat().st_size > megabytes << 20:
                 yield HandIn(name, student, None, time, f"it is larger than {megabytes} MB")
             else:
@@ -122,24 +122,24 @@ def _in_zip(layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[
             if not (entry.is_dir() or link or ".." in parts or "__MACOSX" in parts):
                 names[entry] = parts
         readings = [_reading(layouts, {entry: parts[skip:] for entry, parts in names.items()}) for skip in (0, 1)]
-        for entry, (student, _) in max(readings, key=_plausible).items():
-            yield _unpacked(archive, entry, student, megabytes)
+        for entry, (student, _) in max(readings, key=_rate_reading).items():
+            yield _unpack(archive, entry, student, megabytes)
 
 
 Reading = dict[zipfile.ZipInfo, tuple[str, int]]
 
 
 def _reading(layouts: list[re.Pattern], names: dict[zipfile.ZipInfo, list[str]]) -> Reading:
-    found = {entry: _whose(layouts, "/".join(parts)) for entry, parts in names.items()}
+    found = {entry: _match_name(layouts, "/".join(parts)) for entry, parts in names.items()}
     return {entry: whose for entry, whose in found.items() if whose}
 
 
-def _plausible(reading: Reading) -> tuple[int, int]:
+def _rate_reading(reading: Reading) -> tuple[int, int]:
     """An archive may have one folder round everything. Read rightly it has more students, or more telling names."""
     return len({student for student, _ in reading.values()}), -sum(place for _, place in reading.values())
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, megabytes: int) -> HandIn:
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, megabytes: int) -> HandIn:
     try:
         time = datetime.datetime(*entry.date_time, tzinfo=datetime.UTC)
     except ValueError:  # a zip may state the 31st of February
@@ -154,7 +154,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, me
     return HandIn(entry.filename, student, data, time)
 
 
-def stated_time(path: Path) -> datetime.datetime | None:
+def read_timestamp(path: Path) -> datetime.datetime | None:
     """The time that a timestamp.txt states; None if there is none, or it is nonsense."""
     if not path.is_file() or path.is_symlink() or path.stat().st_size > 100:
         return None
@@ -168,17 +168,17 @@ def stated_time(path: Path) -> datetime.datetime | None:
     return stated if stated.tzinfo else stated.replace(tzinfo=datetime.UTC)
 
 
-def _take(course: Path, module: Module, hand_in: HandIn) -> str:
+def _store(course: Path, module: Module, hand_in: HandIn) -> str:
     folder = course / "submitted" / hand_in.student / module.slug
     notebook, timestamp = folder / f"{module.slug}.ipynb", folder / "timestamp.txt"
     data, before = hand_in.data or b"", notebook.read_bytes() if notebook.is_file() else None
     if before == data:
         return "unchanged"
-    earlier = stated_time(timestamp)
+    earlier = read_timestamp(timestamp)
     if before is not None and earlier and earlier > hand_in.time:
         return "older than what is there"
     if before is not None:
-        keep(notebook, course)
+        back_up(notebook, course)
     write_atomic(notebook, data)
     write_atomic(timestamp, hand_in.time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC") + "\n")
     if hand_in.data is None:
@@ -186,13 +186,13 @@ def _take(course: Path, module: Module, hand_in: HandIn) -> str:
     return "new" if before is None else "updated"
 
 
-def keep(path: Path, folder: Path) -> Path:
+def back_up(path: Path, folder: Path) -> Path:
     """Copy a file that is about to be replaced to `folder/backup/<now>/`, under the same path."""
-    target = backup_of(path, folder)
+    target = backup_path(path, folder)
     write_atomic(target, path.read_bytes())
     return target
 
 
-def backup_of(path: Path, folder: Path) -> Path:
+def backup_path(path: Path, folder: Path) -> Path:
     """Where a file of the course at `folder` is kept when it has to make room now."""
-    return folder / "backup" / now() / path.relative_to(folder)
+    return folder / "backup" / file_timestamp() / path.relative_to(folder)

@@ -21,16 +21,16 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from tito import marks, source, syllabus
-from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, keep_private, only_one, write_atomic, write_private
-from tito.gradebook import in_one_line, must_answer
-from tito.grading import kept, late, reference, regrade
+from tito.collect import Collected, back_up, collect
+from tito.errors import TitoError, hold_lock, make_private, write_atomic, write_private
+from tito.gradebook import catch_database_errors, check_database
+from tito.grading import execution_cache, late, reference, regrade
 from tito.grading.execute import Task
-from tito.grading.judge import Verdict, nothing
+from tito.grading.judge import Verdict, zero_verdict
 from tito.grading.limits import Limits
 from tito.grading.rebuild import rebuild_file
 from tito.grading.steps import Grading
-from tito.grading.workers import Job, Ready, Workers, workers
+from tito.grading.workers import Job, Ready, Workers, start_workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
@@ -65,31 +65,31 @@ class Course:
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(repository))
         self.config = loader.load_config()
         self.config.merge(Config(self.settings))
-        late.check(self.config)
+        late.check_policy(self.config)
         from nbgrader.apps import NbGraderAPI
 
-        _find_alembic()
+        _add_alembic_to_path()
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
-        must_answer(self.api.coursedir.db_url)
+        check_database(self.api.coursedir.db_url)
         if self.folder.is_dir():
-            keep_private(self.folder)
+            make_private(self.folder)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
     def generate(self, module: Module) -> None:
         """Write the instructor's notebook from the source, and from it the release; both go into the gradebook."""
-        text, notebook = self.instructors(module)
-        target = keep_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
+        text, notebook = self.instructors_notebook(module)
+        target = make_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
         if target.is_file() and target.read_text(encoding="utf-8") != text:
             with self.gradebook() as gradebook:
-                regrade.must_leave_marks_alone(gradebook, module, notebook)
-            keep(target, self.folder)
+                regrade.check_marks_unchanged(gradebook, module, notebook)
+            back_up(target, self.folder)
         write_atomic(target, text)
-        with _quietly():
-            self._must(self.api.generate_assignment(module.slug, force=True, create=True), f"generate {module.slug}")
+        with _silence_warnings():
+            self._require_success(self.api.generate_assignment(module.slug, force=True, create=True), f"generate {module.slug}")
 
-    def instructors(self, module: Module) -> tuple[str, NotebookNode]:
+    def instructors_notebook(self, module: Module) -> tuple[str, NotebookNode]:
         """The instructor's notebook as the source has it now: its text, and the notebook."""
         path = source.paths(self.repository).get(module)
         if path is None:
@@ -97,41 +97,41 @@ class Course:
         notebook = as_notebook(source.read(path))
         return nbformat.writes(notebook) + "\n", notebook
 
-    def shadow(self, folder: Path) -> "Course":
+    def make_shadow(self, folder: Path) -> "Course":
         """The same course with other folders and a gradebook of its own, in which nothing is handed in."""
         place = {"root": str(folder), "db_url": f"sqlite:///{folder / 'gradebook.db'}"}
         return Course(self.repository, {**self.settings, "CourseDirectory": place})
 
     @contextmanager
     def gradebook(self) -> Iterator[Gradebook]:
-        with _quietly(), in_one_line(self.api.coursedir.db_url), self.api.gradebook as gradebook:
+        with _silence_warnings(), catch_database_errors(self.api.coursedir.db_url), self.api.gradebook as gradebook:
             yield gradebook
 
-    def _must(self, result: dict[str, Any], what: str) -> None:
+    def _require_success(self, result: dict[str, Any], what: str) -> None:
         if not result["success"]:
-            raise TitoError(f"nbgrader could not {what}: {_cause(result)}", code=1)
+            raise TitoError(f"nbgrader could not {what}: {_find_cause(result)}", code=1)
 
     # -- hand out and take in ----------------------------------------------------------------------------------------
 
     def release(self, module: Module, to: Path) -> Path:
         """Copy the released notebook of a module to a folder that learners can read."""
-        self._needs_release(module)
+        self._require_release(module)
         notebook = self.folder / "release" / module.slug / f"{module.slug}.ipynb"
         target = to / module.slug / notebook.name
         write_atomic(target, notebook.read_bytes())
         return target
 
     def release_to_exchange(self, module: Module) -> None:
-        self._needs_release(module)
-        with _quietly():
-            self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
+        self._require_release(module)
+        with _silence_warnings():
+            self._require_success(self.api.release_assignment(module.slug), f"release {module.slug}")
 
     def collect(self, module: Module, place: Path, pattern: str | None = None) -> list[Collected]:
-        return collect(keep_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
+        return collect(make_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
 
     def collect_from_exchange(self, module: Module) -> None:
-        with _quietly():
-            self._must(self.api.collect(module.slug, update=True), f"collect {module.slug}")
+        with _silence_warnings():
+            self._require_success(self.api.collect(module.slug, update=True), f"collect {module.slug}")
 
     # -- grade -------------------------------------------------------------------------------------------------------
 
@@ -153,21 +153,22 @@ class Course:
         They are executed `jobs` at a time, or on the cluster of a dask `scheduler`, and come in the order in which they
         are done. `again` grades also those anew that ended as they might not have on a machine with less to do.
         """
-        self._needs_release(module)
-        with only_one(self.folder / ".autograding", f"`tito course autograde` is at work on {self.folder}"):
-            kept.tidy(self.repository)
-            with workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
+        self._require_release(module)
+        with hold_lock(self.folder / ".autograding", f"`tito course autograde` is at work on {self.folder}"):
+            execution_cache.remove_old(self.repository)
+            with start_workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
                 self._execute_reference(module, those)
                 reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
-                recorded = self._recorded(module)
-                steps = (self._plan(module, student, recorded.get(student), again) for student in self.submissions(module))
+                recorded = self._recorded_points(module)
+                students = self.submissions(module)
+                steps = (self._plan_student(module, student, recorded.get(student), again) for student in students)
                 for step in those.run(steps):
                     yield step if isinstance(step, Outcome) else self._grade(module, step)
 
     def _execute_reference(self, module: Module, those: Workers) -> None:
         """Where everything else is executed, for this machine may be one that cannot."""
         solved = self._task(module, reference.solved(self.folder, module.slug))
-        for ready in those.run([] if kept.has(self.repository, solved.key) else [Job("the reference", solved)]):
+        for ready in those.run([] if execution_cache.has(self.repository, solved.key) else [Job("the reference", solved)]):
             if ready.problem:
                 raise TitoError(f"the reference solution of {module} cannot be executed: {ready.problem}", code=1)
 
@@ -182,7 +183,9 @@ class Course:
     def limits(self) -> dict[str, int]:
         return Limits(config=self.config).as_dict()
 
-    def _plan(self, module: Module, student: str, recorded: dict[str, float] | None, again: bool) -> Outcome | Job | Ready:
+    def _plan_student(
+        self, module: Module, student: str, recorded: dict[str, float] | None, again: bool
+    ) -> Outcome | Job | Ready:
         """What there is to do for a student: nothing, to execute what was handed in, or only to judge it."""
         submitted = self.folder / "submitted" / student / module.slug
         notebook = submitted / f"{module.slug}.ipynb"
@@ -190,16 +193,16 @@ class Course:
             write_atomic(notebook, b"")  # nbgrader would pass over the folder; this one is told that its file is empty
         pristine = reference.pristine_for_grading(self.folder, module.slug)
         rebuilt = rebuild_file(pristine, notebook, self.limits["submission_mb"])
-        facts, task = self._facts(module, student), self._task(module, rebuilt.notebook)
+        facts, task = self._read_facts(module, student), self._task(module, rebuilt.notebook)
         if facts and not (again and facts.get("unsure")):
             key = reference.grading_key(self.repository, self.folder, module, rebuilt, task)
             before = Verdict.from_dict(facts["verdict"])
-            if facts["key"] == key and recorded == before.earned and self._same_time(module, student):
+            if facts["key"] == key and recorded == before.earned and self._time_is_unchanged(module, student):
                 return Outcome(student, before, changed=False)
-        nothing_to_run = rebuilt.unreadable or kept.has(self.repository, task.key)
+        nothing_to_run = rebuilt.unreadable or execution_cache.has(self.repository, task.key)
         return Ready(student) if nothing_to_run else Job(student, task)
 
-    def _same_time(self, module: Module, student: str) -> bool:
+    def _time_is_unchanged(self, module: Module, student: str) -> bool:
         """Is what was graded what was handed in last? The same text at another time may be late."""
         folders = [self.folder / step / student / module.slug for step in ("submitted", "autograded")]
         times = [(folder / TIME).read_bytes() if (folder / TIME).is_file() else b"" for folder in folders]
@@ -209,20 +212,20 @@ class Course:
         """Judge an execution, and write what comes of it into the gradebook: nbgrader's own way, one at a time."""
         problem = ready.problem
         if problem is None:
-            with _quietly(), temp_attrs(self.api.coursedir, assignment_id=module.slug, student_id=ready.student):
+            with _silence_warnings(), temp_attrs(self.api.coursedir, assignment_id=module.slug, student_id=ready.student):
                 app = Grading(coursedir=self.api.coursedir, parent=self.api)
                 app.force = True
                 result = capture_log(app)
             if result.get("error", "").rstrip().endswith("KeyboardInterrupt"):
                 raise KeyboardInterrupt
-            problem = None if result["success"] else f"nbgrader fails on it: {_cause(result)}"
+            problem = None if result["success"] else f"nbgrader fails on it: {_find_cause(result)}"
         verdict = self.verdict(module, ready.student) if problem is None else None
         if verdict is None:
             pristine = reference.pristine_for_grading(self.folder, module.slug)
-            return Outcome(ready.student, nothing(pristine, f"not graded: {problem}"), changed=True, graded=False)
+            return Outcome(ready.student, zero_verdict(pristine, f"not graded: {problem}"), changed=True, graded=False)
         return Outcome(ready.student, verdict, changed=True)
 
-    def _recorded(self, module: Module) -> dict[str, dict[str, float]]:
+    def _recorded_points(self, module: Module) -> dict[str, dict[str, float]]:
         """The automatic points of every check, by student, as the gradebook has them."""
         found: dict[str, dict[str, float]] = {}
         query = (
@@ -240,10 +243,10 @@ class Course:
 
     def verdict(self, module: Module, student: str) -> Verdict | None:
         """What grading said of a submission, read from its autograded notebook; None before it was graded."""
-        facts = self._facts(module, student)
+        facts = self._read_facts(module, student)
         return Verdict.from_dict(facts["verdict"]) if facts else None
 
-    def _facts(self, module: Module, student: str) -> dict[str, Any] | None:
+    def _read_facts(self, module: Module, student: str) -> dict[str, Any] | None:
         """What grading wrote down: the verdict, and what it was made of. A half-written notebook has none."""
         path = self.folder / "autograded" / student / module.slug / f"{module.slug}.ipynb"
         try:
@@ -256,15 +259,15 @@ class Course:
 
     def feedback(self, module: Module) -> dict[str, Path]:
         """Write a feedback page for every graded submission."""
-        self._needs_release(module)
+        self._require_release(module)
         graded = sorted(path.parent.name for path in (self.folder / "autograded").glob(f"*/{module.slug}"))
         if not graded:
             raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
-        self.settle(module)
-        with _quietly():
+        self.update_penalties(module)
+        with _silence_warnings():
             results = {student: self.api.generate_feedback(module.slug, student, force=True) for student in graded}
         for student, result in results.items():  # one page that cannot be made costs nobody else's
-            self._must(result, f"write feedback for {student}'s {module.slug}")
+            self._require_success(result, f"write feedback for {student}'s {module.slug}")
         return {s: self.folder / "feedback" / s / module.slug / f"{module.slug}.html" for s in graded}
 
     def return_feedback(self, module: Module, to: Path) -> list[Path]:
@@ -275,21 +278,21 @@ class Course:
         return pages
 
     def return_feedback_to_exchange(self, module: Module) -> None:
-        with _quietly():
-            self._must(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
+        with _silence_warnings():
+            self._require_success(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
 
-    def settle(self, module: Module) -> None:
+    def update_penalties(self, module: Module) -> None:
         """Work the late penalties of a module out anew."""
         with self.gradebook() as gradebook:
-            late.settle(gradebook, self.config, module.slug)
+            late.update_penalties(gradebook, self.config, module.slug)
 
     def due(self, module: Module, when: str | None = None) -> datetime.datetime | None:
         """When a module is due, in UTC, as nbgrader keeps it; `when` sets it, "none" takes it away."""
-        self._needs_release(module)
+        self._require_release(module)
         with self.gradebook() as gradebook:
             if when is not None:
-                gradebook.update_or_create_assignment(module.slug, duedate=late.moment(when))
-                late.settle(gradebook, self.config, module.slug)
+                gradebook.update_or_create_assignment(module.slug, duedate=late.parse_time(when))
+                late.update_penalties(gradebook, self.config, module.slug)
             return gradebook.find_assignment(module.slug).duedate
 
     def records(self, modules: Iterable[Module] = ()) -> list[marks.Record]:
@@ -297,18 +300,18 @@ class Course:
         with self.gradebook() as gradebook:
             names = [module.slug for module in modules] or [one.name for one in gradebook.assignments]
             for name in names:
-                late.settle(gradebook, self.config, name)
+                late.update_penalties(gradebook, self.config, name)
             return marks.records(gradebook, self.config, names)
 
     def export(self, path: Path, kind: str | None = None, modules: Iterable[Module] = ()) -> list[Path]:
         """Write the gradebook's marks; an older file is kept beside the new one. Gradescope's are a file a submission."""
         kind, found = marks.format_of(path, kind), self.records(modules)
-        texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._results(path, found)
+        texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._gradescope_files(path, found)
         for target, text in texts.items():
             write_private(target, text)
         return list(texts)
 
-    def _results(self, folder: Path, found: list[marks.Record]) -> dict[Path, str]:
+    def _gradescope_files(self, folder: Path, found: list[marks.Record]) -> dict[Path, str]:
         texts = {}
         for record in found:
             if record.handed_in:
@@ -325,21 +328,21 @@ class Course:
                 for one in gradebook.assignment_submissions(module.slug)
             }
 
-    def unfinished(self, module: Module) -> Path:
+    def regrade_note(self, module: Module) -> Path:
         """The note that a regrade leaves here while it changes the gradebook and the files."""
         return self.folder / f".regrade-{module.slug}.json"
 
     def has_release(self, module: Module) -> bool:
         return (self.folder / "release" / module.slug).is_dir()
 
-    def _needs_release(self, module: Module) -> None:
-        if self.unfinished(module).is_file():
+    def _require_release(self, module: Module) -> None:
+        if self.regrade_note(module).is_file():
             raise TitoError(f"regrading {module} was interrupted: `tito course regrade {module.id} --apply` completes it", code=1)
         if not self.has_release(module):
             raise TitoError(f"{module} was never generated: run `tito course generate {module.id}`")
 
 
-def _cause(result: dict[str, Any]) -> str:
+def _find_cause(result: dict[str, Any]) -> str:
     """What nbgrader's log and traceback come down to."""
     said = result.get("log", "") + result.get("error", "")
     causes = re.findall(r"^\s*(?:[\w.]+\.)?(\w+(?:Error|Missing\w+|Exception): .+)$", said, re.MULTILINE)
@@ -347,7 +350,7 @@ def _cause(result: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def _silence_warnings() -> Iterator[None]:
     """nbgrader 0.9 makes SQLAlchemy 2 and traitlets 5 warn about how it uses them."""
     from sqlalchemy.exc import SAWarning
 
@@ -357,7 +360,7 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _find_alembic() -> None:
+def _add_alembic_to_path() -> None:
     """nbgrader runs `alembic` by name: it lies beside this Python, which need not be on the PATH."""
     scripts, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
     if scripts not in path.split(os.pathsep):
@@ -369,7 +372,7 @@ def as_notebook(parsed: NotebookNode) -> NotebookNode:
     notebook = NotebookNode({**parsed, "nbformat": 4, "nbformat_minor": 5})
     notebook.metadata = NotebookNode({k: v for k, v in parsed.metadata.items() if k in ("kernelspec", "tinytorch")})
     title, *others = (NotebookNode(cell) for cell in parsed.cells)
-    title.source += f"\n\n{source.aims(parsed)}"
+    title.source += f"\n\n{source.describe_goals(parsed)}"
     for cell in filter(source.is_hidden, others):
         cell.source += f"\n{HIDDEN}"
     notebook.cells = [title, *others]

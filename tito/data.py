@@ -27,9 +27,9 @@ class DataSet:
         return f"here: {self.place}" if self.here else f"not here: `tito data get {self.name}` puts it into {self.place}"
 
 
-def sets() -> list[DataSet]:
+def list_data_sets() -> list[DataSet]:
     """Every data set of the course."""
-    cifar10 = _of_the_package("cifar10")
+    cifar10 = _import_dataset("cifar10")
     shipped, folder = Path(cifar10.__file__).with_name("digits.npz"), cifar10.data_folder() / cifar10.FOLDER
     return [
         DataSet("digits", "1,797 handwritten digits of 8 x 8 pixels (UCI)", True, str(shipped)),
@@ -39,7 +39,7 @@ def sets() -> list[DataSet]:
 
 def find(name: str) -> DataSet:
     """The data set that a person means; a TitoError that lists them for a name that none has."""
-    known = {found.name: found for found in sets()}
+    known = {found.name: found for found in list_data_sets()}
     if name not in known:
         raise TitoError(f"no data set is called {name!r}: there are {', '.join(known)}")
     return known[name]
@@ -49,7 +49,7 @@ def get(name: str, progress: Progress) -> DataSet:
     """Bring a data set to this machine if it is not here; `progress` hears the bytes that came and those that will."""
     found = find(name)
     if not found.here:
-        cifar10 = _of_the_package("cifar10")
+        cifar10 = _import_dataset("cifar10")
         try:
             cifar10.fetch(progress=progress)
         except cifar10.DataError as error:
@@ -57,7 +57,7 @@ def get(name: str, progress: Progress) -> DataSet:
     return find(name)
 
 
-def _of_the_package(name: str) -> ModuleType:
+def _import_dataset(name: str) -> ModuleType:
     """tinytorch.datasets.<name>: of the installed package, or, in a kit, where none is installed, of the workspace.
 
     A kit's tinytorch is no package of the tool's own Python: the file is loaded from where it lies, by itself.

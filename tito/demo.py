@@ -34,7 +34,7 @@ class Demo:
         self.folder = repository / "build" / "demo"
         self.course, self.workspace = self.folder / "course", self.folder / "workspace"
         self.sources = source.paths(repository)
-        self.problem = sandbox.missing()
+        self.problem = sandbox.find_problem()
         self.class_ = samples.students(sandboxed=self.problem is None)
         self.left_out: list[str] = []
 
@@ -43,23 +43,23 @@ class Demo:
         started = time.monotonic()
         if self.folder.exists():
             shutil.rmtree(self.folder)
-        self.both()
+        self.teach_and_learn()
         self.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {self.folder}")
         for what in self.left_out:
             self.say(f"Not tried here: {what}")
 
-    def both(self) -> None:
+    def teach_and_learn(self) -> None:
         """Teach, and show what is learned meanwhile when that is done."""
         said: SimpleQueue[str | None] = SimpleQueue()
         over = threading.Event()
 
-        def hear(line: str) -> None:
+        def receive(line: str) -> None:
             if over.is_set():
                 raise TitoError("the demo was stopped", code=1)
             said.put(line)
 
         with ThreadPoolExecutor(1) as beside:
-            learning = beside.submit(self.learn, hear)
+            learning = beside.submit(self.learn, receive)
             learning.add_done_callback(lambda _: said.put(None))
             try:
                 self.teach()

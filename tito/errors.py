@@ -19,7 +19,7 @@ class TitoError(Exception):
 
 
 @contextmanager
-def only_one(path: Path, doing: str) -> Iterator[None]:
+def hold_lock(path: Path, doing: str) -> Iterator[None]:
     """Hold the file `path`, or say that another process does. The system lets go of it whatever becomes of this one."""
     if sys.platform == "win32":  # which has no such lock, and no sandbox to grade in
         yield
@@ -35,14 +35,14 @@ def only_one(path: Path, doing: str) -> Iterator[None]:
         yield
 
 
-def described(error: OSError) -> str:
+def describe_error(error: OSError) -> str:
     """What the system said, and of which file."""
     said = error.strerror or str(error)
     return f"{os.fsdecode(error.filename)}: {said}" if error.filename else said
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def catch_write_errors(path: Path) -> Iterator[None]:
     """Whatever keeps `path` from being written, a full disk as well as a right that is missing, is one line."""
     try:
         yield
@@ -53,7 +53,7 @@ def writing(path: Path) -> Iterator[None]:
 def write_atomic(path: Path, data: str | bytes, mode: int | None = None) -> None:
     """Write a whole file or none: into a file beside it, then renamed over it. The mode is that of any new file, or `mode`."""
     raw = data.encode() if isinstance(data, str) else data
-    with writing(path):
+    with catch_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
         try:
@@ -70,7 +70,7 @@ def write_atomic(path: Path, data: str | bytes, mode: int | None = None) -> None
             raise
 
 
-def replace_kept(root: Path, name: str, data: bytes, kept: Path, mode: int | None = None) -> bool:
+def replace_with_backup(root: Path, name: str, data: bytes, kept: Path, mode: int | None = None) -> bool:
     """Write the file `name` below `root`; another text that stood there is kept below `kept`. False if it stood there already."""
     path = root / name
     if path.is_file() and path.read_bytes() == data:
@@ -85,7 +85,7 @@ def write_private(path: Path, data: str | bytes) -> None:
     """Write what names people's marks: only the owner reads it, or the group that a folder is shared by. What stood there
     is kept beside it, with its date."""
     raw = data.encode() if isinstance(data, str) else data
-    with writing(path):
+    with catch_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = 0o660 if path.parent.stat().st_mode & stat.S_ISGID else 0o600
         before = path.read_bytes() if path.exists() else raw
@@ -94,17 +94,17 @@ def write_private(path: Path, data: str | bytes) -> None:
         write_atomic(path, raw, mode)
 
 
-def now() -> str:
+def file_timestamp() -> str:
     """This moment, as a part of a file's name."""
     return datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
 
 
 def dated(path: Path) -> Path:
     """A name beside `path` that carries the date, for what stood there until now."""
-    return path.with_name(f"{path.stem}.{now()}{path.suffix}")
+    return path.with_name(f"{path.stem}.{file_timestamp()}{path.suffix}")
 
 
-def keep_private(folder: Path) -> Path:
+def make_private(folder: Path) -> Path:
     """A folder into which only its owner can look: made so, or if it was there, closed to all but owner and group."""
     try:
         folder.mkdir(mode=0o700, parents=True)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from tito.errors import TitoError
 
 
-def must_answer(url: str) -> None:
+def check_database(url: str) -> None:
     """Say in one line, without the password, why a database server cannot be used."""
     try:
         shown = make_url(url).render_as_string(hide_password=True)
@@ -29,7 +29,7 @@ def must_answer(url: str) -> None:
 
 
 @contextmanager
-def in_one_line(url: str) -> Iterator[None]:
+def catch_database_errors(url: str) -> Iterator[None]:
     """A database that cannot be read or written, as on a full disk or a damaged one, is one line, without the password."""
     try:
         yield

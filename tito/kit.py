@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 
 from tito import release, source
-from tito.errors import TitoError, now, replace_kept
+from tito.errors import TitoError, file_timestamp, replace_with_backup
 from tito.learner import making, solutions
 from tito.learner.layout import Workspace
 from tito.syllabus import MODULES, Module
@@ -20,24 +20,24 @@ LEFT_OUT = ("demo.py", "samples.py")  # the sample class fills notebooks in
 _IMPORTED = re.compile(r"^\s*(?:from|import) tinytorch\.core\.(\w+)", re.MULTILINE)
 
 
-def place_for(folder: Path) -> Path:
+def check_place(folder: Path) -> Path:
     """Where a kit may be written: new, empty, a repository in which there is nothing yet, or a kit that is brought up to date."""
     root = folder.expanduser().absolute()
     if is_kit(root) or (root.is_dir() and [path.name for path in root.iterdir()] == [".git"]):
         return root
     if (root / making.SETTINGS).exists():
         raise TitoError(f"{folder} holds a workspace: name a folder that is new or empty, or a kit")
-    return making.place_for(folder)
+    return making.check_place(folder)
 
 
 def is_kit(root: Path) -> bool:
     return (root / making.SETTINGS).is_file() and (root / "tito" / "__init__.py").is_file()
 
 
-def chosen(repository: Path, only: str | None, given: str | None) -> tuple[list[Module], list[Module]]:
+def choose_modules(repository: Path, only: str | None, given: str | None) -> tuple[list[Module], list[Module]]:
     """The modules to release and those to give solved, from what a person typed; each needs all that it imports."""
-    sources = source.paths(repository)
-    released, solved = modules(only) if only else [m for m in sources if m not in modules(given or "")], modules(given or "")
+    sources, solved = source.paths(repository), parse_modules(given or "")
+    released = parse_modules(only) if only else [m for m in sources if m not in solved]
     for module in [*released, *solved]:
         if module not in sources:
             raise TitoError(f"modules/{module.slug}.py does not exist")
@@ -51,7 +51,7 @@ def chosen(repository: Path, only: str | None, given: str | None) -> tuple[list[
     return released, solved
 
 
-def modules(text: str) -> list[Module]:
+def parse_modules(text: str) -> list[Module]:
     """The modules that a person means by `02-06` or `00,01,07`."""
     from tito import syllabus
 
@@ -65,25 +65,25 @@ def modules(text: str) -> list[Module]:
     return sorted(found)
 
 
-def write(root: Path, repository: Path, released: list[Module], given: list[Module]) -> Iterator[Module]:
+def write_kit(root: Path, repository: Path, released: list[Module], given: list[Module]) -> Iterator[Module]:
     """Write the kit, or bring one up to date; yields each module whose notebook is released into it.
 
     Modules that an earlier call released stay. A file that stood there with other text is kept in .tito/backup.
     """
-    kept = root / ".tito" / "backup" / now()
+    kept = root / ".tito" / "backup" / file_timestamp()
     for name, path in _files(repository).items():
-        replace_kept(root, name, path.read_bytes(), kept, path.stat().st_mode & 0o777)
+        replace_with_backup(root, name, path.read_bytes(), kept, path.stat().st_mode & 0o777)
     for name, text in (("README.md", making.readme("kit")), ("pyproject.toml", _pyproject(repository))):
-        replace_kept(root, name, text.encode(), kept)
-    making.settings(root)
+        replace_with_backup(root, name, text.encode(), kept)
+    making.write_settings(root)
     for module in given:
-        text = solutions.as_borrowed(source.read(source.paths(repository)[module]), module)
-        replace_kept(root, f"tinytorch/core/{module.name}.py", text.encode(), kept)
+        text = solutions.render_borrowed(source.read(source.paths(repository)[module]), module)
+        replace_with_backup(root, f"tinytorch/core/{module.name}.py", text.encode(), kept)
     made = Workspace(root)
     for module in released:
         text = release.release(repository, source.paths(repository)[module])
         for path in (made.pristine(module), made.notebook(module)):
-            replace_kept(root, path.relative_to(root).as_posix(), text.encode(), kept)
+            replace_with_backup(root, path.relative_to(root).as_posix(), text.encode(), kept)
         yield module
 
 

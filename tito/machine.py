@@ -25,7 +25,7 @@ NAMES = {  # where they differ from Debian's
 UNASKED = {"-y", "-q", "-qq", "--quiet", "--no-cache", "--no-install-recommends", "--noconfirm", "--needed", "--non-interactive"}
 
 
-def commands(package: str) -> list[str]:
+def install_commands(package: str) -> list[str]:
     """What an administrator of this machine types to install a package of the system; empty where that is not known."""
     manager = next(filter(shutil.which, MANAGERS), None)
     if manager is None:
@@ -33,26 +33,26 @@ def commands(package: str) -> list[str]:
     return [command.format(NAMES.get((package, manager), package)) for command in MANAGERS[manager]]
 
 
-def advice(package: str) -> str:
+def install_advice(package: str) -> str:
     """How to install a package of the system here, in a few words: `sudo apt-get install bubblewrap`."""
-    known = commands(package)
+    known = install_commands(package)
     if not known:
         return f"install {package} with your system's package manager"
     words = [word for word in known[-1].split() if word not in UNASKED]
     return " ".join(words if words[0] == "brew" else [*_as_root(), *words])
 
 
-def may_install() -> bool:
+def can_install() -> bool:
     """Is this the administrator, or somebody who becomes it without a password?"""
-    return _is_root() or _sudo_asks_nothing()
+    return _is_root() or _sudo_needs_no_password()
 
 
 def install(package: str) -> str | None:
     """Install a package of the system as an administrator who is asked nothing; returns why that failed, if it did."""
     problem = "it is not known here how to"
-    for command in commands(package):  # what counts is the last one: old lists of packages may do
+    for command in install_commands(package):  # what counts is the last one: old lists of packages may do
         problem = _run([*_as_root("-n"), *command.split()])
-    return problem and f"{advice(package)}: {problem}"
+    return problem and f"{install_advice(package)}: {problem}"
 
 
 def _run(words: list[str]) -> str | None:
@@ -73,7 +73,7 @@ def _is_root() -> bool:
 
 
 @cache
-def _sudo_asks_nothing() -> bool:
+def _sudo_needs_no_password() -> bool:
     return shutil.which("sudo") is not None and not _run(["sudo", "-n", "true"])
 
 

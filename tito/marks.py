@@ -84,11 +84,11 @@ def records(gradebook: Gradebook, config: Config, assignments: Iterable[str] = (
     students = sorted(gradebook.students, key=lambda s: (s.last_name or "", s.first_name or "", s.id))
     for assignment in sorted(gradebook.assignments, key=lambda a: (a.duedate is not None, a.duedate, a.name)):
         if not wanted or assignment.name in wanted:
-            found += _of_assignment(gradebook, config, assignment, students)
+            found += _assignment_records(gradebook, config, assignment, students)
     return found
 
 
-def _of_assignment(gradebook: Gradebook, config: Config, assignment: Assignment, students: list) -> list[Record]:
+def _assignment_records(gradebook: Gradebook, config: Config, assignment: Assignment, students: list) -> list[Record]:
     policy = late.LatePolicy(config=config)
     of = {
         one.id: Record(
@@ -143,7 +143,7 @@ def _grades(gradebook: Gradebook, assignment: Assignment) -> tuple[dict[str, flo
 # -- CSV ---------------------------------------------------------------------------------------------------------------
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Text that no spreadsheet takes for a formula: what begins like one gets the apostrophe that means "text"."""
     return f"'{text}" if re.match(r"\s*[=+\-@\t\r\n\0＝＋－＠]", text) else text
 
@@ -154,7 +154,7 @@ def csv_text(header: list[str], rows: Iterable[Iterable[str | float | None]]) ->
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(header)
     for row in rows:
-        writer.writerow([harmless(value) if isinstance(value, str) else value for value in row])
+        writer.writerow([escape_formula(value) if isinstance(value, str) else value for value in row])
     return out.getvalue()
 
 
@@ -227,7 +227,7 @@ def as_gradescope(record: Record, verdict: Verdict | None) -> dict[str, Any]:
     reasons = {check.id: check.reason for check in verdict.checks} if verdict else {}
     said = [verdict.status] if verdict else []
     if record.penalty:
-        said.append(f"{late.in_words(record.seconds_late)} late: {record.penalty:g} points were taken off.")
+        said.append(f"{late.format_duration(record.seconds_late)} late: {record.penalty:g} points were taken off.")
     if record.to_read:
         said.append("A person still has to read some of it.")
     return {

@@ -13,20 +13,20 @@ SOCKET = 103  # bytes that the path of a Unix socket may have, on macOS; 107 on 
 LISTENER = "pymp-12345678/listener-12345678"  # multiprocessing's socket below a temporary folder
 
 
-def temporary(socket: str) -> str:
+def temporary_folder(socket: str) -> str:
     """The temporary folder; another one where its path is too long for a `socket` below it."""
     usual = tempfile.gettempdir()
     for place in (usual, os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
         if sys.platform == "win32" or (place and len(os.fsencode(f"{place}/{socket}")) <= SOCKET and os.access(place, os.W_OK)):
             return place
-    raise TitoError(f"the temporary folder {usual} has too long a path for Unix sockets: name a shorter one in TMPDIR")
+    raise TitoError(f"the path of the temporary folder {usual} is too long for Unix sockets. Set TMPDIR to a shorter path")
 
 
-def context():
+def start_context():
     made = multiprocessing.get_context("forkserver" if FORKS else "spawn")
     if FORKS:
         made.set_forkserver_preload(["tito.grading.workers", "matplotlib.font_manager"])  # the second for sandbox.font_list
-        before, tempfile.tempdir = tempfile.tempdir, temporary(LISTENER)
+        before, tempfile.tempdir = tempfile.tempdir, temporary_folder(LISTENER)
         try:
             forkserver.ensure_running()  # its socket lies in a temporary folder, which is made once for a process
         finally:
@@ -34,6 +34,6 @@ def context():
     return made
 
 
-def begin() -> None:
+def start_fork_server() -> None:
     """Let that one import already: the process that asks for it has something to import too."""
-    context()
+    start_context()

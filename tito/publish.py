@@ -7,7 +7,7 @@ from pathlib import Path
 from tito import source
 from tito.course import Course
 from tito.errors import TitoError, dated, write_atomic
-from tito.grading.late import utc
+from tito.grading.late import format_utc
 from tito.learner.layout import PUBLISHED
 from tito.syllabus import Module
 
@@ -24,7 +24,7 @@ def publish(course: Course, module: Module, to: Path, early: bool = False) -> Pa
     due = course.due(module) if course.has_release(module) else None
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     if due and now < due and not early:
-        raise TitoError(f"{module} is due {utc(due)}, which is still to come: --early publishes it all the same", code=1)
+        raise TitoError(f"{module} is due {format_utc(due)}, which is still to come: --early publishes it all the same", code=1)
     source.read(path)  # a broken source is not handed out
     target, text = to / PUBLISHED / path.name, _SECRET.sub("", path.read_text(encoding="utf-8"))
     if target.is_file() and target.read_text(encoding="utf-8") != text:

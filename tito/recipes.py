@@ -70,7 +70,7 @@ def cifar10(train: bool) -> Dataset:
     return CIFAR10(train=train)
 
 
-def started(model: Layer) -> Layer:
+def initialise(model: Layer) -> Layer:
     """Weights that keep the scale, as deep networks need them, and biases of 0; a = 1 as max pools undo what ReLUs take away."""
     for parameter in model.parameters():
         parameter.assign(kaiming_normal(parameter.shape, a=1).data if parameter.ndim > 1 else 0)
@@ -113,7 +113,7 @@ def cifar10_better() -> Layer:
         Conv2d(64, 128, 3, padding=1), ReLU(),
         Conv2d(128, 128, 3, padding=1), MaxPool2d(2), ReLU(),  # (n, 128, 4, 4)
     )  # fmt: skip
-    return Sequential(*started(body), Flatten(), Dropout(0.2), Linear(2048, 10))
+    return Sequential(*initialise(body), Flatten(), Dropout(0.2), Linear(2048, 10))
 
 
 COLOURS = (Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),)  # channel_statistics of the training images

@@ -52,7 +52,7 @@ class Report:
     statuses: dict[str, int] = field(default_factory=dict)  # how submissions ended
 
 
-def of(course: "Course", module: Module) -> Report:
+def build_report(course: "Course", module: Module) -> Report:
     found = [record for record in course.records([module]) if record.handed_in]
     if not found:
         raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)

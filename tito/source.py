@@ -66,7 +66,7 @@ def about(notebook: NotebookNode) -> dict:
     return dict(notebook.metadata.get("tinytorch", {}))
 
 
-def aims(notebook: NotebookNode) -> str:
+def describe_goals(notebook: NotebookNode) -> str:
     """What the first cell of a notebook says beside its title: how long it takes, and what its reader can do afterwards."""
     facts = about(notebook)
     goals = "\n".join(f"- {goal}" for goal in facts["goals"])
@@ -224,7 +224,7 @@ def _points_add_up(notebook: NotebookNode, path: Path) -> Problems:
             yield None, f"the points of its {kind} cells add up to {total:g}, not {wanted}"
 
 
-def _says_what_it_is(notebook: NotebookNode, path: Path) -> Problems:
+def _header_is_complete(notebook: NotebookNode, path: Path) -> Problems:
     facts = about(notebook)
     for key in ("title", "part", "hours", "goals"):
         if not facts.get(key):
@@ -236,7 +236,7 @@ def _says_what_it_is(notebook: NotebookNode, path: Path) -> Problems:
 
 RULES = (
     _compiles, _ids_are_unique, _directives_are_known, _fences_are_whole, _checks_can_fail, _points_add_up,
-    _says_what_it_is,
+    _header_is_complete,
 )  # fmt: skip
 
 

@@ -42,9 +42,10 @@ def a_comparison() -> Comparison:
         f"    row_{n} = accumulate_over_the_window(image[:, :, {n}:{n} + kernel.shape[2]], kernel) * stride ** {n}  # part {n}\n"
         for n in range(12)
     )
-    class_ = [comparing.marked(Submission(name, {"conv2d": code.replace("part", name[:8])}), {}) for name in NAMES[-8:]]
-    others = [comparing.marked(Submission(name, {"conv2d": f"def conv2d(x):\n    return {name!r}"}), {}) for name in NAMES[:-8]]
-    pairs = comparing.ranked([*class_, *others], set(), 10)
+    class_ = [comparing.add_fingerprints(Submission(name, {"conv2d": code.replace("part", name[:8])}), {}) for name in NAMES[-8:]]
+    returns_name = "def conv2d(x):\n    return {!r}"
+    others = [comparing.add_fingerprints(Submission(name, {"conv2d": returns_name.format(name)}), {}) for name in NAMES[:-8]]
+    pairs = comparing.rank_pairs([*class_, *others], set(), 10)
     return Comparison(syllabus.module("06"), 30, pairs, {NAMES[0]: LONG, NAMES[-2]: "its JSON cannot be read"})
 
 

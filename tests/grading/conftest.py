@@ -46,7 +46,7 @@ def lab(generated, tmp_path_factory):
     from lab import Lab
 
     made = Lab(tmp_path_factory.mktemp("lab") / "repository", generated)
-    if sandbox.missing() is None:
+    if sandbox.find_problem() is None:
         assert made.probe(LOOK.format(hidden=str(made.root))) == "", "the sandbox does not hold: nothing hostile is run in it"
     return made
 

@@ -15,7 +15,7 @@ from tito.grading import reference
 from tito.grading.execute import Execution, execute
 from tito.grading.judge import Verdict, judge
 from tito.grading.rebuild import rebuild
-from tito.grading.steps import show
+from tito.grading.steps import show_outputs
 
 MODULE = syllabus.module("01")
 SECRET = "48151623"  # stands in the hidden check alone
@@ -115,7 +115,7 @@ class Lab:
         expected = reference.answers(self.root, self.folder, MODULE, self.course.limits, sandboxed)
         execution = execute(rebuilt.notebook, MODULE, self.root / "tinytorch", chosen, sandboxed)
         verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
-        show(rebuilt.notebook, execution, verdict)
+        show_outputs(rebuilt.notebook, execution, verdict)
         return Graded(rebuilt.notebook, execution, verdict)
 
     def probe(self, code: str, **limits: int) -> str:

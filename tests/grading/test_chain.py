@@ -11,7 +11,7 @@ from lab import FAST
 
 from tito import export, source, syllabus
 from tito.course import Course
-from tito.grading.chain import Chain, with_solutions
+from tito.grading.chain import Chain, insert_solutions
 
 pytestmark = pytest.mark.xdist_group("chain")  # its class is graded once
 
@@ -177,7 +177,7 @@ def test_nothing_of_a_submission_runs_while_its_package_is_put_together(chained,
             cell["source"] = EVIL[name].format(mark=str(mark)) + "\ndef double(x):\n    return 2 * x"
     path.write_text(json.dumps(notebook))
     files = {file for file in course.repository.rglob("*") if "submitted" not in file.parts}
-    own, lent = Chain(course, TWO)._own(f"evil{name}")
+    own, lent = Chain(course, TWO)._own_packages(f"evil{name}")
     assert not mark.exists()
     assert set(own) == {ZERO}
     assert set(lent) == {ONE}
@@ -190,7 +190,7 @@ def test_an_import_from_the_future_comes_first_in_the_file(chained):
     notebook = source.read(course.repository / "modules" / f"{ZERO.slug}.py")
     cells = [cell for cell in notebook.cells if cell.id == "double"]
     cells[0].source = "#| export\nfrom __future__ import annotations\ndef double(x: Unknown): return 2 * x"
-    compile(with_solutions(package, cells), "file", "exec")
+    compile(insert_solutions(package, cells), "file", "exec")
 
 
 def test_a_solved_notebook_makes_the_file_that_the_course_exports(chained):
@@ -201,7 +201,7 @@ def test_a_solved_notebook_makes_the_file_that_the_course_exports(chained):
         for cell in notebook.cells:
             if source.is_solution(cell):
                 cell.source = source.without_fences(cell.source)
-        assert with_solutions(package, notebook.cells) == package
+        assert insert_solutions(package, notebook.cells) == package
 
 
 def test_a_real_modules_solutions_make_the_file_that_is_committed(root):
@@ -211,5 +211,5 @@ def test_a_real_modules_solutions_make_the_file_that_is_committed(root):
             if source.is_solution(cell) and cell.cell_type == "code":
                 cell.source = source.without_fences(cell.source)
         package = export.package_file(root, module).read_text()
-        ours = with_solutions(package, notebook.cells)
+        ours = insert_solutions(package, notebook.cells)
         assert ours.replace("from tinytorch.core.", "from .") == package.replace("from tinytorch.core.", "from .")

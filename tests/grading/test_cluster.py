@@ -15,7 +15,7 @@ from people import PEOPLE, hand_in
 from tito.errors import TitoError
 from tito.grading import cluster, sandbox
 from tito.grading.execute import versions
-from tito.grading.workers import refusal
+from tito.grading.workers import find_worker_problem
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # dask leaves sockets to the collector
@@ -85,7 +85,7 @@ def test_workers_that_share_no_disk_give_the_marks_of_one_by_one(sandboxed, own_
     hidden = str(own_lab.root.parent)
     dask.worker(before=("bwrap", "--dev-bind", "/", "/", "--tmpfs", hidden, "--die-with-parent"))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    assert "bubblewrap is not installed" in sandbox.missing()
+    assert "bubblewrap is not installed" in sandbox.find_problem()
     as_one_by_one(own_lab, list(own_lab.course.autograde(MODULE, scheduler=dask.address)))
 
 
@@ -122,8 +122,8 @@ def test_a_worker_without_bubblewrap_refuses_unless_no_sandbox_is_asked_for(own_
 
 
 def test_a_worker_with_other_versions_refuses(sandboxed):
-    assert refusal(True, versions()) is None
-    problem = refusal(True, {**versions(), "numpy": "1.0"})
+    assert find_worker_problem(True, versions()) is None
+    problem = find_worker_problem(True, {**versions(), "numpy": "1.0"})
     assert f"it has numpy {versions()['numpy']} instead of 1.0" in problem
 
 

@@ -80,20 +80,20 @@ def test_a_policy_that_makes_no_sense_is_refused(wrong):
     ],
 )
 def test_a_time_is_kept_in_utc_as_nbgrader_does(text, utc):
-    assert str(late.moment(text)) == utc
+    assert str(late.parse_time(text)) == utc
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "2026-02-31", "17:00", "", "1.10.2026"])
 def test_a_time_that_is_none_is_a_wrong_question(text):
     with pytest.raises(TitoError, match="is no time: write 2026-10-01T17:00"):
-        late.moment(text)
+        late.parse_time(text)
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(59, "1 minute"), (HOUR, "1 hour"), (26 * HOUR, "1 day 2 hours"), (3 * DAY + 60, "3 days 1 minute")]
 )
 def test_a_time_span_reads_as_people_say_it(seconds, words):
-    assert late.in_words(seconds) == words
+    assert late.format_duration(seconds) == words
 
 
 # -- a class -----------------------------------------------------------------------------------------------------------

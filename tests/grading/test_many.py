@@ -19,8 +19,8 @@ from people import hand_in
 
 from tito import processes
 from tito.course import Course
-from tito.errors import TitoError, only_one
-from tito.grading import execute, kept, reference, sandbox
+from tito.errors import TitoError, hold_lock
+from tito.grading import execute, execution_cache, reference, sandbox
 from tito.grading.execute import Execution, Ran, Task
 from tito.grading.workers import Job, Processes, Ready
 
@@ -82,7 +82,7 @@ def test_what_was_executed_is_not_executed_again_when_its_grade_is_lost(own_lab,
         path.unlink()
     with own_lab.course.api.gradebook as gradebook:
         gradebook.remove_submission(MODULE.slug, "ada")
-    monkeypatch.setattr(kept, "run", never)
+    monkeypatch.setattr(execution_cache, "run", never)
     assert list(own_lab.course.autograde(MODULE)) == first
     assert own_lab.marks() == {"ada": 80, "raid": 0}
 
@@ -98,7 +98,7 @@ def test_executions_can_be_seen_by_nobody_else_and_removed_at_any_time(own_lab):
     assert list(own_lab.course.autograde(MODULE)) == first
     for path in folder.iterdir():
         os.utime(path, (0, 0))
-    kept.tidy(own_lab.root)
+    execution_cache.remove_old(own_lab.root)
     assert list(folder.iterdir()) == []
 
 
@@ -139,7 +139,7 @@ def test_what_the_clock_or_a_death_ended_is_not_kept_and_can_be_tried_again(own_
     list(own_lab.course.autograde(MODULE))
     assert len(list((own_lab.root / "build" / "executions").iterdir())) == 2, "ada's, and the reference's"
     ran = []
-    monkeypatch.setattr(kept, "run", lambda task: ran.append(task.key) or execute.run(task))
+    monkeypatch.setattr(execution_cache, "run", lambda task: ran.append(task.key) or execute.run(task))
     assert not any(outcome.changed for outcome in own_lab.course.autograde(MODULE))
     assert ran == []
     changed = {outcome.student: outcome.changed for outcome in own_lab.course.autograde(MODULE, again=True)}
@@ -169,7 +169,7 @@ def test_a_process_that_is_killed_costs_nothing(sandboxed, own_lab):
                 os.kill(next(iter(those.pool._processes)), signal.SIGKILL)
     assert sorted(one.student for one in ready) == [job.student for job in jobs]
     assert all(one.problem is None for one in ready)
-    assert all(kept.take(own_lab.root, job.task.key).ended is None for job in jobs)
+    assert all(execution_cache.load(own_lab.root, job.task.key).ended is None for job in jobs)
 
 
 class Murderous(Processes):
@@ -203,7 +203,7 @@ def test_what_timed_out_in_company_is_run_again_alone_and_that_counts(sandboxed,
     assert ready[2] == "s0"
     assert order[-1][1], "the last to start is the one that is run with patience"
     assert len(order) == 4
-    assert not kept.take(own_lab.root, jobs[0].task.key).unsure
+    assert not execution_cache.load(own_lab.root, jobs[0].task.key).unsure
 
 
 def test_items_that_are_no_jobs_pass_through(own_lab):
@@ -247,7 +247,7 @@ def launch(task: Task, folder: str, begun: Connection) -> None:
 
 def test_a_sandbox_does_not_outlive_a_process_that_is_killed_while_it_is_launched(sandboxed, own_lab, tmp_path):
     """In these moments bwrap's own --die-with-parent hears nothing: without the pipe, every third of them would stay."""
-    context, moments = processes.context(), random.Random(1)
+    context, moments = processes.start_context(), random.Random(1)
     slow = task(own_lab, double="import time\ntime.sleep(1000)")
     for _ in range(KILLS):
         told, begun = context.Pipe(duplex=False)
@@ -265,7 +265,7 @@ def test_a_sandbox_does_not_outlive_a_process_that_is_killed_while_it_is_launche
 
 def test_two_gradings_of_one_course_do_not_meet(own_lab):
     hand_in(own_lab, ("ada",))
-    with only_one(own_lab.folder / ".autograding", "grading"), pytest.raises(TitoError, match="another `tito course autograde`"):
+    with hold_lock(own_lab.folder / ".autograding", "grading"), pytest.raises(TitoError, match="another `tito course autograde`"):
         list(own_lab.course.autograde(MODULE))
     assert [outcome.verdict.points for outcome in own_lab.course.autograde(MODULE)] == [80]
 

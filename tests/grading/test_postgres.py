@@ -33,7 +33,7 @@ def unprivileged() -> dict:
 def server():
     """The URL of a server, without a database; it listens on a socket in a folder of its own."""
     if not FOUND:
-        pytest.skip(f"PostgreSQL is not installed: {machine.advice('postgresql')}")
+        pytest.skip(f"PostgreSQL is not installed: {machine.install_advice('postgresql')}")
     folder, programs, who = Path(tempfile.mkdtemp(prefix="postgres-")), FOUND[-1].parent, unprivileged()
     if who:
         os.chown(folder, who["user"], who["group"])

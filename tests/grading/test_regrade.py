@@ -382,7 +382,7 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
         return wrapper
 
     with monkeypatch.context() as patched:
-        for name in ("write_atomic", "write_private", "_sync_cells", "_sync_grades", "_sync_comments"):
+        for name in ("write_atomic", "write_private", "_update_cells", "_update_grades", "_update_comments"):
             patched.setattr(regrade, name, dies(getattr(regrade, name)))
         patched.setattr(Path, "unlink", dies(Path.unlink))
         try:
@@ -392,7 +392,7 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
         except Killed:
             pass
     old_or_new(lab, undisturbed)
-    if lab.course.unfinished(MODULE).is_file():
+    if lab.course.regrade_note(MODULE).is_file():
         for refused in (lambda: list(lab.course.autograde(MODULE)), lambda: lab.course.feedback(MODULE)):
             with pytest.raises(TitoError, match=r"interrupted: `tito course regrade 01 --apply` completes it"):
                 refused()
@@ -400,7 +400,7 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
     assert state(lab) == undisturbed
     rows = csv.DictReader(kept[0].read_text().splitlines())
     assert {row["student_id"]: float(row["score"]) for row in rows} == before, "the old marks are those of before the first run"
-    assert not lab.course.unfinished(MODULE).exists()
+    assert not lab.course.regrade_note(MODULE).exists()
 
 
 KILL = """
@@ -420,7 +420,7 @@ list(anew.grade())
 if {moment!r} == "before the commit":
     Session.commit = die
 else:
-    regrade.Regrade._take_over = die
+    regrade.Regrade._update_files = die
 anew._read = lambda: None
 anew.apply()
 """

@@ -14,7 +14,7 @@ from tito.errors import TitoError
 
 @pytest.fixture(scope="module")
 def found(graded):
-    return report.of(graded[0].course, MODULE)
+    return report.build_report(graded[0].course, MODULE)
 
 
 # -- statistics --------------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def test_the_distribution_counts_everybody_once(graded, found):
 
 def test_with_nothing_graded_there_is_nothing_to_report(own_lab):
     with pytest.raises(TitoError, match="tito course autograde 01"):
-        report.of(own_lab.course, MODULE)
+        report.build_report(own_lab.course, MODULE)
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_one_person_alone_is_a_class_too(generated, tmp_path):
 
     lab = Lab(tmp_path / "repository", generated)
     enter(lab, {"ada": 1.0})
-    alone = report.of(lab.course, MODULE)
+    alone = report.build_report(lab.course, MODULE)
     assert [check.passed for check in alone.checks] == [1, 1, 1, 0]
     assert {check.discrimination for check in alone.checks} == {None}
     assert "<svg" in report.page(alone)

@@ -16,7 +16,7 @@ from lab import DOUBLE, HALF, sandboxes_in
 
 import tito
 from tito import processes
-from tito.errors import TitoError, only_one
+from tito.errors import TitoError, hold_lock
 from tito.grading import execute, sandbox, seccomp
 
 DEF = DOUBLE.removeprefix("#| export\n")
@@ -90,7 +90,7 @@ def test_a_tinytorch_in_site_packages_is_masked_and_the_mask_is_read_only(tmp_pa
     places = ["venv/lib/python3.11/site-packages", "base/lib/python3.12/site-packages", "base/local/lib/python3.11/dist-packages"]
     for place in places:
         (tmp_path / place / "tinytorch").mkdir(parents=True)
-    masks = sandbox._masks((tmp_path / "venv", tmp_path / "base"))
+    masks = sandbox._mask_course((tmp_path / "venv", tmp_path / "base"))
     for place in places:
         at = masks.index(str(tmp_path / place / "tinytorch"))
         assert masks[at - 1] == "--tmpfs"
@@ -120,7 +120,7 @@ def test_a_repository_below_what_is_seen_is_masked_but_its_environment_is_not(tm
     (course / "modules").mkdir(parents=True)
     venv.mkdir()
     monkeypatch.setattr(sandbox, "_course", lambda: course)
-    masks = sandbox._masks((tmp_path / "usr", venv))
+    masks = sandbox._mask_course((tmp_path / "usr", venv))
     at = masks.index(str(course))
     assert masks[at - 1 : at + 6] == [
         "--tmpfs", str(course), "--ro-bind", str(venv), str(venv), "--remount-ro", str(course),
@@ -133,7 +133,7 @@ def test_the_environment_says_nothing_of_this_machine(lab, monkeypatch):
     inside = json.loads(said)
     assert "secret" not in said
     assert str(Path.home()) not in inside.values()
-    assert set(inside) - set(sandbox.environment()) <= {
+    assert set(inside) - set(sandbox.kernel_environment()) <= {
         "JPY_PARENT_PID", "PWD", "PYDEVD_USE_FRAME_EVAL", "TERM", "CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER",
         "GIT_PAGER", "MPLBACKEND", "LC_CTYPE", "OPENBLAS_THREAD_TIMEOUT",
     }  # fmt: skip
@@ -291,11 +291,11 @@ def test_a_scratch_folder_of_who_was_killed_is_removed_by_the_next(temporary):
         folder.mkdir(parents=True)
     (killed / "k").chmod(0)
     (temporary / f"{sandbox.SCRATCH}link").symlink_to(busy)
-    with only_one(busy / sandbox.HELD, "test"):
+    with hold_lock(busy / sandbox.HELD, "test"):
         for folder in (killed, busy):
             os.utime(folder, (0, 0))
-        sandbox._clear.cache_clear()
-        with sandbox.scratch():
+        sandbox._remove_abandoned.cache_clear()
+        with sandbox.scratch_folder():
             assert {path.name.removeprefix(sandbox.SCRATCH) for path in temporary.iterdir()} >= {"busy", "young", "link"}
             assert not killed.exists()
     (temporary / f"{sandbox.SCRATCH}link").unlink()
@@ -416,9 +416,9 @@ print(os.getsid(0) == os.getpid(), os.getpgid(1))
 
 
 def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():
-    assert len(seccomp.program("x86_64")) % 8 == 0
-    assert seccomp.program("aarch64") != seccomp.program("x86_64")
-    assert seccomp.program("a machine of tomorrow") is None
+    assert len(seccomp.filter_program("x86_64")) % 8 == 0
+    assert seccomp.filter_program("aarch64") != seccomp.filter_program("x86_64")
+    assert seccomp.filter_program("a machine of tomorrow") is None
 
 
 def test_on_a_machine_whose_system_calls_cannot_be_filtered_there_is_no_sandbox(monkeypatch):
@@ -468,7 +468,7 @@ def test_a_message_made_by_hand_cannot_break_the_reader(kind):
             json.dumps(ran.outputs)
         else:
             with pytest.raises(TypeError):
-                execute._parts({"parent_header": {}, "content": content, "msg_type": kind})
+                execute._parse_message({"parent_header": {}, "content": content, "msg_type": kind})
 
 
 @pytest.mark.parametrize("part", ["content", "parent_header"])
@@ -500,10 +500,10 @@ def test_a_bubblewrap_that_cannot_is_refused_with_what_it_said(monkeypatch, tmp_
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Unknown option --size' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    sandbox._refused.cache_clear()
+    sandbox._try_bubblewrap.cache_clear()
     with pytest.raises(TitoError, match="Unknown option --size"):
         sandbox.require()
-    sandbox._refused.cache_clear()
+    sandbox._try_bubblewrap.cache_clear()
 
 
 @pytest.fixture
@@ -512,18 +512,18 @@ def long_temporary(tmp_path, monkeypatch):
     folder = tmp_path / ("a" * 60) / ("b" * 60)
     folder.mkdir(parents=True)
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    sandbox._clear.cache_clear()
+    sandbox._remove_abandoned.cache_clear()
     return folder
 
 
 def test_a_long_temporary_folder_hinders_no_sandbox(lab, long_temporary):
     assert lab.probe("print('here')") == "here\n"
-    assert processes.temporary(processes.LISTENER) != str(long_temporary)
+    assert processes.temporary_folder(processes.LISTENER) != str(long_temporary)
 
 
 def test_where_no_temporary_folder_is_short_that_is_said(long_temporary, monkeypatch):
     monkeypatch.setattr(processes, "SOCKET", 10)
-    with pytest.raises(TitoError, match="too long a path for Unix sockets: name a shorter one in TMPDIR"), sandbox.scratch():
+    with pytest.raises(TitoError, match=r"too long for Unix sockets. Set TMPDIR to a shorter path"), sandbox.scratch_folder():
         pass
 
 

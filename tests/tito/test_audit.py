@@ -8,7 +8,7 @@ import tiny
 
 from tito import source, syllabus
 from tito.audit import NO_EFFECT, auditing, stated, trial
-from tito.audit.equivalent import listed
+from tito.audit.equivalent import read_equivalents
 from tito.audit.mutants import mutants
 from tito.errors import TitoError
 
@@ -111,7 +111,7 @@ def repository(tmp_path):
 
 
 def audit(root, **options):
-    (found,) = auditing.audits(root, [syllabus.module("00")], **options)
+    (found,) = auditing.audit_modules(root, [syllabus.module("00")], **options)
     return found
 
 
@@ -196,7 +196,7 @@ def test_a_quotation_that_the_text_does_not_have_is_found(repository):
     path = repository() / "modules" / "00_introduction.py"
     quoted = ("", "Two functions, to test", "the way of", "double doubles.", "return 2 * x", "import numpy")
     quoting = [stated.Solution("00_introduction", "double", "a thought", "    return x", rule) for rule in quoted]
-    found = [one.rule for one in stated.misquoted(source.read(path), quoting)]
+    found = [one.rule for one in stated.find_misquoted(source.read(path), quoting)]
     assert found == ["the way of", "double doubles.", "return 2 * x"], "too short, in a check, in a solution"
 
 
@@ -208,7 +208,7 @@ def test_a_list_that_cannot_be_read_is_one_line(repository, text):
     (root / "tests" / "modules").mkdir(parents=True)
     (root / "tests" / "modules" / "equivalent.toml").write_text(text, encoding="utf-8")
     with pytest.raises(TitoError):
-        listed(root)
+        read_equivalents(root)
 
 
 def test_loops_exits_and_bombs_lose_their_points_and_stop_nothing(repository):
@@ -260,11 +260,11 @@ def test_the_command_lists_survivors_and_its_code_says_whether_all_is_well(repos
 
 @pytest.mark.parametrize("module", ["03", "04"])
 def test_the_checks_of_a_module_notice_what_they_should(root, module):
-    found = auditing.audits(root, [syllabus.module(module)])
-    assert auditing.shortfalls(found) == []
+    found = auditing.audit_modules(root, [syllabus.module(module)])
+    assert auditing.find_shortfalls(found) == []
 
 
 def test_every_equivalent_mutant_that_is_listed_can_be_made(root):
     made = {module: auditing.module_mutants(source.read(path)) for module, path in source.paths(root).items()}
-    stale = [str(entry) for entry in listed(root) if not any(map(entry.means, made[entry.module]))]
+    stale = [str(entry) for entry in read_equivalents(root) if not any(map(entry.matches, made[entry.module]))]
     assert stale == []

@@ -59,13 +59,13 @@ def package(root, tmp_path):
 
 
 def look(root, number):
-    return checkpoint.look(root, checkpoint.wanted(module(number))[0])
+    return checkpoint.try_capability(root, checkpoint.choose_capabilities(module(number))[0])
 
 
 def test_there_are_sixteen_capabilities_one_for_each_module_but_the_capstone():
     assert [capability.module for capability in checkpoint.CAPABILITIES] == list(MODULES[:16])
     with pytest.raises(TitoError, match="16_capstone has no checkpoint"):
-        checkpoint.wanted(MODULES[16])
+        checkpoint.choose_capabilities(MODULES[16])
 
 
 def test_every_module_that_exists_has_its_capability_and_no_other_has(root):

@@ -89,7 +89,7 @@ def test_a_broken_tinytorch_data_is_told_by_list(tito, folder, tmp_path):
 def test_where_no_tinytorch_is_installed_the_workspaces_own_is_asked(workspace, folder, monkeypatch):
     monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
     monkeypatch.chdir(workspace.root / "modules")
-    digits, images = data.sets()
+    digits, images = data.list_data_sets()
     assert digits.place == str(workspace.package / "datasets" / "digits.npz")
     assert images.place == str(folder / "cifar-10-batches-py")
 
@@ -98,7 +98,7 @@ def test_without_any_tinytorch_it_says_where_to_run(folder, tmp_path, monkeypatc
     monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TitoError, match="inside a workspace"):
-        data.sets()
+        data.list_data_sets()
 
 
 def test_the_command_line_does_not_import_pooch_until_it_is_needed():

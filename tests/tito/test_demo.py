@@ -44,7 +44,7 @@ def told(course, tmp_path, monkeypatch):
             return subprocess.CompletedProcess(words, int(bool(fails) and fails in words), "", "tito: it is broken")
 
         said = []
-        monkeypatch.setattr(sandbox, "missing", lambda: problem)
+        monkeypatch.setattr(sandbox, "find_problem", lambda: problem)
         monkeypatch.setattr(demo.subprocess, "run", typed)
         demo.Demo(repository, said.append).run()
         return said

@@ -25,9 +25,9 @@ STEPS = ('-r "binder/requirements.txt"', "RUN ./binder/postBuild", 'R2D_ENTRYPOI
 @pytest.fixture(scope="module")
 def real_kit(root, tmp_path_factory):
     """A kit of the repository under test, with all its modules."""
-    place = kit.place_for(tmp_path_factory.mktemp("kit") / "learners")
-    modules, given = kit.chosen(root, None, None)
-    assert (list(kit.write(place, root, modules, given)), given) == (list(source.paths(root)), [])
+    place = kit.check_place(tmp_path_factory.mktemp("kit") / "learners")
+    modules, given = kit.choose_modules(root, None, None)
+    assert (list(kit.write_kit(place, root, modules, given)), given) == (list(source.paths(root)), [])
     return place
 
 
@@ -108,11 +108,11 @@ def test_a_kit_depends_on_what_the_repository_depends_on(root, real_kit):
 
 def test_a_kit_is_written_into_an_empty_repository_and_nowhere_else(course, tmp_path):
     (tmp_path / "new" / ".git").mkdir(parents=True)
-    assert kit.place_for(tmp_path / "new") == tmp_path / "new"
+    assert kit.check_place(tmp_path / "new") == tmp_path / "new"
     (tmp_path / "new" / "letter.txt").write_text("dear")
     for place in (tmp_path / "new", course, course / "modules", course / "course"):
         with pytest.raises(kit.TitoError):
-            kit.place_for(place)
+            kit.check_place(place)
 
 
 def test_init_in_a_kit_says_that_it_is_a_workspace_already(tito, real_kit, monkeypatch):

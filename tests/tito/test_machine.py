@@ -19,7 +19,7 @@ def programs(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    machine._sudo_asks_nothing.cache_clear()
+    machine._sudo_needs_no_password.cache_clear()
 
     def write(**scripts: str) -> Path:
         for name, script in scripts.items():
@@ -29,7 +29,7 @@ def programs(tmp_path, monkeypatch):
         return log
 
     yield write
-    machine._sudo_asks_nothing.cache_clear()
+    machine._sudo_needs_no_password.cache_clear()
 
 
 @pytest.fixture
@@ -51,12 +51,12 @@ def user(monkeypatch):
 def test_each_system_is_told_its_own_command(programs, user, manager, advice):
     programs(**{manager: ""})
     user(1000)
-    assert machine.advice("postgresql") == advice
+    assert machine.install_advice("postgresql") == advice
 
 
 def test_a_system_that_is_not_known_is_told_the_package(programs):
-    assert machine.advice("chromium") == "install chromium with your system's package manager"
-    assert machine.commands("chromium") == []
+    assert machine.install_advice("chromium") == "install chromium with your system's package manager"
+    assert machine.install_commands("chromium") == []
 
 
 @POSIX
@@ -65,7 +65,7 @@ def test_root_installs_the_sandbox(programs, user, monkeypatch):
     user(0)
     monkeypatch.setattr(sandbox.sys, "platform", "linux")
     said = []
-    assert "bubblewrap is not installed: apt-get install bubblewrap" in sandbox.provide(said.append), "the stand-in brings none"
+    assert "bubblewrap is not installed: apt-get install bubblewrap" in sandbox.install(said.append), "the stand-in brings none"
     assert said == ["installing the sandbox: apt-get install bubblewrap"]
     assert log.read_text().splitlines() == [
         "apt-get update -qq", "apt-get install -y -qq --no-install-recommends bubblewrap",
@@ -77,7 +77,7 @@ def test_who_may_use_sudo_without_a_password_installs_it_and_a_failure_is_one_li
     log = programs(sudo='[ "$2" = true ] || { echo reading >&2; echo "E: no such package" >&2; exit 100; }', dnf="")
     user(1000)
     monkeypatch.setattr(sandbox.sys, "platform", "linux")
-    problem = sandbox.provide(lambda line: None)
+    problem = sandbox.install(lambda line: None)
     assert problem == "bubblewrap could not be installed: sudo dnf install bubblewrap: E: no such package"
     assert log.read_text().splitlines() == ["sudo -n true", "sudo -n dnf install -y -q bubblewrap"]
 
@@ -89,7 +89,7 @@ def test_who_may_not_install_it_is_told_the_command_and_nothing_is_tried(program
     user(1000)
     monkeypatch.setattr(sandbox.sys, "platform", "linux")
     said = []
-    assert sandbox.provide(said.append) == "bubblewrap is not installed: sudo apt-get install bubblewrap"
+    assert sandbox.install(said.append) == "bubblewrap is not installed: sudo apt-get install bubblewrap"
     assert said == []
     assert not log.exists() or log.read_text() == "sudo -n true\n"
 
@@ -99,5 +99,5 @@ def test_elsewhere_than_on_linux_nothing_is_installed(programs, user, monkeypatc
     log = programs(brew="")
     user(0)
     monkeypatch.setattr(sandbox.sys, "platform", "darwin")
-    assert "needs Linux" in sandbox.provide(lambda line: None)
+    assert "needs Linux" in sandbox.install(lambda line: None)
     assert not log.exists()

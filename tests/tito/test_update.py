@@ -154,12 +154,12 @@ def test_a_kit_holds_the_modules_that_are_named_and_those_given_are_built(tito, 
 )
 def test_a_kit_that_could_not_be_worked_through_is_refused(course, only, given, says):
     with pytest.raises(TitoError, match=says):
-        kit.chosen(course, only, given)
+        kit.choose_modules(course, only, given)
 
 
 def test_numbers_are_read_as_people_write_them(root):
-    assert kit.modules("02-04, 00,7") == [MODULES[i] for i in (0, 2, 3, 4, 7)]
-    released, given = kit.chosen(root, "02-06", "00,01,07")
+    assert kit.parse_modules("02-04, 00,7") == [MODULES[i] for i in (0, 2, 3, 4, 7)]
+    released, given = kit.choose_modules(root, "02-06", "00,01,07")
     assert ([m.number for m in released], [m.number for m in given]) == ([2, 3, 4, 5, 6], [0, 1, 7])
 
 

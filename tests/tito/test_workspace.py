@@ -51,13 +51,13 @@ def test_an_existing_workspace_gets_only_the_modules_that_it_lacks(tito, course,
 
 def test_a_second_init_changes_nothing(course, workspace):
     before = {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
-    list(making.make(making.place_for(workspace.root), course))
+    list(making.make(making.check_place(workspace.root), course))
     assert before == {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
 
 
 def test_an_init_that_was_interrupted_goes_on_where_it_stopped(course, tmp_path):
     next(making.make(tmp_path / "new", course))
-    assert [new for _, new in making.make(making.place_for(tmp_path / "new"), course)] == [False, True]
+    assert [new for _, new in making.make(making.check_place(tmp_path / "new"), course)] == [False, True]
 
 
 @pytest.mark.parametrize("place", [".", "course/ada", "course", "modules", "tinytorch/mine"])

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from tito import source
 from tito.audit import NO_EFFECT, stated, trial
-from tito.audit.equivalent import Equivalent, listed
+from tito.audit.equivalent import Equivalent, read_equivalents
 from tito.audit.mutants import Mutant, mutants
 from tito.errors import TitoError
 from tito.release import release
@@ -106,25 +106,25 @@ def audit(
 ) -> Audit:
     """Try the unsolved release, the reference and its mutants (`sample` of them, always the same) on a module's checks."""
     notebook = source.read(path)
-    made = _sampled(module_mutants(notebook), sample)
+    made = _sample(module_mutants(notebook), sample)
     shares = [made[i::PROCESSES] for i in range(PROCESSES)]
     with ThreadPoolExecutor(PROCESSES) as pool:
-        tried = list(pool.map(partial(_tried, path, notebook, on_mutant), shares))
+        tried = list(pool.map(partial(_try_mutants, path, notebook, on_mutant), shares))
     losses = {key: loss for one in tried for key, loss in one.losses.items()}
     hidden = {cell.id for cell in notebook.cells if source.is_hidden(cell)}
-    entries = [entry for entry in listed(root) if entry.module == module]
+    entries = [entry for entry in read_equivalents(root) if entry.module == module]
     fate, used = {}, set()
     for mutant in made:
         loss = losses[mutant.key]
         if loss == NO_EFFECT:
             continue
-        equal = next((entry for entry in entries if entry.means(mutant)), None) if loss is None else None
+        equal = next((entry for entry in entries if entry.matches(mutant)), None) if loss is None else None
         used.add(equal)
         fate[mutant] = Killed(*loss, hidden=loss[0] in hidden) if loss else equal
     stale = [entry for entry in entries if entry not in used] if sample is None else []
     reference = trial.verdict(notebook, tried[0], tried[0])
-    unsolved = trial.verdict(notebook, trial.run(path, _unsolved(root, path, notebook)), tried[0])
-    rules = stated.without_a_case(notebook, stated.solutions(root, "wrong", module.slug))
+    unsolved = trial.verdict(notebook, trial.run(path, _unsolved_notebook(root, path, notebook)), tried[0])
+    rules = stated.rules_without_case(notebook, stated.solutions(root, "wrong", module.slug))
     return Audit(module, unsolved.points, reference.points, sum(c.of for c in reference.checks), fate, stale, rules)
 
 
@@ -133,7 +133,7 @@ def module_mutants(notebook: NotebookNode) -> list[Mutant]:
     return [mutant for cell in cells for mutant in mutants(cell.id, cell.source)]
 
 
-def _sampled(made: list[Mutant], sample: int | None) -> list[Mutant]:
+def _sample(made: list[Mutant], sample: int | None) -> list[Mutant]:
     """All, or as many as that: whichever they are, the same ones at every run."""
     if sample is None:
         return made
@@ -141,11 +141,11 @@ def _sampled(made: list[Mutant], sample: int | None) -> list[Mutant]:
     return [mutant for mutant in made if mutant in chosen]
 
 
-def _tried(path: Path, notebook: NotebookNode, on_mutant: Callable[[], None], share: list[Mutant]) -> trial.Trial:
+def _try_mutants(path: Path, notebook: NotebookNode, on_mutant: Callable[[], None], share: list[Mutant]) -> trial.Trial:
     return trial.run(path, notebook, [(m.key, m.cell, m.text) for m in share], lambda key: on_mutant())
 
 
-def _unsolved(root: Path, path: Path, notebook: NotebookNode) -> NotebookNode:
+def _unsolved_notebook(root: Path, path: Path, notebook: NotebookNode) -> NotebookNode:
     """What learners get, with the hidden checks put back, as grading does."""
     texts = {cell.id: cell.source for cell in nbformat.reads(release(root, path), as_version=4).cells}
     cells = [NotebookNode(cell) for cell in notebook.cells]
@@ -155,7 +155,7 @@ def _unsolved(root: Path, path: Path, notebook: NotebookNode) -> NotebookNode:
     return NotebookNode({**notebook, "cells": cells})
 
 
-def audits(
+def audit_modules(
     root: Path,
     modules: list[Module],
     sample: int | None = None,
@@ -167,12 +167,12 @@ def audits(
         if module not in paths:
             raise TitoError(f"modules/{module.slug}.py does not exist")
     chosen = modules or list(paths)
-    totals = {m: len(_sampled(module_mutants(source.read(paths[m])), sample)) for m in chosen}
+    totals = {m: len(_sample(module_mutants(source.read(paths[m])), sample)) for m in chosen}
     done = itertools.count(1)
     return [audit(root, paths[m], m, sample, lambda m=m: say(str(m), next(done), sum(totals.values()))) for m in chosen]
 
 
-def shortfalls(found: list[Audit]) -> list[str]:
+def find_shortfalls(found: list[Audit]) -> list[str]:
     """What is not as it should be, over all that were audited."""
     problems = [problem for one in found for problem in one.problems]
     total = sum(one.counted for one in found)

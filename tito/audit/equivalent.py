@@ -26,14 +26,14 @@ class Equivalent:
     now: str
     why: str
 
-    def means(self, mutant: Mutant) -> bool:
+    def matches(self, mutant: Mutant) -> bool:
         return (self.cell, self.was, self.now) == (mutant.cell, mutant.was, mutant.now)
 
     def __str__(self) -> str:
         return f"{self.module}/{self.cell}: {self.was} => {self.now}"
 
 
-def listed(root: Path) -> list[Equivalent]:
+def read_equivalents(root: Path) -> list[Equivalent]:
     """All entries of a repository, in their order; none where there is no list."""
     path = root / "tests" / "modules" / "equivalent.toml"
     if not path.is_file():

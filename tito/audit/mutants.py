@@ -55,7 +55,7 @@ def _edits(tree: ast.Module, text: str, begin: int, end: int) -> Iterator[tuple[
                 before = span(right)[0] if right else len(text)
                 place = text.index(old, after, before)
                 yield kind, place, place + len(old), new
-    yield from _careless(tree, span, begin, end)
+    yield from _careless_edits(tree, span, begin, end)
 
 
 def _inside(tree: ast.Module, begin: int, end: int) -> Iterator[ast.AST]:
@@ -259,7 +259,7 @@ def dtype(node: ast.AST, text: Callable) -> Edits:
 def removed(node: ast.AST, text: Callable) -> Edits:
     """A statement that is not there, unless that could only be a NameError: it would tell nothing of the checks."""
     simple = ast.Expr | ast.Assign | ast.AugAssign | ast.Raise | ast.Continue | ast.Break | ast.Delete
-    if isinstance(node, simple) and not _is_docstring(node) and not _gives_a_name(node):
+    if isinstance(node, simple) and not _is_docstring(node) and not _only_defines_names(node):
         yield "removed statement", node, "pass"
     if isinstance(node, ast.If):
         for statement in node.body:
@@ -267,7 +267,7 @@ def removed(node: ast.AST, text: Callable) -> Edits:
                 yield "removed statement", statement, "pass"
 
 
-def _gives_a_name(node: ast.AST) -> bool:
+def _only_defines_names(node: ast.AST) -> bool:
     """Is it `y = ...`, without y on the right?"""
     if not isinstance(node, ast.Assign):
         return False
@@ -282,7 +282,7 @@ RULES = (
 )  # fmt: skip
 
 
-def _careless(tree: ast.Module, span: _Span, begin: int, end: int) -> Iterator[tuple[str, int, int, str]]:
+def _careless_edits(tree: ast.Module, span: _Span, begin: int, end: int) -> Iterator[tuple[str, int, int, str]]:
     """Functions that give back another dtype, or change an input once they have used it: runner.py has the helpers."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef) or function.end_lineno < begin or function.lineno > end:

@@ -39,23 +39,23 @@ def main() -> None:
     matplotlib.use("Agg")
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    signal.signal(signal.SIGALRM, too_slow)
+    signal.signal(signal.SIGALRM, stop_cell)
     cells = [tuple(cell) for cell in task["cells"]]
-    outcomes = in_a_fork(lambda: {name: run(name, text, SECONDS) for name, text, _ in cells}, SECONDS * len(cells))
+    outcomes = run_in_fork(lambda: {name: run(name, text, SECONDS) for name, text, _ in cells}, SECONDS * len(cells))
     if not isinstance(outcomes, dict):
         sys.exit(f"the reference could not be run: {outcomes}")
-    say(out, outcomes)
+    send(out, outcomes)
     for key, loss in losses(cells, task["versions"], outcomes):
-        say(out, [key, loss])
+        send(out, [key, loss])
 
 
-def say(out, message) -> None:
+def send(out, message) -> None:
     """A line of JSON to whoever started this."""
     out.write(json.dumps(message) + "\n")
     out.flush()
 
 
-def too_slow(*_) -> None:
+def stop_cell(*_) -> None:
     alarms.append(1)
     raise TimeoutError("it did not end in time")
 
@@ -90,7 +90,7 @@ def losses(cells: list[Cell], versions: list, outcomes: dict):
             if cell == name:
                 rest = [(name, other, False), *cells[place + 1 :]]
                 patience = sum(limit(outcomes, cell[0]) for cell in rest)
-                loss = in_a_fork(lambda rest=rest: first_lost(rest, outcomes), patience)
+                loss = run_in_fork(lambda rest=rest: find_first_loss(rest, outcomes), patience)
                 yield key, [name, loss] if isinstance(loss, str) and loss != NO_EFFECT else loss
         run(name, text, SECONDS)
 
@@ -99,17 +99,17 @@ def limit(outcomes: dict, name: str) -> float:
     return max(LEAST_SECONDS, SLOWER * outcomes[name][2])
 
 
-def first_lost(cells: list[Cell], outcomes: dict) -> list | str | None:
+def find_first_loss(cells: list[Cell], outcomes: dict) -> list | str | None:
     """The first check that loses a point, and why."""
     for name, text, is_check in cells:
         problem, given, _ = run(name, text, limit(outcomes, name))
-        if is_check and (message := what_is_lost(problem, given, outcomes[name][1])):
+        if is_check and (message := find_loss(problem, given, outcomes[name][1])):
             return [name, message]
     helped = any(helper in cells[0][1] for helper in ("in_another_dtype(", "after_changing("))
     return NO_EFFECT if helped and not applied else None
 
 
-def what_is_lost(problem: str | None, given: list, expected: list) -> str | None:
+def find_loss(problem: str | None, given: list, expected: list) -> str | None:
     if problem or len(given) != len(expected):
         return problem or f"{len(given)} answers of {len(expected)}"
     pairs = zip(given, expected, strict=True)
@@ -117,7 +117,7 @@ def what_is_lost(problem: str | None, given: list, expected: list) -> str | None
     return next((f"an answer {message}" for message in wrong if message), None)
 
 
-def in_a_fork(work, seconds: float) -> Any:
+def run_in_fork(work, seconds: float) -> Any:
     """What `work` returns, computed in a child: what it does to this process's objects is lost. If it dies, why."""
     reader, writer = os.pipe()
     child = os.fork()

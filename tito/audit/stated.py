@@ -40,27 +40,27 @@ def solutions(root: Path, kind: str, module: str = "*") -> list[Solution]:
     for path in sorted((root / "tests" / "modules" / kind).glob(f"{module}.py")):
         parts = _HEADER.split(path.read_text(encoding="utf-8"))[1:]
         for cell, thought, rule, body in zip(*(parts[i::4] for i in range(4)), strict=True):
-            found.append(Solution(path.stem, cell, thought.strip(), body.strip("\n"), _plain(rule or "")))
+            found.append(Solution(path.stem, cell, thought.strip(), body.strip("\n"), _join_lines(rule or "")))
     return found
 
 
-def misquoted(notebook: NotebookNode, wrong: list[Solution]) -> list[Solution]:
+def find_misquoted(notebook: NotebookNode, wrong: list[Solution]) -> list[Solution]:
     """Answers whose rule the module's text does not state."""
-    text = _plain("\n\n".join(_said(cell) for cell in notebook.cells if not source.is_check(cell)))
+    text = _join_lines("\n\n".join(_text_for_readers(cell) for cell in notebook.cells if not source.is_check(cell)))
     return [one for one in wrong if one.rule and (len(one.rule) < SHORTEST or one.rule not in text)]
 
 
-def without_a_case(notebook: NotebookNode, wrong: list[Solution]) -> list[tuple[str, str]]:
+def rules_without_case(notebook: NotebookNode, wrong: list[Solution]) -> list[tuple[str, str]]:
     """The exercise and the sentence of each rule that stands before it, or in its own text, and that no answer breaks."""
     quoted = [one.rule for one in wrong if one.rule]
     return [
         (cell, rule)
-        for cell, rule in stated(notebook)
+        for cell, rule in find_rules(notebook)
         if not any(quotation in rule or rule in quotation for quotation in quoted)
     ]
 
 
-def stated(notebook: NotebookNode) -> list[tuple[str, str]]:
+def find_rules(notebook: NotebookNode) -> list[tuple[str, str]]:
     """The sentences that bind whoever solves an exercise: in the prose directly before it, and in its own text."""
     found, before = [], []
     for cell in notebook.cells:
@@ -74,7 +74,7 @@ def stated(notebook: NotebookNode) -> list[tuple[str, str]]:
     return found
 
 
-def _said(cell: NotebookNode) -> str:
+def _text_for_readers(cell: NotebookNode) -> str:
     """A cell's text as its reader has it: of a solution, what stands before its fence."""
     if cell.cell_type == "code" and source.is_solution(cell):
         return cell.source[: source.FENCE.search(cell.source).start()]
@@ -95,9 +95,9 @@ def _comments(text: str) -> list[str]:
 def _sentences(text: str) -> list[str]:
     """Paragraph by paragraph: a sentence ends with a full stop, a colon before a formula or code block, or a paragraph."""
     paragraphs = re.split(r"\n\s*\n|\n(?=\s*[-*|] )", text)
-    return [_plain(one) for part in paragraphs for one in re.split(r"(?<=[.?])\s+(?=[A-Z`$])", part)]
+    return [_join_lines(one) for part in paragraphs for one in re.split(r"(?<=[.?])\s+(?=[A-Z`$])", part)]
 
 
-def _plain(text: str) -> str:
+def _join_lines(text: str) -> str:
     """Without line breaks, and without the signs that lead the lines of a comment."""
     return " ".join(re.sub(r"^\s*#+ ", "", text, flags=re.MULTILINE).split())

@@ -47,7 +47,7 @@ def prepare() -> None:
     """Install the sandbox where you may, or say how; `make` does this first."""
     from tito.grading import sandbox
 
-    problem = sandbox.provide(show.line)
+    problem = sandbox.install(show.line)
     if problem:
         show.note(f"there is no sandbox, so what needs it is left out: {problem}")
 

@@ -48,7 +48,7 @@ def generate(
         raise TitoError("say which modules to generate, as `tito course generate 02 03`, or --all")
     course = _course(folder)
     chosen = _modules(modules) or list(source.paths(places.repository()))
-    for module in show.each(chosen, "generating"):
+    for module in show.track(chosen, "generating"):
         course.generate(module)
         show.line(f"{course.folder / 'release' / module.slug / (module.slug + '.ipynb')}")
 
@@ -110,7 +110,7 @@ def autograde(
     if scheduler and jobs > 1:
         raise TitoError("--jobs is for this machine and --scheduler for a cluster: say one of them")
     if jobs > 1:
-        processes.begin()
+        processes.start_fork_server()
     course, chosen = _course(folder, sandboxed=not no_sandbox), syllabus.module(module)
     if no_sandbox:
         show.warn("NO SANDBOX: what was handed in runs with your rights, on your files and your network")
@@ -118,7 +118,7 @@ def autograde(
     if not total:
         raise TitoError(f"nobody has handed in {chosen}: run `tito course collect {chosen.id} FROM`", code=1)
     grading = course.autograde(chosen, jobs, scheduler, again, show.note)
-    outcomes = sorted(show.each(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
+    outcomes = sorted(show.track(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
     if chain:
         show_marks.chained(_chained(course, chosen, total, jobs, scheduler), as_json)
     else:
@@ -131,7 +131,7 @@ def _chained(course, module: syllabus.Module, total: int, jobs: int, scheduler: 
     from tito.grading.chain import Chain
 
     chaining = Chain(course, module).grade(jobs, scheduler, show.note)
-    found = show.each(chaining, f"chaining {module}", total, lambda one: one.student)
+    found = show.track(chaining, f"chaining {module}", total, lambda one: one.student)
     return sorted(found, key=lambda one: one.student)
 
 
@@ -163,8 +163,8 @@ def audit(
     from tito.audit import auditing
 
     with show.steps("auditing", quiet=as_json) as say:
-        found = auditing.audits(places.repository(), _modules(modules), sample, say)
-    problems = auditing.shortfalls(found)
+        found = auditing.audit_modules(places.repository(), _modules(modules), sample, say)
+    problems = auditing.find_shortfalls(found)
     show.audits(found, problems, unseen, as_json)
     raise typer.Exit(1 if problems else 0)
 

@@ -20,9 +20,9 @@ def add_to(parent: typer.Typer) -> None:
 @data.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """Say which data sets are on this machine, and where."""
-    found = core.sets()
+    found = core.list_data_sets()
     if as_json:
-        show.json_of([dataclasses.asdict(one) for one in found])
+        show.print_json([dataclasses.asdict(one) for one in found])
         return
     for one in found:
         show.line(f"{one.name:9}{one.what}")

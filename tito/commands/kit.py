@@ -23,10 +23,10 @@ def kit(
     """
     from tito import kit as core
 
-    root, repository = core.place_for(folder), places.repository()
+    root, repository = core.check_place(folder), places.repository()
     new = not core.is_kit(root)
-    released, solved = core.chosen(repository, only, given)
-    list(show.each(core.write(root, repository, released, solved), "releasing", len(released)))
+    released, solved = core.choose_modules(repository, only, given)
+    list(show.track(core.write_kit(root, repository, released, solved), "releasing", len(released)))
     show.line(f"{root}: {', '.join(map(str, released))}")
     show.line(f"given solved: {', '.join(map(str, solved))}" if solved else None)
     if new:

@@ -41,14 +41,14 @@ def init(
     borrow: Annotated[bool, typer.Option("--borrow", help="Let the course's own modules stand in for all.")] = False,
 ) -> None:
     """Make a workspace: the notebooks to fill in, and a tinytorch of your own that is still empty."""
-    root, repository = making.place_for(folder), making.repository()
+    root, repository = making.check_place(folder), making.repository()
     modules = making.make(root, repository, student, class_folder)
-    made = dict(show.each(modules, "releasing", making.count(repository), lambda found: str(found[0])))
+    made = dict(show.track(modules, "releasing", making.count(repository), lambda found: str(found[0])))
     added, kept = [str(m) for m, new in made.items() if new], [str(m) for m, new in made.items() if not new]
     show.line(f"{root}: {'added ' + ', '.join(added) if added else 'nothing to add'}")
     show.line(f"left as they are: {', '.join(kept)}" if kept else making.IMPORTS)
     if borrow:
-        _borrow(Workspace(root), solutions.all_that_can_be_borrowed(Workspace(root)))
+        _borrow(Workspace(root), solutions.list_borrowable(Workspace(root)))
     show.line(f"next: cd {folder}, then tito status")
 
 
@@ -66,8 +66,8 @@ def start(
     """Open a module's notebook, if the modules before it are done or borrowed."""
     workspace, chosen = _workspace(), syllabus.module(module)
     if borrow:
-        _borrow(workspace, solutions.lacking(workspace, chosen))
-    path = progress.to_start(workspace, chosen)
+        _borrow(workspace, solutions.find_missing(workspace, chosen))
+    path = progress.notebook_to_start(workspace, chosen)
     show.line(path)
     if not no_open:
         raise typer.Exit(_jupyterlab(workspace.root, path))
@@ -108,7 +108,7 @@ def status(as_json: AsJson = False) -> None:
     """Say where every module stands, how long it takes, and what is next."""
     found = progress.status(_workspace())
     if as_json:
-        show.json_of(dataclasses.asdict(found))
+        show.print_json(dataclasses.asdict(found))
     else:
         show.standings(found)
 
@@ -121,13 +121,13 @@ def borrow(
     workspace = _workspace()
     if bool(modules) == everything:
         raise TitoError("say which modules to borrow, as `tito borrow 02 03`, or --all")
-    chosen = [syllabus.module(name) for name in modules or []] or solutions.all_that_can_be_borrowed(workspace)
+    chosen = [syllabus.module(name) for name in modules or []] or solutions.list_borrowable(workspace)
     show.line(None if chosen else "there is nothing to borrow: you have built every module that has been published")
     _borrow(workspace, chosen)
 
 
 def _borrow(workspace: Workspace, modules: list[syllabus.Module]) -> None:
-    for module in show.each(modules, "borrowing"):
+    for module in show.track(modules, "borrowing"):
         new = solutions.borrow(workspace, module)
         show.line(f"{module}: {'borrowed' if new else 'borrowed already'}. `tito complete {module.id}` puts yours in its place.")
 
@@ -140,7 +140,7 @@ def solution(
 ) -> None:
     """Show the course's solution beside yours, and the answers to the questions, when the module is complete."""
     workspace, chosen = _workspace(), syllabus.module(module)
-    found = solutions.pairs(workspace, chosen, cell)
+    found = solutions.pair_solutions(workspace, chosen, cell)
     unbuilt = progress.standing(workspace, chosen).state not in (progress.DONE, progress.CHANGED)
     if unbuilt and not yes:
         typer.confirm(f"You have not completed {chosen} yet. See its solution all the same?", abort=True, err=True)
@@ -152,8 +152,8 @@ def update(
 ) -> None:
     """Bring a newer release of the notebooks, and keep your answers in them."""
     workspace = _workspace()
-    with updating.newer(workspace, source) as release:
-        for change in show.each(release.changes(), "updating", release.count, lambda change: change.what):
+    with updating.find_newer(workspace, source) as release:
+        for change in show.track(release.changes(), "updating", release.count, lambda change: change.what):
             show.line(f"{change.what}: {change.how}")
             show.line(f"  yours is kept at {change.kept}" if change.kept else None)
             show.line(f"  without a place in it, so only there: {', '.join(change.lost)}" if change.lost else None)
@@ -165,11 +165,11 @@ def checkpoint(
     as_json: AsJson = False,
 ) -> None:
     """Can your framework do it? Sixteen capabilities, each tried on real data and shown with its evidence."""
-    root, wanted = places.package_root(), capabilities.wanted(syllabus.module(module) if module else None)
-    trying = show.each(wanted, "trying", len(wanted), lambda capability: capability.can)
-    found = [capabilities.look(root, capability) for capability in trying]
+    root, wanted = places.package_root(), capabilities.choose_capabilities(syllabus.module(module) if module else None)
+    trying = show.track(wanted, "trying", len(wanted), lambda capability: capability.can)
+    found = [capabilities.try_capability(root, capability) for capability in trying]
     show.checkpoint(found, as_json)
-    raise typer.Exit(0 if capabilities.as_it_should_be(found) else 1)
+    raise typer.Exit(0 if capabilities.all_hold(found) else 1)
 
 
 def train(
@@ -223,7 +223,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Look whether this machine has what the course needs."""
     findings = list(examination.examine(Path.cwd()))
     if as_json:
-        show.json_of([dataclasses.asdict(finding) for finding in findings])
+        show.print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         show.table(["what", "found", "ok", "what to do"], [[f.what, f.found, f.verdict, f.todo] for f in findings])
-    raise typer.Exit(0 if examination.healthy(findings) else 1)
+    raise typer.Exit(0 if examination.is_healthy(findings) else 1)

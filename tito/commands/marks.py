@@ -42,7 +42,7 @@ def regrade(
 
     chosen = syllabus.module(module)
     anew = Regrade(_course(folder), chosen)
-    list(show.each(anew.grade(jobs), f"regrading {chosen}", len(anew.students), lambda outcome: outcome.student))
+    list(show.track(anew.grade(jobs), f"regrading {chosen}", len(anew.students), lambda outcome: outcome.student))
     show_marks.regrade(chosen, anew.preview(), anew.apply() if apply else None, as_json)
 
 
@@ -56,7 +56,7 @@ def export(
     """Write the gradebook's marks, for a spreadsheet, Canvas (.canvas.csv), Moodle (.moodle.csv) or Gradescope."""
     course, chosen = _course(folder), [syllabus.module(name) for name in modules or []]
     if as_json:
-        show.json_of([record.as_dict() for record in course.records(chosen)])
+        show.print_json([record.as_dict() for record in course.records(chosen)])
         return
     written = course.export(to, kind, chosen)
     show.line(to if len(written) == 1 else f"{len(written)} files in {to}")
@@ -71,11 +71,11 @@ def report(
     """Check by check: how many passed, what the others got wrong, and whether it tells who understood the module."""
     from tito import report as core
 
-    found = core.of(_course(folder), syllabus.module(module))
+    found = core.build_report(_course(folder), syllabus.module(module))
     if html:
         write_private(html, core.page(found))
     if as_json:
-        show.json_of(dataclasses.asdict(found))
+        show.print_json(dataclasses.asdict(found))
     else:
         show_marks.report(found)
     if html:

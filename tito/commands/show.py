@@ -56,7 +56,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def each(
+def track(
     items: Iterable[T], doing: str, total: int | None = None, name: Callable[[T], str] = str
 ) -> Iterator[T]:
     """Go through the items with a progress bar on a terminal, and a line for each elsewhere, both on stderr."""
@@ -129,14 +129,14 @@ def steps(doing: str, quiet: bool = False) -> Iterator[Callable[[str, int, int],
         )
 
 
-def json_of(value: Any) -> None:
+def print_json(value: Any) -> None:
     out.print(json.dumps(value, indent=1, default=str))
 
 
 def report(found: Any, as_json: bool = False) -> None:
     """The checks of a notebook: a table, and for each failure the message and the line."""
     if as_json:
-        json_of({"passed": found.passed, "points": found.points, "of": found.of, **dataclasses.asdict(found)})
+        print_json({"passed": found.passed, "points": found.points, "of": found.of, **dataclasses.asdict(found)})
         return
     rows = [[c.id, f"{c.points:g} of {c.of:g}", _result(c, found)] for c in found.checks]
     table(["check", "points", "result"], [*rows, ["", f"{found.points:g} of {found.of:g}", ""]])
@@ -181,7 +181,7 @@ def standings(found: Any) -> None:
 def pairs(found: list, module: Any, as_json: bool) -> None:
     """Each exercise as the learner wrote it, and as the course did: side by side where there is room."""
     if as_json:
-        json_of([dataclasses.asdict(pair) for pair in found])
+        print_json([dataclasses.asdict(pair) for pair in found])
         return
     for pair in found:
         sides = Table("yours", "the course's", title=f"{module}, {pair.cell}", title_justify="left", expand=True, pad_edge=False)
@@ -205,7 +205,7 @@ def _shown(text: str, kind: str) -> str:
 def checkpoint(findings: list, as_json: bool) -> None:
     """What the framework can do, and how that was seen."""
     if as_json:
-        json_of([dataclasses.asdict(finding) for finding in findings])
+        print_json([dataclasses.asdict(finding) for finding in findings])
         return
     table(["module", "can your framework …", "", "evidence"], [[f.module, f.can, f.state, f.evidence] for f in findings])
 
@@ -213,7 +213,7 @@ def checkpoint(findings: list, as_json: bool) -> None:
 def training(results: list, median: Any, as_json: bool) -> None:
     """What each run reached; the medians where there are several."""
     if as_json:
-        json_of({"runs": [dataclasses.asdict(result) for result in results], "median": dataclasses.asdict(median)})
+        print_json({"runs": [dataclasses.asdict(result) for result in results], "median": dataclasses.asdict(median)})
         return
     for r in results:
         line(f"{r.recipe}, seed {r.seed}: {_reached(r, f'{r.examples:,} {r.seen} images')}")
@@ -229,7 +229,7 @@ def _reached(run: Any, images: str) -> str:
 def benchmark(results: list, as_json: bool) -> None:
     """Times beside PyTorch's: below 1 is faster than it."""
     if as_json:
-        json_of([dataclasses.asdict(result) for result in results])
+        print_json([dataclasses.asdict(result) for result in results])
         return
     rows = [[r.module, r.name, _time(r.seconds), _time(r.rival), _ratio(r)] for r in results]
     table(["module", "what", "tinytorch", "PyTorch", "ratio (middle half)"], rows)
@@ -250,7 +250,7 @@ def _ratio(result) -> str:
 def audits(found: list, problems: list[str], unseen: bool, as_json: bool) -> None:
     """A line for each module, then each mutant that lost no point, as a diff of its line, and what falls short."""
     if as_json:
-        json_of({"modules": [one.as_dict() for one in found], "problems": problems})
+        print_json({"modules": [one.as_dict() for one in found], "problems": problems})
         return
     rows = [
         [one.module, f"{one.unsolved:g}", f"{one.reference:g}", len(one.fate), len(one.equivalent),
@@ -282,7 +282,7 @@ def _mutant(one: Any, mutant: Any, what: str) -> None:
 def similarity(found: Any, page: Any, as_json: bool) -> None:
     """Pairs, the most alike first, and where the page lies that shows them side by side."""
     if as_json:
-        json_of({**found.as_dict(), "page": str(page)})
+        print_json({**found.as_dict(), "page": str(page)})
         return
     rows = [
         [p.first.student, p.second.student, f"{p.likeness:.0%}", ", ".join(f"{c} {s:.0%}" for c, s in list(p.cells.items())[:4])]

@@ -25,7 +25,7 @@ def regrade(module: Module, preview: Any, kept: list[Path] | None, as_json: bool
     """What changes and why; `kept` are the files with the old marks, once it is done."""
     if as_json:
         done = {"applied": kept is not None, "old_marks": [str(path) for path in kept or ()]}
-        show.json_of({**dataclasses.asdict(preview), **done})
+        show.print_json({**dataclasses.asdict(preview), **done})
         return
     for name, change in preview.cells.items():
         show.line(f"{name}: {change}")
@@ -71,7 +71,7 @@ def _number(value: float | None) -> str:
 def chained(found: list, as_json: bool) -> None:
     """What submissions earn on their authors' own modules."""
     if as_json:
-        show.json_of([dataclasses.asdict(one) | {"integration": one.integration} for one in found])
+        show.print_json([dataclasses.asdict(one) | {"integration": one.integration} for one in found])
         return
     rows = [
         [

@@ -34,7 +34,7 @@ def earlier_checks(notebook: NotebookNode) -> dict[str, set[str]]:
             checked = True
             for exercise in mine if not source.is_hidden(cell) else ():
                 exercise.check = exercise.check or cell.id
-            used = _all_used([this, *mine], home)
+            used = _find_used_cells([this, *mine], home)
             found[cell.id] = {one.check for one in used if one.check and one not in mine}
             continue
         home.update(dict.fromkeys(this.defines, this))
@@ -43,7 +43,7 @@ def earlier_checks(notebook: NotebookNode) -> dict[str, set[str]]:
     return found
 
 
-def _all_used(cells: Iterable[_Cell], home: dict[str, _Cell]) -> set[_Cell]:
+def _find_used_cells(cells: Iterable[_Cell], home: dict[str, _Cell]) -> set[_Cell]:
     """The cells that these are built on, and those that they are built on, and so on."""
     found, to_follow = set(), list(cells)
     while to_follow:
@@ -61,10 +61,10 @@ def _names(text: str) -> tuple[set[str], set[str]]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set(), set()
-    return defined(tree), {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return defined_names(tree), {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
 
 
-def defined(tree: ast.Module) -> set[str]:
+def defined_names(tree: ast.Module) -> set[str]:
     """The names that a module's text defines at its top level."""
     names = set()
     for node in tree.body:

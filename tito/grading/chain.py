@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, TypeVar
 from nbformat import NotebookNode
 
 from tito import export, source
-from tito.grading import kept, reference
+from tito.grading import execution_cache, reference
 from tito.grading.execute import Task, prefix
 from tito.grading.judge import Verdict, judge
 from tito.grading.rebuild import Rebuilt, rebuild_file
-from tito.grading.workers import Job, Ready, workers
+from tito.grading.workers import Job, Ready, start_workers
 from tito.syllabus import MODULES, Module
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _Turns:
     def __init__(self, students: Iterator[tuple[str, Steps[Chained]]]):
         self.students, self.steps, self.next = students, dict[str, Steps[Chained]](), deque[Job | Chained]()
 
-    def go_on(self, student: str) -> None:
+    def advance(self, student: str) -> None:
         try:
             self.next.append(Job(student, next(self.steps[student])))
         except StopIteration as end:
@@ -72,7 +72,7 @@ class _Turns:
         if not self.next:
             student, steps = next(self.students)
             self.steps[student] = steps
-            self.go_on(student)
+            self.advance(student)
         return self.next.popleft()
 
 
@@ -91,10 +91,10 @@ class Chain:
     ) -> Iterator[Chained]:
         """Everybody whose submission is graded and could be run, in the order in which they are done."""
         course, turns = self.course, _Turns(self._students())
-        with workers(course.repository, jobs, scheduler, course.sandboxed, say) as those:
+        with start_workers(course.repository, jobs, scheduler, course.sandboxed, say) as those:
             for item in those.run(turns):
                 if isinstance(item, Ready):
-                    turns.go_on(item.student)
+                    turns.advance(item.student)
                 else:
                     yield item
 
@@ -103,27 +103,27 @@ class Chain:
             verdict = self.course.verdict(self.module, student)
             rebuilt = self._rebuilt(self.module, student)
             if verdict is not None and rebuilt.unreadable is None:
-                yield student, self._of(student, rebuilt, verdict)
+                yield student, self._chain_student(student, rebuilt, verdict)
 
-    def _of(self, student: str, rebuilt: Rebuilt, apart: Verdict) -> Steps[Chained]:
-        own, lent = self._own(student)
-        needed = self._needed(rebuilt.notebook, own)
+    def _chain_student(self, student: str, rebuilt: Rebuilt, apart: Verdict) -> Steps[Chained]:
+        own, lent = self._own_packages(student)
+        needed = self._needed_modules(rebuilt.notebook, own)
         own = {module: text for module, text in own.items() if module in needed}
         verdict = yield from self._run(rebuilt, own)
         of = sum(check.of for check in verdict.checks)
         found = Chained(student, apart.points, verdict.points, of, lent={m.slug: why for m, why in lent.items() if m in needed})
         if verdict.points < apart.points:
-            culprits = yield from self._culprits(student, rebuilt, own, verdict.points, apart.points)
+            culprits = yield from self._find_culprits(student, rebuilt, own, verdict.points, apart.points)
             found.broke = [module.slug for module in culprits]
             found.why = _first_loss(apart, verdict)
         return found
 
-    def _culprits(
+    def _find_culprits(
         self, student: str, rebuilt: Rebuilt, own: dict[Module, str], chained: float, apart: float
     ) -> Steps[list[Module]]:
         """Those whose replacement by the reference's wins points: one after the other, the likeliest first."""
         winning = []
-        for module in sorted(own, key=lambda one: (-self._lost(one, student), one)):
+        for module in sorted(own, key=lambda one: (-self._points_lost(one, student), one)):
             verdict = yield from self._run(rebuilt, {other: text for other, text in own.items() if other != module})
             points = verdict.points
             if points >= apart:
@@ -137,7 +137,7 @@ class Chain:
                 return sorted(winning)
         return sorted(own)
 
-    def _lost(self, module: Module, student: str) -> float:
+    def _points_lost(self, module: Module, student: str) -> float:
         """The points that a module's own checks took: who lost some is asked first."""
         verdict = self.course.verdict(module, student)
         return sum(check.of - check.points for check in verdict.checks) if verdict else 0.0
@@ -148,14 +148,14 @@ class Chain:
         package = {**self.prefix, **{f"core/{module.name}.py": text.encode() for module, text in own.items()}}
         cells = tuple((cell.id, cell.source) for cell in source.in_grading_order(rebuilt.notebook))
         task = Task(cells, self.module, package, course.limits, course.sandboxed)
-        if not kept.has(course.repository, task.key):
+        if not execution_cache.has(course.repository, task.key):
             yield task
-        execution = kept.executed(course.repository, task)
+        execution = execution_cache.execute_once(course.repository, task)
         return judge(rebuilt.notebook, rebuilt.problems, execution, self.expected)
 
     # -- the learner's package -----------------------------------------------------------------------------------------
 
-    def _own(self, student: str) -> tuple[dict[Module, str], dict[Module, str]]:
+    def _own_packages(self, student: str) -> tuple[dict[Module, str], dict[Module, str]]:
         """The package files of the learner's earlier modules, and why there is none of the others."""
         own, lent = {}, {}
         for module in MODULES[: self.module.number]:
@@ -171,7 +171,7 @@ class Chain:
             if rebuilt.unreadable:
                 lent[module] = rebuilt.unreadable
             else:
-                own[module] = with_solutions(self._package(module), self._usable(module, rebuilt))
+                own[module] = insert_solutions(self._package(module), self._usable_cells(module, rebuilt))
         return own, lent
 
     def _notebook(self, module: Module, student: str) -> Path:
@@ -181,7 +181,7 @@ class Chain:
         pristine = reference.pristine_for_grading(self.course.folder, module.slug) if module != self.module else self.pristine
         return rebuild_file(pristine, self._notebook(module, student), self.course.limits["submission_mb"])
 
-    def _usable(self, module: Module, rebuilt: Rebuilt) -> list[NotebookNode]:
+    def _usable_cells(self, module: Module, rebuilt: Rebuilt) -> list[NotebookNode]:
         """The cells of a submission; one that cannot be used is as it was released, unsolved."""
         unsolved = {cell.id: cell for cell in reference.released(self.course.folder, module.slug).cells}
         return [unsolved[cell.id] if cell.id in rebuilt.problems else cell for cell in rebuilt.notebook.cells]
@@ -193,7 +193,7 @@ class Chain:
             self.packages[module] = export.render(solved, module, f"modules/{module.slug}.py")
         return self.packages[module]
 
-    def _needed(self, notebook: NotebookNode, own: dict[Module, str]) -> set[Module]:
+    def _needed_modules(self, notebook: NotebookNode, own: dict[Module, str]) -> set[Module]:
         """The modules that the notebook imports, with all that these import."""
         waiting = _imports("\n".join(cell.source for cell in source.in_grading_order(notebook)))
         needed: set[Module] = set()
@@ -207,7 +207,7 @@ class Chain:
         return needed
 
 
-def with_solutions(package: str, cells: list[NotebookNode]) -> str:
+def insert_solutions(package: str, cells: list[NotebookNode]) -> str:
     """The text that nbdev made of the reference, with a submission's solution cells in place of the reference's."""
     texts = {cell.id: cell.source for cell in cells if source.is_solution(cell) and cell.cell_type == "code"}
     parts = re.split(r"(?m)^(# %% .* #(\S+))$", package)

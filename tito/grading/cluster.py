@@ -9,7 +9,7 @@ from typing import Any
 
 from tito.errors import TitoError
 from tito.grading.execute import Task, versions
-from tito.grading.workers import Died, Lost, Refused, Workers, refusal, work
+from tito.grading.workers import Died, Lost, Refused, Workers, find_worker_problem, run_on_worker
 
 SECONDS = 30  # for a scheduler to answer at first, and for a worker to join it
 PATIENCE = 1800  # seconds for a scheduler that was lost to come back
@@ -35,7 +35,7 @@ class Cluster(Workers):
         except ValueError as error:
             raise TitoError(f"--scheduler {address} is no address ({error}): they look like tcp://10.0.0.1:8786") from None
         try:
-            self._must_be_ready(sandboxed)
+            self._check_workers(sandboxed)
         except TitoError:
             self.client.close()
             raise
@@ -43,12 +43,12 @@ class Cluster(Workers):
     def _connect(self, seconds: float):
         return self.distributed.Client(self.address, timeout=seconds, set_as_default=False)
 
-    def _must_be_ready(self, sandboxed: bool) -> None:
+    def _check_workers(self, sandboxed: bool) -> None:
         try:
             self.client.wait_for_workers(1, timeout=SECONDS)
         except TimeoutError:
             raise TitoError(f"{self.address} has no workers: start some with `dask worker {self.address}`") from None
-        for worker, problem in self.client.run(refusal, sandboxed, versions(), on_error="return").items():
+        for worker, problem in self.client.run(find_worker_problem, sandboxed, versions(), on_error="return").items():
             if isinstance(problem, ModuleNotFoundError):
                 problem = f"the worker at {worker} cannot grade: {problem}: install there what is installed here"
             if problem:
@@ -67,10 +67,10 @@ class Cluster(Workers):
     def submit(self, task: Task, patient: bool):
         while True:
             try:
-                future = self.client.submit(work, task, versions(), patient, pure=False)
+                future = self.client.submit(run_on_worker, task, versions(), patient, pure=False)
                 break
             except (OSError, RuntimeError):
-                self._find_again()
+                self._reconnect()
         future.add_done_callback(lambda _: self.news.set())
         return future
 
@@ -84,17 +84,17 @@ class Cluster(Workers):
 
     def result(self, future) -> str:
         if future.status == "cancelled":  # as all are when the scheduler is lost
-            self._find_again()
+            self._reconnect()
             raise Lost
         try:
             return future.result(SECONDS)
         except self.distributed.scheduler.KilledWorker:
             raise Died("every worker that ran it died") from None
         except (self.distributed.CancelledError, self.distributed.comm.CommClosedError, TimeoutError):
-            self._find_again()
+            self._reconnect()
             raise Lost from None
 
-    def _find_again(self) -> None:
+    def _reconnect(self) -> None:
         """Wait for a scheduler that is gone."""
         if self.client.status == "running":
             return

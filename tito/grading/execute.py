@@ -165,7 +165,7 @@ def versions() -> dict[str, str]:
     return {"machine": platform.machine(), "python": python, **found, "tito": digest.hexdigest()[:12]}
 
 
-def lay_out(folder: Path, package: dict[str, bytes]) -> None:
+def write_workspace(folder: Path, package: dict[str, bytes]) -> None:
     """Make `folder` a workspace whose `tinytorch` has these files."""
     for name, data in package.items():
         path = folder / "tinytorch" / name
@@ -176,9 +176,9 @@ def lay_out(folder: Path, package: dict[str, bytes]) -> None:
 
 @contextmanager
 def _kernel(task: Task) -> Iterator[_Kernel]:
-    with sandbox.scratch() as folder:
+    with sandbox.scratch_folder() as folder:
         sockets = folder / "k"
-        lay_out(folder, task.package)
+        write_workspace(folder, task.package)
         sockets.mkdir()
         manager = _manager(folder, sockets, task.limits, task.sandboxed)
         kernel = None
@@ -236,13 +236,13 @@ class _Kernel:
         self.client = manager.blocking_client()
         self.client.start_channels()
         until = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._is_ready():
             alive = self.manager.is_alive()
             if not alive or time.monotonic() > until:
-                why = "it does not answer" if alive else self._cause()
+                why = "it does not answer" if alive else self._cause_of_death()
                 raise TitoError(f"a kernel to run notebooks in does not start here: {why}", code=1)
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         """Did a question come back on both channels? Published before we were connected, it is lost: then ask again.
 
         jupyter_client's wait_for_ready also listens until nothing has come for 0.2 s, a fifth of what a submission takes.
@@ -251,7 +251,7 @@ class _Kernel:
         for read, seconds, end in ((self.client.get_shell_msg, 1, "ok"), (self.client.get_iopub_msg, 0.2, "idle")):
             try:
                 while True:
-                    parent, _, content = _parts(read(timeout=seconds))
+                    parent, _, content = _parse_message(read(timeout=seconds))
                     if parent == request and end in (content.get("status"), content.get("execution_state")):
                         break
             except queue.Empty:
@@ -265,7 +265,7 @@ class _Kernel:
         request = self.client.execute(code, store_history=False, allow_stdin=False, stop_on_error=False)
         size = messages = 0
         while True:
-            message = self._next(min(limit, time.monotonic() + 0.5))
+            message = self._next_message(min(limit, time.monotonic() + 0.5))
             if time.monotonic() >= limit:
                 if ran.timed_out:
                     self._kill("timed out, and did not stop when interrupted")
@@ -275,7 +275,7 @@ class _Kernel:
                 self.manager.interrupt_kernel()
             if message is None:
                 if not self.manager.is_alive():
-                    raise Died(self._cause())
+                    raise Died(self._cause_of_death())
                 continue
             messages += 1
             if messages > self.limits["messages"]:
@@ -288,10 +288,10 @@ class _Kernel:
             size = _collect(kind, content, ran, size, self.limits["output_kb"] << 10)
         self._check_reply(request, ran)
 
-    def _next(self, until: float) -> tuple[Any, str, dict] | None:
+    def _next_message(self, until: float) -> tuple[Any, str, dict] | None:
         """The next message on iopub, None if there is none by then. One that cannot be read is the kernel's death."""
         try:
-            return _parts(self.client.get_iopub_msg(timeout=max(0.0, until - time.monotonic())))
+            return _parse_message(self.client.get_iopub_msg(timeout=max(0.0, until - time.monotonic())))
         except queue.Empty:
             return None
         except Exception as error:  # untrusted bytes: whatever the parser makes of them
@@ -302,7 +302,7 @@ class _Kernel:
         until = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < until:
             try:
-                parent, _, content = _parts(self.client.get_shell_msg(timeout=0.5))
+                parent, _, content = _parse_message(self.client.get_shell_msg(timeout=0.5))
             except queue.Empty:
                 continue
             except Exception as error:
@@ -312,19 +312,19 @@ class _Kernel:
                     ran.error = (_text(content.get("ename"), 100) or "Error", _text(content.get("evalue"), 2000))
                 return
         if not self.manager.is_alive():
-            raise Died(self._cause())
+            raise Died(self._cause_of_death())
         self._kill("did not answer a request")
 
     def _kill(self, why: str) -> None:
         self.manager.shutdown_kernel(now=True)
         raise Died(why)
 
-    def _cause(self) -> str:
+    def _cause_of_death(self) -> str:
         time.sleep(0.3)  # the watcher may be about to say why
         return getattr(self.manager.provisioner, "killed_for", None) or "its process ended"
 
 
-def _parts(message: dict) -> tuple[Any, str, dict]:
+def _parse_message(message: dict) -> tuple[Any, str, dict]:
     """Which request a message answers, its kind and its content; an exception if it is not made as messages are."""
     parent, content = message["parent_header"], message["content"]
     if not isinstance(parent, dict) or not isinstance(content, dict):

@@ -77,17 +77,17 @@ def judge(
         if source.is_solution(cell) and cell.cell_type == "code":
             at_fault = [] if previous_was_check else at_fault
             previous_was_check = False
-            at_fault += _at_fault(cell, problems, execution)
+            at_fault += _cell_problems(cell, problems, execution)
         if not source.is_check(cell):
             continue
         previous_was_check = True
         of, ran = source.points(cell), execution.cells.get(cell.id)
         if source.is_hidden(cell):
-            points, reason, forged = _hidden(of, ran, expected.get(cell.id, []))
+            points, reason, forged = _judge_hidden(of, ran, expected.get(cell.id, []))
             tampered |= forged
             line = 0
         else:
-            points, reason, line = _visible(cell, of, ran)
+            points, reason, line = _judge_visible(cell, of, ran)
         if points < of and at_fault:
             reason = f"{at_fault[0]} ({reason})" if ran and not ran.error else at_fault[0]
         if ran is None:
@@ -96,7 +96,7 @@ def judge(
             points, reason = 0.0, f"{execution.ended} in this cell"
         checks.append(Check(cell.id, round(points, 2), of, reason, line))
     _name_causes(notebook, checks)
-    return _withheld(checks) if tampered else Verdict(_status(problems, execution), checks)
+    return _withhold_points(checks) if tampered else Verdict(_status(problems, execution), checks)
 
 
 def _name_causes(notebook: NotebookNode, checks: list[Check]) -> None:
@@ -111,7 +111,7 @@ def _name_causes(notebook: NotebookNode, checks: list[Check]) -> None:
             check.reason = f"mend {cause} first, this may follow from it: {check.reason}"
 
 
-def _at_fault(cell: NotebookNode, problems: dict[str, str], execution: Execution) -> list[str]:
+def _cell_problems(cell: NotebookNode, problems: dict[str, str], execution: Execution) -> list[str]:
     """What is wrong with a solution cell itself, so that the checks after it are not to blame."""
     ran = execution.cells.get(cell.id)
     if cell.id in problems:
@@ -121,13 +121,13 @@ def _at_fault(cell: NotebookNode, problems: dict[str, str], execution: Execution
     return [f"cell {cell.id} ends with {describe(*ran.error)}"] if ran and ran.error else []
 
 
-def nothing(notebook: NotebookNode, reason: str) -> Verdict:
+def zero_verdict(notebook: NotebookNode, reason: str) -> Verdict:
     """The verdict on a submission that cannot be run at all."""
     checks = [Check(cell.id, 0.0, source.points(cell), reason) for cell in notebook.cells if source.is_check(cell)]
     return Verdict(reason, checks)
 
 
-def _withheld(checks: list[Check]) -> Verdict:
+def _withhold_points(checks: list[Check]) -> Verdict:
     status = "tampered: its checks were made unable to fail, so its automatic points are withheld until a person looks"
     return Verdict(status, [Check(c.id, 0.0, c.of, "withheld: tampered") for c in checks], tampered=True)
 
@@ -141,7 +141,7 @@ def _status(problems: dict[str, str], execution: Execution) -> str:
     return next(iter(problems.values()), "graded")
 
 
-def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str, int]:
+def _judge_visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str, int]:
     if ran is None:
         return 0.0, "", 0
     if ran.timed_out:
@@ -155,16 +155,16 @@ def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str
 def describe(name: str, message: str) -> str:
     """An error as one line: an assertion's message speaks for itself."""
     if name == "AssertionError" and NUMPYS_HEADING.match(message):
-        message = _numpys(message)
+        message = _shorten_numpy_message(message)
     name, said = (" ".join("".join(c if c.isprintable() else " " for c in text).split()) for text in (name, message))
     if name == "AssertionError":
-        return _shortened(said or "an assertion without a message failed")
+        return _shorten(said or "an assertion without a message failed")
     if name == "NotImplementedError" and not said:
         return source.UNSOLVED
-    return _shortened(f"{name}: {said}" if said else name)
+    return _shorten(f"{name}: {said}" if said else name)
 
 
-def _numpys(message: str) -> str:
+def _shorten_numpy_message(message: str) -> str:
     """np.testing's message: the check's own sentence first, then the first numbers that differ, with six digits."""
     rest = NUMPYS_HEADING.sub("", message, count=1)
     details = NUMPYS_DETAILS.search(rest)
@@ -177,7 +177,7 @@ def _numpys(message: str) -> str:
     return ": ".join(filter(None, (sentence.strip().rstrip(":."), numbers)))
 
 
-def _shortened(text: str, most: int = 300) -> str:
+def _shorten(text: str, most: int = 300) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -195,7 +195,7 @@ def _line(ran: Ran, cell: NotebookNode) -> int:
     return line
 
 
-def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, str, bool]:
+def _judge_hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, str, bool]:
     """Points answer by answer, the reason for the first that is wrong, and whether there are more than were asked for."""
     if ran is None:
         return 0.0, "", False
@@ -205,7 +205,7 @@ def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, 
     for place, wanted in enumerate(expected):
         what = f"answer {place + 1} of {len(expected)}" + (f" ({wanted.about})" if wanted.about else "")
         if place >= len(ran.answers):
-            why = _why_none(ran)
+            why = _why_missing(ran)
             reasons.append(why if why == source.UNSOLVED else f"{what} was not given: {why}")
             break
         try:
@@ -219,7 +219,7 @@ def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, 
     return of * right / len(expected), "; ".join(reasons[:2]) + (" and more" if len(reasons) > 2 else ""), False
 
 
-def _why_none(ran: Ran) -> str:
+def _why_missing(ran: Ran) -> str:
     """Why a hidden check broke off. Only the name of a built-in exception: its message could carry the check away."""
     if ran.timed_out:
         return TIMED_OUT

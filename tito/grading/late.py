@@ -49,7 +49,7 @@ class LatePolicy(BasePlugin):
         return min(self.cap, self.points_per_day * math.ceil(late_by / DAY))
 
 
-def check(config: Config) -> None:
+def check_policy(config: Config) -> None:
     """An error in one line if the configuration's policy makes no sense."""
     try:
         LatePolicy(config=config)
@@ -72,7 +72,7 @@ def seconds_late(submission: SubmittedAssignment) -> float:
     return 0.0 if submission.assignment.duedate is None else submission.total_seconds_late
 
 
-def settle(gradebook: Gradebook, config: Config, assignment: str) -> None:
+def update_penalties(gradebook: Gradebook, config: Config, assignment: str) -> None:
     """Work every penalty out anew: since grading, a due date, an extension, the policy or a mark may have changed."""
     for submission in gradebook.assignment_submissions(assignment):
         for notebook in submission.notebooks:  # one a module
@@ -80,7 +80,7 @@ def settle(gradebook: Gradebook, config: Config, assignment: str) -> None:
     gradebook.db.commit()
 
 
-def moment(text: str) -> datetime.datetime | None:
+def parse_time(text: str) -> datetime.datetime | None:
     """A moment that a person typed, as nbgrader keeps it: in UTC, without saying so. "none" is no moment."""
     if text.strip().lower() == "none":
         return None
@@ -91,7 +91,7 @@ def moment(text: str) -> datetime.datetime | None:
     return found if found.tzinfo is None else found.astimezone(datetime.UTC).replace(tzinfo=None)
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """1 day 2 hours."""
     minutes = math.ceil(seconds / 60)
     amounts = (("day", minutes // 1440), ("hour", minutes // 60 % 24), ("minute", minutes % 60))
@@ -99,7 +99,7 @@ def in_words(seconds: float) -> str:
     return " ".join(shown[:2]) or "0 minutes"
 
 
-def utc(moment: datetime.datetime) -> str:
+def format_utc(moment: datetime.datetime) -> str:
     """A moment of nbgrader's, which are UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
@@ -124,11 +124,12 @@ class Lateness(NbGraderPreprocessor):
         if not late and not penalty:
             return ""
         given = policy.days_given(student, assignment) * DAY + (submission.extension or datetime.timedelta()).total_seconds()
-        extended = f", and {in_words(given)} more for you" if given else ""
-        due = f"Due {utc(submission.assignment.duedate)}{extended}; handed in {utc(submission.timestamp)}, {in_words(late)} late."
+        extended = f", and {format_duration(given)} more for you" if given else ""
+        due, handed_in = format_utc(submission.assignment.duedate), format_utc(submission.timestamp)
+        said = f"Due {due}{extended}; handed in {handed_in}, {format_duration(late)} late."
         if not penalty:
-            return f"{due} This costs no points."
-        return f"{due} **{penalty:g} points are taken off**{self.rule(policy)}."
+            return f"{said} This costs no points."
+        return f"{said} **{penalty:g} points are taken off**{self.rule(policy)}."
 
     def rule(self, policy: LatePolicy) -> str:
         if AssignLatePenalties(parent=self).plugin_class is not LatePolicy:

@@ -69,7 +69,7 @@ def rebuild_file(pristine: NotebookNode, path: Path, megabytes: int = 20) -> Reb
     """What to grade of the file at `path`; one that is no notebook of this module is a blank one that says so."""
     try:
         cells = read_submission(path, megabytes)
-        must_be_of_this_module(pristine, cells, path.name)
+        check_module(pristine, cells, path.name)
         return rebuild(pristine, cells)
     except Unreadable as reason:
         return Rebuilt(pristine, unreadable=str(reason))
@@ -84,10 +84,10 @@ def rebuild(pristine: NotebookNode, submitted: list[dict[str, Any]]) -> Rebuilt:
     texts = _texts(submitted)
     for cell in filter(source.is_solution, notebook.cells):
         found = texts.get(cell.id, [])
-        text, problem = _choose(cell, found)
+        text, problem = _choose_text(cell, found)
         if text is not None and cell.cell_type == "code":
             text = restore_directives(text, cell.source)
-            problem = _does_not_parse(text, cell.id)
+            problem = _find_syntax_error(text, cell.id)
         if text is not None:
             cell.source = text
         if problem:
@@ -95,7 +95,7 @@ def rebuild(pristine: NotebookNode, submitted: list[dict[str, Any]]) -> Rebuilt:
     return rebuilt
 
 
-def must_be_of_this_module(pristine: NotebookNode, submitted: list[dict[str, Any]], name: str) -> None:
+def check_module(pristine: NotebookNode, submitted: list[dict[str, Any]], name: str) -> None:
     """Unreadable names the module whose notebook this is, if it is another's."""
     texts = _texts(submitted)
     if any(cell.id in texts for cell in pristine.cells if source.is_solution(cell)):
@@ -123,7 +123,7 @@ def _texts(submitted: list[dict[str, Any]]) -> dict[str, list[tuple[str, str]]]:
     return texts
 
 
-def _choose(cell: NotebookNode, found: list[tuple[str, str]]) -> tuple[str | None, str | None]:
+def _choose_text(cell: NotebookNode, found: list[tuple[str, str]]) -> tuple[str | None, str | None]:
     """The text to use for a solution cell, or why there is none."""
     if not found:
         return None, f"cell {cell.id} is missing: `tito reset` brings it back"
@@ -144,7 +144,7 @@ def restore_directives(text: str, pristine: str) -> str:
     return "\n".join([*leading, *kept])
 
 
-def _does_not_parse(text: str, name: str) -> str | None:
+def _find_syntax_error(text: str, name: str) -> str | None:
     """Parsed only: compiling nested `finally` takes memory that doubles with each, and belongs into the sandbox."""
     try:
         with warnings.catch_warnings():

@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from tito import source
 from tito.errors import TitoError
-from tito.grading import kept
+from tito.grading import execution_cache
 from tito.grading.answers import Answer
 from tito.grading.execute import Execution, Task
 from tito.grading.rebuild import Rebuilt
@@ -62,8 +62,8 @@ def answers_of(
     root: Path, notebook: NotebookNode, module: Module, limits: dict[str, int], sandboxed: bool, keep_in: Path
 ) -> dict[str, list[Answer]]:
     """The answers of a solved notebook on the package of `root`; the execution is kept below the folder `keep_in`."""
-    execution = kept.executed(keep_in, task(root, notebook, module, limits, sandboxed))
-    _must_be_sound(module, notebook, execution)
+    execution = execution_cache.execute_once(keep_in, task(root, notebook, module, limits, sandboxed))
+    _check_reference(module, notebook, execution)
     return {name: [Answer.read(text) for text in ran.answers] for name, ran in execution.cells.items() if ran.answers}
 
 
@@ -72,7 +72,7 @@ def task(root: Path, notebook: NotebookNode, module: Module, limits: dict[str, i
     return Task.of(notebook, module, root / "tinytorch", limits, sandboxed)
 
 
-def _must_be_sound(module: Module, notebook: NotebookNode, execution: Execution) -> None:
+def _check_reference(module: Module, notebook: NotebookNode, execution: Execution) -> None:
     """The reference has to pass its own checks, or nobody can be graded by them."""
     problems = {name: ": ".join(ran.error) for name, ran in execution.cells.items() if ran.error}
     if execution.ended:

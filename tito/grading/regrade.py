@@ -20,8 +20,8 @@ from nbformat import NotebookNode
 from nbgrader.api import Comment, Grade, Gradebook, GradeCell, Notebook, SolutionCell, SourceCell, SubmittedNotebook, TaskCell
 
 from tito import marks, source
-from tito.collect import keep
-from tito.errors import TitoError, now, only_one, write_atomic, write_private
+from tito.collect import back_up
+from tito.errors import TitoError, file_timestamp, hold_lock, write_atomic, write_private
 from tito.grading import late
 from tito.marks import CellMark
 from tito.syllabus import Module
@@ -47,7 +47,7 @@ class Counting:
     by_hand: bool = False
 
 
-def in_source(notebook: NotebookNode) -> dict[str, Counting]:
+def cells_in_source(notebook: NotebookNode) -> dict[str, Counting]:
     return {
         cell.id: Counting(
             source.points(cell) if source.is_graded(cell) else None,
@@ -59,7 +59,7 @@ def in_source(notebook: NotebookNode) -> dict[str, Counting]:
     }
 
 
-def in_gradebook(gradebook: Gradebook, assignment: str) -> dict[str, Counting]:
+def cells_in_gradebook(gradebook: Gradebook, assignment: str) -> dict[str, Counting]:
     """The same of what submissions were graded by last."""
     notebook = gradebook.find_notebook(assignment, assignment)
     texts = {cell.name: cell.source for cell in notebook.source_cells}
@@ -90,10 +90,10 @@ def _worth(cell: Counting) -> str:
     return "" if cell.points is None else f", worth {cell.points:g}"
 
 
-def must_leave_marks_alone(gradebook: Gradebook, module: Module, notebook: NotebookNode) -> None:
+def check_marks_unchanged(gradebook: Gradebook, module: Module, notebook: NotebookNode) -> None:
     """An error if submissions were graded by other cells than those of this instructor's notebook."""
     graded = sum(len(one.submissions) for one in gradebook.assignments if one.name == module.slug)
-    changed = differences(in_gradebook(gradebook, module.slug), in_source(notebook)) if graded else {}
+    changed = differences(cells_in_gradebook(gradebook, module.slug), cells_in_source(notebook)) if graded else {}
     if changed:
         what = ", ".join(f"{name}: {how}" for name, how in changed.items())
         raise TitoError(
@@ -128,17 +128,17 @@ class Regrade:
 
     def __init__(self, course: Course, module: Module):
         self.course, self.module = course, module
-        self.text, notebook = course.instructors(module)
-        self.after = in_source(notebook)
+        self.text, notebook = course.instructors_notebook(module)
+        self.after = cells_in_source(notebook)
         where = hashlib.sha256(str(course.folder.resolve()).encode()).hexdigest()[:8]
         content = hashlib.sha256(self.text.encode()).hexdigest()[:16]
         self.folder = course.repository / "build" / "regrade" / f"{module.slug}-{where}" / content
-        self._read()
+        self._read_records()
         if not self.old:
             raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
         self.students = [student for student in course.submissions(module) if student in self.old]
 
-    def _read(self) -> None:
+    def _read_records(self) -> None:
         """What the gradebook has now: while the shadow is graded, somebody may be marking by hand."""
         self.old = {record.student: record for record in self.course.records([self.module]) if record.handed_in}
 
@@ -149,7 +149,7 @@ class Regrade:
                 shutil.rmtree(earlier)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.parent.chmod(0o700)
-        self.shadow = self.course.shadow(self.folder)
+        self.shadow = self.course.make_shadow(self.folder)
         self.shadow.generate(self.module)
         shutil.rmtree(self.folder / "submitted", ignore_errors=True)
         for student in self.students:
@@ -167,26 +167,26 @@ class Regrade:
     # -- what would change ---------------------------------------------------------------------------------------------
 
     def preview(self) -> Preview:
-        self._read()
+        self._read_records()
         changes, notes = [], []
         with self.course.gradebook() as gradebook:
-            cells = differences(in_gradebook(gradebook, self.module.slug), self.after)
+            cells = differences(cells_in_gradebook(gradebook, self.module.slug), self.after)
             for student, old in self.old.items():
-                then = self._then(student)
+                then = self._new_marks(student)
                 score = math.fsum(cell.points for cell in then.values())
                 submission = gradebook.find_submission(self.module.slug, student)
                 after = round(score - late.penalty_of(self.course.config, submission, score), 2)
-                why = list(self._why(student, then, cells))
+                why = list(self._explain_changes(student, then, cells))
                 if why or after != old.score:
                     changes.append(Change(student, old.score, after, why))
-                notes += self._notes(student, then)
+                notes += self._find_notes(student, then)
         return Preview(cells, changes, len(self.old) - len(changes), notes)
 
-    def _then(self, student: str) -> dict[str, CellMark]:
+    def _new_marks(self, student: str) -> dict[str, CellMark]:
         """The marks that applying would leave: the new checks' points, and whatever a person gave before."""
-        return {name: self._mark(student, name, cell) for name, cell in self.after.items() if cell.points is not None}
+        return {name: self._new_mark(student, name, cell) for name, cell in self.after.items() if cell.points is not None}
 
-    def _mark(self, student: str, name: str, cell: Counting) -> CellMark:
+    def _new_mark(self, student: str, name: str, cell: Counting) -> CellMark:
         old, new = self.old[student], self.new.get(student)
         mark, before = CellMark(name, cell.points, cell.by_hand, auto=0.0), old.cells.get(name)
         now = before if new is None else new.cells.get(name)  # what could not be graded anew keeps what it has
@@ -199,7 +199,7 @@ class Regrade:
             mark.to_read = before.to_read or not same or (mark.to_read and not cell.by_hand)
         return mark
 
-    def _why(self, student: str, then: dict[str, CellMark], cells: dict[str, str]) -> Iterator[str]:
+    def _explain_changes(self, student: str, then: dict[str, CellMark], cells: dict[str, str]) -> Iterator[str]:
         verdict = self.shadow.verdict(self.module, student)
         reasons = {check.id: check.reason for check in verdict.checks} if verdict else {}
         old = self.old[student].cells
@@ -211,7 +211,7 @@ class Regrade:
                 reason = reasons.get(name) if now else None
                 yield f"{name} {before:g} -> {after:g}: {cause}" + (f"; {reason}" if reason else "")
 
-    def _notes(self, student: str, then: dict[str, CellMark]) -> Iterator[str]:
+    def _find_notes(self, student: str, then: dict[str, CellMark]) -> Iterator[str]:
         for name, cell in self.old[student].cells.items():
             if cell.manual is None:
                 continue
@@ -224,50 +224,50 @@ class Regrade:
 
     def apply(self) -> list[Path]:
         """Make the shadow's results the course's, and return the files with the old marks. Interrupted, it can be run again."""
-        with only_one(self.course.folder / ".autograding", f"`tito course autograde` is at work on {self.course.folder}"):
+        with hold_lock(self.course.folder / ".autograding", f"`tito course autograde` is at work on {self.course.folder}"):
             return self._apply()
 
     def _apply(self) -> list[Path]:
-        self._read()
-        note = self.course.unfinished(self.module)
-        kept = [Path(path) for path in json.loads(note.read_text())["old_marks"]] if note.is_file() else self._names()
+        self._read_records()
+        note = self.course.regrade_note(self.module)
+        kept = [Path(path) for path in json.loads(note.read_text())["old_marks"]] if note.is_file() else self._backup_names()
         write_atomic(note, json.dumps({"old_marks": [str(path) for path in kept]}))
         if not all(path.is_file() for path in kept):
             for path in kept:
                 write_private(path, marks.FORMATS[path.suffix.removeprefix(".")](list(self.old.values())))
-        self._enter()
-        self._take_over()
+        self._update_gradebook()
+        self._update_files()
         note.unlink()
         return kept
 
-    def _names(self) -> list[Path]:
-        before = f"marks-{self.module.slug}-before-{now()}"
+    def _backup_names(self) -> list[Path]:
+        before = f"marks-{self.module.slug}-before-{file_timestamp()}"
         return [self.course.folder / f"{before}{suffix}" for suffix in (".csv", ".json")]
 
-    def _enter(self) -> None:
+    def _update_gradebook(self) -> None:
         """The cells, grades and penalties into the gradebook, all or nothing."""
         with self.shadow.gradebook() as gradebook:
             notebook = gradebook.find_notebook(self.module.slug, self.module.slug)
             cells, comments, times = _facts(notebook), _comments(notebook), _times(notebook)
         with self.course.gradebook() as gradebook, gradebook.db.no_autoflush:
             notebook = gradebook.find_notebook(self.module.slug, self.module.slug)
-            _sync_cells(gradebook, notebook, cells)
+            _update_cells(gradebook, notebook, cells)
             for submitted in notebook.submissions:
                 student = submitted.student.id
-                then = self._then(student)
+                then = self._new_marks(student)
                 submitted.assignment.timestamp = times.get(student, submitted.assignment.timestamp)
-                _sync_grades(gradebook, notebook, submitted, then)
-                _sync_comments(gradebook, notebook, submitted, comments.get(student, {}))
+                _update_grades(gradebook, notebook, submitted, then)
+                _update_comments(gradebook, notebook, submitted, comments.get(student, {}))
                 score = math.fsum(cell.points for cell in then.values())
                 penalty = late.penalty_of(self.course.config, submitted.assignment, score)
                 submitted.late_submission_penalty = penalty or None
             gradebook.db.commit()
 
-    def _take_over(self) -> None:
+    def _update_files(self) -> None:
         """The files: the instructor's notebook, the release, what was graded. An instructor's changed notebook is kept."""
         ours = self.course.folder / "source" / self.module.slug / f"{self.module.slug}.ipynb"
         if ours.read_text(encoding="utf-8") != self.text:
-            keep(ours, self.course.folder)
+            back_up(ours, self.course.folder)
         for place in ("autograded/*", "release", "source"):
             for path in sorted(self.folder.glob(f"{place}/{self.module.slug}/*")):
                 target = self.course.folder / path.relative_to(self.folder)
@@ -296,7 +296,7 @@ def _times(notebook: Notebook) -> dict[str, datetime.datetime | None]:
     return {one.student.id: one.assignment.timestamp for one in notebook.submissions}
 
 
-def _sync_cells(gradebook: Gradebook, notebook: Notebook, wanted: dict[type, dict[str, dict[str, Any]]]) -> None:
+def _update_cells(gradebook: Gradebook, notebook: Notebook, wanted: dict[type, dict[str, dict[str, Any]]]) -> None:
     for kind, cells in wanted.items():
         there = {cell.name: cell for cell in _of_kind(notebook, kind)}
         for name, cell in there.items():
@@ -326,13 +326,13 @@ def _entries(gradebook: Gradebook, submitted: SubmittedNotebook, kind: type, the
         yield cell, entry
 
 
-def _sync_grades(gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, CellMark]) -> None:
+def _update_grades(gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, CellMark]) -> None:
     cells = [*_of_kind(notebook, GradeCell), *_of_kind(notebook, TaskCell)]
     for cell, grade in _entries(gradebook, submitted, Grade, submitted.grades, cells):
         grade.auto_score, grade.needs_manual_grade = wanted[cell.name].auto, wanted[cell.name].to_read
 
 
-def _sync_comments(
+def _update_comments(
     gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, str | None]
 ) -> None:
     cells = [*_of_kind(notebook, SolutionCell), *_of_kind(notebook, TaskCell)]

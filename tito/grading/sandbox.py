@@ -29,7 +29,7 @@ from traitlets import Dict, Unicode
 
 import tito
 from tito import machine, processes
-from tito.errors import TitoError, only_one
+from tito.errors import TitoError, hold_lock
 from tito.grading import seccomp
 
 INSIDE = Path("/course")  # what the workspace is called inside
@@ -56,20 +56,20 @@ launch_new_instance()
 """
 
 
-def missing() -> str | None:
+def find_problem() -> str | None:
     """Why the sandbox cannot be used here, with what to do about it; None if it can."""
     if not sys.platform.startswith("linux"):
         return "the sandbox needs Linux: grade on a Linux machine or in a Linux virtual machine"
     if shutil.which("bwrap") is None:
-        return f"bubblewrap is not installed: {machine.advice('bubblewrap')}"
-    if seccomp.program() is None:
+        return f"bubblewrap is not installed: {machine.install_advice('bubblewrap')}"
+    if seccomp.filter_program() is None:
         known = " and ".join(seccomp.MACHINES)
         return f"the sandbox filters system calls, whose numbers it knows for {known}: grade on one of these"
-    return _refused()
+    return _try_bubblewrap()
 
 
 @cache
-def _refused() -> str | None:
+def _try_bubblewrap() -> str | None:
     trial = subprocess.run(
         ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--size", str(1 << 20), "--tmpfs", "/tmp", "true"],
         capture_output=True, text=True, check=False,
@@ -80,19 +80,19 @@ def _refused() -> str | None:
     return f"bubblewrap cannot make a sandbox here ({said}): it has to know --size, and to be allowed user namespaces"
 
 
-def provide(say: Callable[[str], None]) -> str | None:
+def install(say: Callable[[str], None]) -> str | None:
     """Install bubblewrap where it is missing and this user may install it; returns why there is still no sandbox, if so."""
-    problem = missing()
-    installs = problem and sys.platform.startswith("linux") and shutil.which("bwrap") is None and machine.commands("bubblewrap")
-    if not installs or not machine.may_install():
+    problem = find_problem()
+    lacks_bwrap = problem and sys.platform.startswith("linux") and shutil.which("bwrap") is None
+    if not lacks_bwrap or not machine.install_commands("bubblewrap") or not machine.can_install():
         return problem
-    say(f"installing the sandbox: {machine.advice('bubblewrap')}")
+    say(f"installing the sandbox: {machine.install_advice('bubblewrap')}")
     failed = machine.install("bubblewrap")
-    return f"bubblewrap could not be installed: {failed}" if failed else missing()
+    return f"bubblewrap could not be installed: {failed}" if failed else find_problem()
 
 
 def require() -> None:
-    problem = missing()
+    problem = find_problem()
     if problem:
         raise TitoError(f"{problem}. To grade without protection, say --no-sandbox")
 
@@ -110,8 +110,8 @@ class SandboxProvisioner(LocalProvisioner):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         require()
         kwargs = await super().pre_launch(**kwargs)
-        kwargs["cmd"] = [*bubblewrap(Path(self.folder), Path(self.workspace), self.limits), *kwargs["cmd"]]
-        kwargs["env"] = environment()
+        kwargs["cmd"] = [*bubblewrap_command(Path(self.folder), Path(self.workspace), self.limits), *kwargs["cmd"]]
+        kwargs["env"] = kernel_environment()
         kwargs["cwd"] = self.folder
         return kwargs
 
@@ -119,7 +119,7 @@ class SandboxProvisioner(LocalProvisioner):
         watched, held = os.pipe()
         self.life = os.fdopen(held, "wb")
         try:
-            with _filter() as (options, descriptors):
+            with _system_call_filter() as (options, descriptors):
                 cmd = [*WATCHED, cmd[0], *options, *cmd[1:]]
                 info = await super().launch_kernel(cmd, stdin=watched, pass_fds=descriptors, **kwargs)
         except BaseException:
@@ -146,7 +146,7 @@ class SandboxProvisioner(LocalProvisioner):
     def _watch(self, process: subprocess.Popen) -> None:
         """What rlimits cannot bound: all processes together, and the one folder on disk that is writable."""
         while process.poll() is None:
-            problem = self._excess(process.pid)
+            problem = self._find_excess(process.pid)
             if problem:
                 self.killed_for = problem
                 os.killpg(process.pid, signal.SIGKILL)
@@ -156,7 +156,7 @@ class SandboxProvisioner(LocalProvisioner):
             except subprocess.TimeoutExpired:
                 continue
 
-    def _excess(self, pid: int) -> str | None:
+    def _find_excess(self, pid: int) -> str | None:
         threads = memory = 0
         for child in _descendants(pid):
             try:
@@ -168,7 +168,7 @@ class SandboxProvisioner(LocalProvisioner):
             return "too many processes"
         if memory > self.limits["memory_mb"] << 20:
             return "out of memory"
-        if _overfull(Path(self.folder), self.limits["file_mb"] << 20):
+        if _is_overfull(Path(self.folder), self.limits["file_mb"] << 20):
             return "it wrote where only the kernel's sockets belong"
         return None
 
@@ -180,7 +180,7 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _overfull(folder: Path, most: int) -> bool:
+def _is_overfull(folder: Path, most: int) -> bool:
     """Does the folder of the connection file and five sockets hold more than these, or too much?"""
     try:
         with os.scandir(folder) as found:
@@ -192,13 +192,13 @@ def _overfull(folder: Path, most: int) -> bool:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
     """A new folder of this user's own, and afterwards nothing of it, whatever was done to it meanwhile."""
-    _clear()
-    folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=processes.temporary(SOCKET)))
+    _remove_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=processes.temporary_folder(SOCKET)))
     _in_use.add(folder)
     try:
-        with only_one(folder / HELD, f"process works in {folder}"):
+        with hold_lock(folder / HELD, f"process works in {folder}"):
             yield folder
     finally:
         _remove(folder)
@@ -208,7 +208,7 @@ def scratch() -> Iterator[Path]:
 _in_use: set[Path] = set()
 
 
-def abandon() -> None:
+def remove_scratch() -> None:
     """Remove what a process that ends in the middle of its work would leave."""
     for folder in list(_in_use):
         with suppress(OSError):  # what still runs in it may be in the way
@@ -216,16 +216,16 @@ def abandon() -> None:
 
 
 @cache
-def _clear() -> None:
+def _remove_abandoned() -> None:
     """Once a process: remove the scratch folders of those that were killed."""
     if sys.platform == "win32":  # nothing tells there whether somebody holds them
         return
-    for folder in Path(processes.temporary(SOCKET)).glob(f"{SCRATCH}*"):
+    for folder in Path(processes.temporary_folder(SOCKET)).glob(f"{SCRATCH}*"):
         with suppress(OSError, TitoError):  # it has just gone, or its process lives
             facts = folder.lstat()
             ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
             if ours and facts.st_mtime < time.time() - ABANDONED:
-                with only_one(folder / HELD, f"process works in {folder}"):
+                with hold_lock(folder / HELD, f"process works in {folder}"):
                     _remove(folder)
 
 
@@ -249,11 +249,11 @@ def _remove(top: Path) -> None:
 
 
 @contextmanager
-def _filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
+def _system_call_filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
     """bwrap's option for the filter of system calls, and the descriptor that it reads the filter from."""
     reading, writing = os.pipe()
     try:
-        os.write(writing, seccomp.program())
+        os.write(writing, seccomp.filter_program())
         os.close(writing)
         yield ["--seccomp", str(reading)], (reading,)
     finally:
@@ -274,7 +274,7 @@ def kernel_command(folder: Path, limits: dict[str, int]) -> list[str]:
     return [sys.executable, "-c", LAUNCH, json.dumps(hard), "{connection_file}"]
 
 
-def environment() -> dict[str, str]:
+def kernel_environment() -> dict[str, str]:
     """All that the kernel is told of this machine."""
     return {
         "PATH": "/usr/bin:/bin",
@@ -290,7 +290,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[str]:
+def bubblewrap_command(folder: Path, workspace: Path, limits: dict[str, int]) -> list[str]:
     """bwrap and its options: first what is seen, then what is masked in it, then what can be written."""
     seen = _python_environment()
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
@@ -301,10 +301,10 @@ def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[st
     for path in seen:
         command += ["--ro-bind", str(path), str(path)]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        command += _as_on_this_machine(Path("/", name))
+        command += _bind_system_folder(Path("/", name))
     for path in ("/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"):
         command += ["--ro-bind-try", path, path]
-    command += _masks(seen)
+    command += _mask_course(seen)
     command += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", *small, "/dev/shm", *small, str(INSIDE / "modules")]
     fonts = font_list()
     if fonts:
@@ -316,7 +316,7 @@ def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[st
     return command
 
 
-def _as_on_this_machine(path: Path) -> list[str]:
+def _bind_system_folder(path: Path) -> list[str]:
     if path.is_symlink():
         return ["--symlink", os.readlink(path), str(path)]
     return ["--ro-bind", str(path), str(path)] if path.is_dir() else []
@@ -346,7 +346,7 @@ def _course() -> Path | None:
     return root if (root / "modules").is_dir() else None
 
 
-def _masks(seen: tuple[Path, ...]) -> list[str]:
+def _mask_course(seen: tuple[Path, ...]) -> list[str]:
     """Hide every copy of the course that lies in what is seen: installed packages, and a repository below /usr."""
     copies = {Path(folder, "tinytorch") for folder in (*sys.path, *site.getsitepackages())}
     for path in seen:  # also of the Python that a virtual environment was made from

@@ -19,7 +19,7 @@ LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000  # REFUSE + the errno that the caller sees
 
 
-def program(machine: str = platform.machine()) -> bytes | None:
+def filter_program(machine: str = platform.machine()) -> bytes | None:
     """The filter for this machine, None for one whose numbers are not known here."""
     if machine not in MACHINES:
         return None

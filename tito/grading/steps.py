@@ -21,11 +21,11 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from traitlets import Bool, Unicode
 
 from tito import source, syllabus
-from tito.collect import backup_of, stated_time
+from tito.collect import backup_path, read_timestamp
 from tito.errors import write_atomic
-from tito.grading import kept, reference
+from tito.grading import execution_cache, reference
 from tito.grading.execute import Execution
-from tito.grading.judge import Verdict, judge, nothing
+from tito.grading.judge import Verdict, judge, zero_verdict
 from tito.grading.limits import Limits
 from tito.grading.rebuild import Rebuilt, rebuild_file
 
@@ -43,15 +43,15 @@ class Submission(NotebookExporter):
         return self.from_notebook_node(rebuilt.notebook, resources=resources, **kwargs)
 
 
-def set_aside(notebooks: list[str], **_) -> None:
+def quarantine(notebooks: list[str], **_) -> None:
     """Before nbgrader copies a hand-in: move what it would choke on, a time that is none and what is no file, to `backup`."""
     for folder in {Path(notebook).parent for notebook in notebooks}:
         course = folder.parents[2]
         for path in sorted(folder.rglob("*")):
             mode = path.lstat().st_mode
-            nonsense = path == folder / "timestamp.txt" and stat.S_ISREG(mode) and stated_time(path) is None
+            nonsense = path == folder / "timestamp.txt" and stat.S_ISREG(mode) and read_timestamp(path) is None
             if nonsense or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or str(path) in notebooks):
-                target = backup_of(path, course)
+                target = backup_path(path, course)
                 target.parent.mkdir(parents=True)
                 path.rename(target)
 
@@ -91,17 +91,17 @@ class Grade(NbGraderPreprocessor):
         task = reference.task(root, nb, module, limits, self.sandbox)
         key = reference.grading_key(root, course, module, rebuilt, task)
         if rebuilt.unreadable:
-            verdict, unsure = nothing(nb, rebuilt.unreadable), False
+            verdict, unsure = zero_verdict(nb, rebuilt.unreadable), False
         else:
             expected = reference.answers(root, course, module, limits, self.sandbox)
-            execution = kept.executed(root, task)
+            execution = execution_cache.execute_once(root, task)
             verdict, unsure = judge(nb, rebuilt.problems, execution, expected), execution.unsure
-            show(nb, execution, verdict)
+            show_outputs(nb, execution, verdict)
         nb.metadata["tito"] = {"key": key, "sandboxed": self.sandbox, "unsure": unsure, "verdict": verdict.as_dict()}
         return nb, resources
 
 
-def show(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
+def show_outputs(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
     """Put into each cell what it printed, and into each check that lost points an error which says why."""
     reasons = {check.id: check for check in verdict.checks}
     for cell in nb.cells:
@@ -173,7 +173,7 @@ class Explain(NbGraderPreprocessor):
             nb.cells.insert(0, new_markdown_cell(_summary(Verdict.from_dict(facts["verdict"]))))
         for cell in nb.cells:
             if cell.cell_type == "code" and source.FENCE.search(cell.source):
-                cell.source = _without_hidden(cell.source)
+                cell.source = _remove_hidden_tests(cell.source)
         return nb, resources
 
 
@@ -222,7 +222,7 @@ def _harmless(tag: str, name: str, value: str) -> bool:
     return name in ("class", "id", "alt", "title")
 
 
-def _without_hidden(text: str) -> str:
+def _remove_hidden_tests(text: str) -> str:
     kept, hidden = [], False
     for line in text.splitlines():
         fence = source.FENCE.match(line)
@@ -236,14 +236,14 @@ def _without_hidden(text: str) -> str:
 def _summary(verdict: Verdict) -> str:
     lost = [check for check in verdict.checks if check.points < check.of]
     total = sum(check.of for check in verdict.checks)
-    lines = [f"**{_plain(verdict.status)}**", "", f"Checks: {verdict.points:g} of {total:g} points."]
+    lines = [f"**{_escape(verdict.status)}**", "", f"Checks: {verdict.points:g} of {total:g} points."]
     if lost:
         lines += ["", "| check | points | why |", "| --- | --- | --- |"]
-        lines += [f"| {c.id} | {c.points:g} of {c.of:g} | {_plain(c.reason)} |" for c in lost]
+        lines += [f"| {c.id} | {c.points:g} of {c.of:g} | {_escape(c.reason)} |" for c in lost]
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
+def _escape(text: str) -> str:
     """Text that a submission may have had a hand in, as text: nothing in it is Markdown or HTML."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-!|$~" else c for c in escaped)

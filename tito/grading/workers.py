@@ -18,7 +18,7 @@ from typing import Any
 
 from tito import processes
 from tito.errors import TitoError
-from tito.grading import kept, sandbox
+from tito.grading import execution_cache, sandbox
 from tito.grading.execute import Execution, Task, run, versions
 
 ATTEMPTS = 3  # to run a task that no worker survives
@@ -54,24 +54,24 @@ class Died(Exception):
     """A worker died, and this task was with it: it may be the one to blame."""
 
 
-def refusal(sandboxed: bool, expected: dict[str, str]) -> str | None:
+def find_worker_problem(sandboxed: bool, expected: dict[str, str]) -> str | None:
     """Why this machine cannot run tasks as the one that sends them would; None if it can."""
-    problem = sandbox.missing() if sandboxed else None
+    problem = sandbox.find_problem() if sandboxed else None
     different = [f"{name} {found} instead of {expected[name]}" for name, found in versions().items() if found != expected[name]]
     if different:
         problem = f"it has {', '.join(different)}: install there what is installed here"
     return problem and f"the worker on {socket.gethostname()} cannot grade: {problem}"
 
 
-def work(task: Task, expected: dict[str, str], patient: bool) -> str:
+def run_on_worker(task: Task, expected: dict[str, str], patient: bool) -> str:
     """Run a task on a worker: its Execution as JSON."""
-    problem = refusal(task.sandboxed, expected)
+    problem = find_worker_problem(task.sandboxed, expected)
     if problem:
         raise Refused(problem, code=1)
     return run(task, patient=patient)
 
 
-def workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: Callable[[str], None]) -> "Workers":
+def start_workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: Callable[[str], None]) -> "Workers":
     """Those that a person asked for: `say` is told what an impatient one wants to know."""
     if scheduler:
         from tito.grading.cluster import Cluster
@@ -143,7 +143,7 @@ class Workers:
                         job.alone = True
                         alone.append(job)
                     else:
-                        kept.put(self.root, job.task.key, text)
+                        execution_cache.save(self.root, job.task.key, text)
                         yield Ready(job.student)
 
 
@@ -164,9 +164,9 @@ class Processes(Workers):
         self._start()
 
     def _start(self) -> None:
-        context = processes.context()
+        context = processes.start_context()
         theirs, self.alive = context.Pipe(duplex=False)
-        self.pool = ProcessPoolExecutor(self.jobs, context, _begin, (theirs,))
+        self.pool = ProcessPoolExecutor(self.jobs, context, _end_with_parent, (theirs,))
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         if kind is not None:
@@ -176,7 +176,7 @@ class Processes(Workers):
 
     def submit(self, task: Task, patient: bool) -> Future:
         try:
-            return self.pool.submit(work, task, versions(), patient)
+            return self.pool.submit(run_on_worker, task, versions(), patient)
         except BrokenProcessPool:
             self.alive.close()
             self._start()
@@ -189,12 +189,12 @@ class Processes(Workers):
             raise Died("the process that ran it died") from None
 
 
-def _begin(parent: Connection) -> None:
+def _end_with_parent(parent: Connection) -> None:
     """In a new process: end, and leave nothing behind, when the one that started it closes the pipe, or is gone."""
 
     def watch() -> None:
         parent.poll(None)
-        sandbox.abandon()
+        sandbox.remove_scratch()
         os._exit(1)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tito import export, source
-from tito.errors import TitoError, now, write_atomic
-from tito.grading.causes import defined
+from tito.errors import TitoError, file_timestamp, write_atomic
+from tito.grading.causes import defined_names
 from tito.learner import notebooks, progress, solutions
 from tito.learner.layout import Workspace
 from tito.syllabus import Module
@@ -86,17 +86,17 @@ class Completed:
 OnCell = Callable[[str, int, int], None]
 
 
-def silent(name: str, place: int, total: int) -> None:
+def ignore_cell(name: str, place: int, total: int) -> None:
     pass
 
 
-def check(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Report:
+def check(workspace: Workspace, module: Module, on_cell: OnCell = ignore_cell) -> Report:
     """Run the visible checks of a module; `on_cell` hears of each cell before it runs."""
     report, _ = _check(workspace, module, on_cell, hidden_too=False)
     return report
 
 
-def complete(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Completed:
+def complete(workspace: Workspace, module: Module, on_cell: OnCell = ignore_cell) -> Completed:
     """Check a module, hidden checks included where they are at hand, and if nothing fails export it into the package."""
     report, notebook = _check(workspace, module, on_cell, hidden_too=True)
     if not report.passed:
@@ -106,10 +106,10 @@ def complete(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> 
     if done.path.is_file() and done.path.read_bytes() != text.encode():
         done.replaced = True
         if not solutions.is_borrowed(done.path):
-            done.kept = workspace.root / ".tito" / "backup" / now() / done.path.name
+            done.kept = workspace.root / ".tito" / "backup" / file_timestamp() / done.path.name
             write_atomic(done.kept, done.path.read_bytes())
     write_atomic(done.path, text)
-    progress.remember(workspace, module)
+    progress.note_export(workspace, module)
     done.next = progress.status(workspace).next
     return done
 
@@ -119,7 +119,7 @@ def _check(workspace: Workspace, module: Module, on_cell: OnCell, hidden_too: bo
     from tito.grading.judge import judge
     from tito.grading.limits import Limits
 
-    progress.must_be_next(workspace, module)
+    progress.require_earlier_modules(workspace, module)
     pristine, saved, rebuilt = notebooks.rebuilt(workspace, module)
     root, expected, limits = solutions.repository(workspace), {}, Limits().as_dict()
     if root and hidden_too:
@@ -134,7 +134,7 @@ def _check(workspace: Workspace, module: Module, on_cell: OnCell, hidden_too: bo
         raise TitoError(f"{module.slug}.ipynb changes what an assertion does: no check of it can fail", code=1)
     report = _report(module, pristine, rebuilt, saved, execution, verdict, bool(expected))
     report.alone = root is not None
-    progress.note_check(workspace, module, sum(check.points for check in report.checks if not check.subject))
+    progress.save_points(workspace, module, sum(check.points for check in report.checks if not check.subject))
     return report, rebuilt.notebook
 
 
@@ -168,11 +168,11 @@ def _report(
         if source.is_check(cell) and not notebooks.can_fail(cell.source)
     }
     report = Report(module.slug, [], 0 if hidden_too else sum(c.of for c in verdict.checks if c.id in subjects))
-    outside = names_outside(saved, rebuilt.notebook)
+    outside = ungraded_names(saved, rebuilt.notebook)
     for c in verdict.checks:
         if hidden_too or c.id not in subjects:
             text = cells[c.id].source.splitlines()[c.line - 1].strip() if c.line else ""
-            found = Check(c.id, c.points, c.of, c.reason, c.line, text, hint(c.reason, outside), subjects.get(c.id, ""))
+            found = Check(c.id, c.points, c.of, c.reason, c.line, text, find_hint(c.reason, outside), subjects.get(c.id, ""))
             report.checks.append(found)
     for name, problem in rebuilt.problems.items():
         if cells[name].cell_type == "code":
@@ -180,13 +180,13 @@ def _report(
     for name, ran in execution.cells.items():
         if ran.error and not source.is_check(cells[name]):
             problem = ": ".join(filter(None, ran.error))
-            found = hint(problem, outside)
+            found = find_hint(problem, outside)
             report.problems.setdefault(name, f"{problem}. Hint: {found}" if found else problem)
     report.unanswered = notebooks.unanswered(pristine.cells, {cell.id: cell.source for cell in rebuilt.notebook.cells})
     return report
 
 
-def names_outside(saved: list[notebooks.Node], graded: Any) -> set[str]:
+def ungraded_names(saved: list[notebooks.Node], graded: Any) -> set[str]:
     """Names that only cells which are not graded define: those that the learner added, and plots and measurements."""
     inside = {cell.id for cell in source.in_grading_order(graded)}
     outside, known = set(), set()
@@ -200,12 +200,12 @@ def names_outside(saved: list[notebooks.Node], graded: Any) -> set[str]:
 def _defined(text: str) -> set[str]:
     """The names that a cell's text defines at its top level."""
     try:
-        return defined(ast.parse(text))
+        return defined_names(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
 
 
-def hint(reason: str, outside: set[str]) -> str:
+def find_hint(reason: str, outside: set[str]) -> str:
     """What to do about a name that only a cell which is not graded defines."""
     match = re.search(r"NameError: name '(\w+)' is not defined", reason)
     if not match or match[1] not in outside:

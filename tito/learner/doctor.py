@@ -140,10 +140,10 @@ def _blas() -> Iterator[Finding]:
 def _sandbox() -> Finding:
     from tito.grading import sandbox
 
-    problem = sandbox.missing()
+    problem = sandbox.find_problem()
     return Finding("sandbox", "works" if problem is None else "not available", problem is None, problem or "", needed=False)
 
 
-def healthy(findings: list[Finding]) -> bool:
+def is_healthy(findings: list[Finding]) -> bool:
     """Is everything there that learning needs?"""
     return all(finding.ok for finding in findings if finding.needed)

@@ -35,7 +35,7 @@ def submit(workspace: Workspace, module: Module, to: Path | None = None) -> Hand
     if to is not None:
         place, kept = _put(to.expanduser().absolute() / module.slug, stamped)
     elif workspace.class_folder:
-        inbox = _class_folder(workspace) / "inbox" / workspace.must_have_student()
+        inbox = _class_folder(workspace) / "inbox" / workspace.require_student()
         place, kept = _put(inbox / module.slug, stamped)
     else:
         place, kept = _put(workspace.root / "handin" / module.slug, files)
@@ -83,7 +83,7 @@ def _put(folder: Path, files: dict[str, bytes]) -> tuple[Path, Path | None]:
 
 def feedback(workspace: Workspace, module: Module, source: Path | None = None) -> Path:
     """Fetch the feedback pages of a module into the workspace; returns the first page."""
-    workspace.must_have(module)
+    workspace.require_released(module)
     if source is None and workspace.exchange:
         pages = _from_exchange(workspace, module)
     else:
@@ -104,7 +104,7 @@ def _pages(workspace: Workspace, module: Module, source: Path | None) -> list[Pa
         places = [source.expanduser() / module.slug]
         places += [source.expanduser() / workspace.student / module.slug] if workspace.student else []
     elif workspace.class_folder:
-        places = [_class_folder(workspace) / "feedback" / workspace.must_have_student() / module.slug]
+        places = [_class_folder(workspace) / "feedback" / workspace.require_student() / module.slug]
     else:
         raise TitoError("where is your feedback? Say --from FILE or FOLDER, or name your class_folder in workspace.toml")
     pages = [page for place in places for page in sorted(place.glob("*.html"))]

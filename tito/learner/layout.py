@@ -46,7 +46,7 @@ class Workspace:
     def released(self) -> list[Module]:
         return [module for module in MODULES if self.pristine(module).is_file()]
 
-    def must_have(self, module: Module) -> None:
+    def require_released(self, module: Module) -> None:
         if not self.pristine(module).is_file():
             raise TitoError(f"{module} is not in this release: `tito status` lists the modules that are")
 
@@ -69,7 +69,7 @@ class Workspace:
         name = self.settings.get("student")
         return valid_student(name) if name else None
 
-    def must_have_student(self) -> str:
+    def require_student(self) -> str:
         if not self.student:
             raise TitoError(f'who are you? Write student = "your-id" into {self.root / SETTINGS}')
         return self.student

@@ -29,7 +29,7 @@ AUDIENCE = {
 }
 
 
-def place_for(folder: Path) -> Path:
+def check_place(folder: Path) -> Path:
     """Where a workspace may be made; a TitoError for a place in which it would do harm."""
     root = folder.expanduser().absolute()
     if (root / SETTINGS).is_file():
@@ -64,9 +64,9 @@ def make(
 
     for path in source.paths(repository).values():
         source.read(path)  # a broken source stops this before anything is written
-    settings(root, student, class_folder, repository)
-    furnish(root, repository)
-    yield from bring(root, release.releases(repository))
+    write_settings(root, student, class_folder, repository)
+    add_package_files(root, repository)
+    yield from add_notebooks(root, release.releases(repository))
 
 
 def count(repository: Path) -> int:
@@ -74,7 +74,7 @@ def count(repository: Path) -> int:
     return len(source.paths(repository))
 
 
-def settings(root: Path, student: str = "", class_folder: Path | None = None, repository: Path | None = None) -> None:
+def write_settings(root: Path, student: str = "", class_folder: Path | None = None, repository: Path | None = None) -> None:
     given = {"student": valid_student(student) if student else "", "class_folder": ""}
     if class_folder:
         given["class_folder"] = str(class_folder.expanduser().absolute())
@@ -82,14 +82,14 @@ def settings(root: Path, student: str = "", class_folder: Path | None = None, re
         if any(given.values()):
             raise TitoError(f"{root} is a workspace already: write student and class_folder into its {SETTINGS}")
         return
-    given["repository"] = _way(root, repository) if repository else ""
+    given["repository"] = _relative_path(root, repository) if repository else ""
     lines = {}
     for key, value in given.items():
         lines[key] = ("" if value else "# ") + f"{key} = {json.dumps(value, ensure_ascii=False)}"
     write_atomic(root / SETTINGS, Template(template("learner", SETTINGS)).substitute(lines))
 
 
-def _way(root: Path, repository: Path) -> str:
+def _relative_path(root: Path, repository: Path) -> str:
     """Where the repository lies, seen from the workspace: right also when both are moved together."""
     try:
         return Path(os.path.relpath(repository.resolve(), root.resolve())).as_posix()
@@ -97,7 +97,7 @@ def _way(root: Path, repository: Path) -> str:
         return str(repository.resolve())
 
 
-def furnish(root: Path, repository: Path) -> None:
+def add_package_files(root: Path, repository: Path) -> None:
     """All of a workspace but its notebooks."""
     for pattern in HANDWRITTEN:
         for path in sorted((repository / "tinytorch").glob(pattern)):
@@ -108,7 +108,7 @@ def furnish(root: Path, repository: Path) -> None:
     (root / "modules").mkdir(exist_ok=True)
 
 
-def bring(root: Path, releases: Iterable[tuple[Module, str]]) -> Iterator[tuple[Module, bool]]:
+def add_notebooks(root: Path, releases: Iterable[tuple[Module, str]]) -> Iterator[tuple[Module, bool]]:
     """Put released notebooks where they are lacking."""
     made = Workspace(root)
     for module, text in releases:

@@ -59,7 +59,7 @@ def saved(workspace: Workspace, module: Module) -> list[Node]:
 
 def existing(workspace: Workspace, module: Module) -> Path:
     """The learner's notebook of a released module."""
-    workspace.must_have(module)
+    workspace.require_released(module)
     path = workspace.notebook(module)
     if not path.is_file():
         raise TitoError(f"{path} is missing: `tito reset {module.id}` brings the released notebook back", code=1)
@@ -68,10 +68,10 @@ def existing(workspace: Workspace, module: Module) -> Path:
 
 def rebuilt(workspace: Workspace, module: Module):
     """The released notebook, the learner's cells, and the one with the other's solutions in it: what is checked."""
-    from tito.grading.rebuild import must_be_of_this_module, rebuild
+    from tito.grading.rebuild import check_module, rebuild
 
     released, cells = pristine(workspace, module), saved(workspace, module)
-    must_be_of_this_module(released, cells, f"{module.slug}.ipynb")
+    check_module(released, cells, f"{module.slug}.ipynb")
     return released, cells, rebuild(released, cells)
 
 
@@ -79,7 +79,7 @@ def pristine(workspace: Workspace, module: Module):
     """The released notebook of a module, as nbformat reads it."""
     import nbformat
 
-    workspace.must_have(module)
+    workspace.require_released(module)
     try:
         return nbformat.read(workspace.pristine(module), as_version=4)
     except (OSError, ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError):

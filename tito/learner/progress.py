@@ -53,7 +53,7 @@ def standing(workspace: Workspace, module: Module) -> Standing:
     try:
         released, checks = notebooks.visible_checks(workspace, module)
         saved = notebooks.saved(workspace, module)
-        done = built and in_step(workspace, module, saved)
+        done = built and is_in_step(workspace, module, saved)
     except TitoError as error:
         return Standing(module.slug, CHANGED if built else IN_PROGRESS, hours=hours, note=str(error))
     of = sum(map(source.points, checks))
@@ -82,7 +82,7 @@ def _points_as_checked(workspace: Workspace, module: Module) -> float:
         return 0.0
 
 
-def note_check(workspace: Workspace, module: Module, points: float) -> None:
+def save_points(workspace: Workspace, module: Module, points: float) -> None:
     """Keep what the visible checks earned, for `tito status`; where nothing can be written, they are told all the same."""
     with suppress(TitoError):
         write_atomic(workspace.checked(module), json.dumps({"points": points}))
@@ -109,9 +109,9 @@ def _next(standings: dict[Module, Standing]) -> str:
 # -- what a command needs before it begins ----------------------------------------------------------------------------
 
 
-def must_be_next(workspace: Workspace, module: Module) -> None:
+def require_earlier_modules(workspace: Workspace, module: Module) -> None:
     """Every released module before this one must have been built or borrowed: its notebook imports them."""
-    workspace.must_have(module)
+    workspace.require_released(module)
     for before in workspace.released():
         if before < module and not workspace.exported(before).is_file():
             borrow = f", or borrow it: `tito borrow {before.id}`" if solved(workspace, before) else ""
@@ -122,16 +122,16 @@ def must_be_next(workspace: Workspace, module: Module) -> None:
             )
 
 
-def to_start(workspace: Workspace, module: Module) -> Path:
+def notebook_to_start(workspace: Workspace, module: Module) -> Path:
     """The notebook to open for a module whose turn it is."""
-    must_be_next(workspace, module)
+    require_earlier_modules(workspace, module)
     notebooks.saved(workspace, module)
     return notebooks.existing(workspace, module)
 
 
 def reset(workspace: Workspace, module: Module) -> Path | None:
     """Put the released notebook back; returns where the learner's own is kept, if there was one."""
-    workspace.must_have(module)
+    workspace.require_released(module)
     notebooks.visible_checks(workspace, module)
     path, kept = workspace.notebook(module), None
     if path.exists() or path.is_symlink():
@@ -148,7 +148,7 @@ def reset(workspace: Workspace, module: Module) -> Path | None:
 # -- is the exported file what the notebook would export now? ---------------------------------------------------------
 
 
-def in_step(workspace: Workspace, module: Module, saved: list[notebooks.Node]) -> bool:
+def is_in_step(workspace: Workspace, module: Module, saved: list[notebooks.Node]) -> bool:
     """Rendering takes seconds. A note of what was last found in step saves them; it is void if anything changed."""
     note = _note(workspace, module)
     if note.is_file() and note.read_bytes() == _fingerprint(workspace, module, saved):
@@ -174,7 +174,7 @@ def same_code(text: str, other: str) -> bool:
         return False
 
 
-def remember(workspace: Workspace, module: Module) -> None:
+def note_export(workspace: Workspace, module: Module) -> None:
     """Note that a module was exported just now."""
     saved = notebooks.saved(workspace, module)
     write_atomic(_note(workspace, module), _fingerprint(workspace, module, saved))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tito import source
-from tito.errors import TitoError, dated, now, replace_kept, write_atomic
+from tito.errors import TitoError, dated, file_timestamp, replace_with_backup, write_atomic
 from tito.learner import making, notebooks, solutions
 from tito.learner.layout import PUBLISHED, Workspace
 from tito.syllabus import MODULES, Module
@@ -53,16 +53,16 @@ class Release:
 
     def changes(self) -> Iterator[Change]:
         for module, text in self.texts:
-            yield _bring(self.workspace, module, text)
-        kept = self.workspace.root / ".tito" / "backup" / now()
+            yield _update_notebook(self.workspace, module, text)
+        kept = self.workspace.root / ".tito" / "backup" / file_timestamp()
         for name, data in self.files.items():
-            if replace_kept(self.workspace.root, name, data, kept):
+            if replace_with_backup(self.workspace.root, name, data, kept):
                 before = kept / name
                 yield Change(name, "updated", before) if before.is_file() else Change(name, "added")
 
 
 @contextmanager
-def newer(workspace: Workspace, place: str | None) -> Iterator[Release]:
+def find_newer(workspace: Workspace, place: str | None) -> Iterator[Release]:
     """The release to bring: from `place`, else from where workspace.toml says, else from the repository."""
     place = place or workspace.settings.get("kit")
     root = solutions.repository(workspace)
@@ -111,7 +111,7 @@ def _package_files(workspace: Workspace, root: Path) -> dict[str, bytes]:
             files[path.relative_to(root).as_posix()] = path.read_bytes()
     for module in MODULES:
         if solutions.is_borrowed(workspace.exported(module)) and solutions.solved(workspace, module):
-            text = solutions.as_borrowed(solutions.must_have(workspace, module), module)
+            text = solutions.render_borrowed(solutions.read_solution(workspace, module), module)
             files[f"tinytorch/core/{module.name}.py"] = text.encode()
     return files
 
@@ -127,7 +127,7 @@ def _is_built(workspace: Workspace, name: str) -> bool:
 # -- notebooks --------------------------------------------------------------------------------------------------------
 
 
-def _bring(workspace: Workspace, module: Module, text: str) -> Change:
+def _update_notebook(workspace: Workspace, module: Module, text: str) -> Change:
     pristine, path = workspace.pristine(module), workspace.notebook(module)
     if pristine.is_file() and pristine.read_text(encoding="utf-8") == text and path.is_file():
         return Change(str(module), "has not changed")
@@ -135,7 +135,7 @@ def _bring(workspace: Workspace, module: Module, text: str) -> Change:
         change, written = Change(str(module), "added"), text
     else:
         released, mine = _cells(pristine), _cells(path)
-        written, lost = merged(json.loads(text), released, mine)
+        written, lost = merge_notebook(json.loads(text), released, mine)
         change = Change(str(module), "updated, with your answers in it", lost=lost)
         if not mine:
             change.how = "replaced, as yours could not be read"
@@ -158,7 +158,7 @@ def _cells(path: Path) -> list[Cell]:
         return []
 
 
-def merged(newer: dict[str, Any], released: list[Cell], mine: list[Cell]) -> tuple[str, list[str]]:
+def merge_notebook(newer: dict[str, Any], released: list[Cell], mine: list[Cell]) -> tuple[str, list[str]]:
     """The newer notebook with the learner's answers and own cells in it, and the answers that have no place in it."""
     notebook = copy.deepcopy(newer)
     before = {_name(cell): _text(cell) for cell in released if _name(cell)}
@@ -167,7 +167,7 @@ def merged(newer: dict[str, Any], released: list[Cell], mine: list[Cell]) -> tup
     for cell in notebook["cells"]:
         if _name(cell) in answers and _is_solution(cell):
             cell["source"] = answers[_name(cell)]
-    own = _own(mine, [*released, *newer["cells"]])
+    own = _added_cells(mine, [*released, *newer["cells"]])
     together = []
     for cell in notebook["cells"]:
         together += [cell, *(own.pop(_name(cell), []) if _name(cell) else [])]
@@ -176,7 +176,7 @@ def merged(newer: dict[str, Any], released: list[Cell], mine: list[Cell]) -> tup
     return json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", sorted((answers.keys() & was_solution) - solved)
 
 
-def _own(mine: list[Cell], known: list[Cell]) -> dict[str | None, list[Cell]]:
+def _added_cells(mine: list[Cell], known: list[Cell]) -> dict[str | None, list[Cell]]:
     """The cells that the learner added, by the graded cell before them."""
     ids, texts = {cell.get("id") for cell in known}, {_text(cell).strip() for cell in known}
     own: dict[str | None, list[Cell]] = {}

@@ -14,7 +14,7 @@ from tito import source
 from tito.errors import TitoError
 from tito.grading import reference
 from tito.grading.rebuild import rebuild_file
-from tito.similarity.fingerprints import bound_names, fingerprints, normalised, statements
+from tito.similarity.fingerprints import bound_names, fingerprints, normalise, statements
 from tito.syllabus import Module
 
 NO_VERDICT = "Alike is a reason to look, and no verdict: people who learn together, or from one book, write alike too."
@@ -81,7 +81,7 @@ def compare(
     if not files:
         raise TitoError(f"nobody has handed in {module}: run `tito course collect {module.id} FROM`", code=1)
     given = given_statements(_texts(released))
-    own = marked(Submission("the reference", _texts(solved)), given)
+    own = add_fingerprints(Submission("the reference", _texts(solved)), given)
     class_, left_out = [], {}
     for place, path in enumerate(files, 1):
         student = path.parent.parent.name
@@ -90,8 +90,8 @@ def compare(
         if rebuilt.unreadable:
             left_out[student] = rebuilt.unreadable
         else:
-            class_.append(marked(Submission(student, _texts(rebuilt.notebook)), given))
-    return Comparison(module, len(class_), ranked(class_, set(own.marks), most), left_out)
+            class_.append(add_fingerprints(Submission(student, _texts(rebuilt.notebook)), given))
+    return Comparison(module, len(class_), rank_pairs(class_, set(own.marks), most), left_out)
 
 
 def _texts(notebook: NotebookNode) -> dict[str, str]:
@@ -102,28 +102,28 @@ def given_statements(texts: dict[str, str]) -> dict[str, set[str]]:
     """The statements that stand in each solution cell before anybody has written in it."""
     found = {name: statements(text) for name, text in texts.items()}
     bound = bound_names(statement for cell in found.values() for statement in cell)
-    return {name: {_said(normalised(statement, bound)) for statement in cell} for name, cell in found.items()}
+    return {name: {_join_words(normalise(statement, bound)) for statement in cell} for name, cell in found.items()}
 
 
-def _said(words: list[tuple[str, int]]) -> str:
+def _join_words(words: list[tuple[str, int]]) -> str:
     return " ".join(word for word, _ in words)
 
 
-def marked(submission: Submission, given: dict[str, set[str]]) -> Submission:
+def add_fingerprints(submission: Submission, given: dict[str, set[str]]) -> Submission:
     """The submission with its fingerprints, those of what was given left out."""
     found = {name: statements(source.without_fences(text)) for name, text in submission.texts.items()}
     bound = bound_names(statement for cell in found.values() for statement in cell)
     for name, cell in found.items():
         for statement in cell:
-            words = normalised(statement, bound)
-            if _said(words) in given.get(name, ()):
+            words = normalise(statement, bound)
+            if _join_words(words) in given.get(name, ()):
                 continue
             for print_, lines in fingerprints(words).items():
                 submission.marks.setdefault((name, print_), set()).update(lines)
     return submission
 
 
-def ranked(class_: list[Submission], common: set[Mark], most: int) -> list[Pair]:
+def rank_pairs(class_: list[Submission], common: set[Mark], most: int) -> list[Pair]:
     """The `most` alike of all pairs that share a mark which is not common, the most alike first.
 
     A mark weighs log((n + 1) / holders), so that what few have counts most; what most have, or the reference has, counts nothing.

@@ -116,7 +116,7 @@ def _until(rest: Statement, end: str) -> Statement:
     return rest[: next((i for i, word in enumerate(rest) if word.text == end), 0)]
 
 
-def normalised(statement: Statement, bound: set[str]) -> list[tuple[str, int]]:
+def normalise(statement: Statement, bound: set[str]) -> list[tuple[str, int]]:
     """(token, line) without what only the taste of its author decides: names, brackets round what needs none, a last comma."""
     words = []
     for place, word in enumerate(statement):

@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from tito.errors import keep_private, write_atomic
+from tito.errors import make_private, write_atomic
 from tito.grading import sandbox
 from tito.grading.execute import Execution, Task, run
 
@@ -16,16 +16,16 @@ MOST = 4 << 20  # bytes of a file that stays
 DAYS = 60  # that a file stays after it was last of use
 
 
-def executed(root: Path, task: Task) -> Execution:
+def execute_once(root: Path, task: Task) -> Execution:
     """What is kept of a task, else what comes of running it here."""
-    execution = take(root, task.key)
+    execution = load(root, task.key)
     if execution is None:
         if task.sandboxed:
             sandbox.require()
         text = run(task)
         execution = Execution.from_json(text)
         if not execution.unsure:
-            put(root, task.key, text)
+            save(root, task.key, text)
     return execution
 
 
@@ -33,14 +33,14 @@ def has(root: Path, key: str) -> bool:
     return _path(root, key).is_file()
 
 
-def put(root: Path, key: str, execution: str) -> None:
+def save(root: Path, key: str, execution: str) -> None:
     """Keep an Execution, as JSON."""
     path = _path(root, key)
-    keep_private(path.parent)
+    make_private(path.parent)
     write_atomic(path, gzip.compress(execution.encode(), 1))
 
 
-def take(root: Path, key: str) -> Execution | None:
+def load(root: Path, key: str) -> Execution | None:
     """A kept execution. What a busy machine may have spoilt, and what is very large, is kept for one use only."""
     path = _path(root, key)
     try:
@@ -55,7 +55,7 @@ def take(root: Path, key: str) -> Execution | None:
     return execution
 
 
-def tidy(root: Path) -> None:
+def remove_old(root: Path) -> None:
     """Remove what was of no use for a long time."""
     for path in _path(root, "").parent.glob("*"):
         if path.stat().st_mtime < time.time() - DAYS * 86_400:
