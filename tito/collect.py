@@ -1,6 +1,6 @@
-"""Taking in what was handed in: a folder of hand-ins, or what a learning-management system exports, a folder or a zip.
+"""Collect submissions from a folder, or from the export of a learning-management system (a folder or a zip file).
 
-Only the one notebook of the module and the time it was handed in are taken; names inside are never used as paths.
+Only the notebook of the module and its time are taken. Names inside are never used as paths.
 """
 
 import datetime
@@ -18,9 +18,9 @@ from tito.syllabus import Module
 STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes a folder's name and part of a glob
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC| ?[+-]\d\d:?\d\d)?")
 
-# How a name says whose file it is, most specific first; {module} stands for the module's name.
+# Patterns that find the student in a file's name, most specific first. {module} is replaced by the module's name.
 LAYOUTS = (
-    r"(?P<student>[^/]+)/{module}/{module}\.ipynb",  # an inbox, and nbgrader's `submitted`
+    r"(?P<student>[^/]+)/{module}/{module}\.ipynb",  # an inbox, or nbgrader's `submitted`
     r"(?P<student>[^/]+_\d+)_assignsubmission_file_?/.*?{module}[^/]*\.ipynb",  # Moodle
     r"(?P<student>[^/_]+)(?:_LATE)?_\d+_\d+_{module}(?:-\d+)?\.ipynb",  # Canvas
     r"(?P<student>[^/]+)/(?:.*/)?{module}\.ipynb",  # a folder for each student
@@ -30,7 +30,7 @@ LAYOUTS = (
 
 @dataclass
 class HandIn:
-    """One notebook as it was found, before it is taken: `data` is None where a folder has none, or where `problem` says why."""
+    """One notebook that was found. `data` is None if the folder has no notebook, or if `problem` says what is wrong."""
 
     name: str
     student: str
@@ -43,11 +43,11 @@ class HandIn:
 class Collected:
     student: str
     name: str
-    result: str  # "new", "updated", "unchanged", "older", or why it was left
+    result: str  # "new", "updated", "unchanged", "older", or why it was not taken
 
 
 def collect(course: Path, module: Module, place: Path, pattern: str | None, megabytes: int) -> list[Collected]:
-    """Put the hand-ins of a module found at `place` into `course/submitted`; what stood there is kept in `course/backup`."""
+    """Copy the submissions of a module from `place` into `course/submitted`. Replaced files are kept in `course/backup`."""
     latest: dict[str, HandIn] = {}
     rejected = []
     for hand_in in find_hand_ins(module, place, pattern, megabytes):
@@ -66,16 +66,16 @@ def collect(course: Path, module: Module, place: Path, pattern: str | None, mega
             ]
     taken = [Collected(student, h.name, _store(course, module, h)) for student, h in sorted(latest.items())]
     if not taken and not rejected:
-        raise TitoError(f"{place} holds no hand-in of {module}: looked for {module.slug}.ipynb in it", code=1)
+        raise TitoError(f"{place} has no submission of {module}: there is no {module.slug}.ipynb in it", code=1)
     return taken + rejected
 
 
 def find_hand_ins(module: Module, place: Path, pattern: str | None, megabytes: int) -> Iterator[HandIn]:
-    """Every file at `place` whose name says that it is somebody's notebook of this module."""
+    """Yield every file at `place` whose name says that it is a student's notebook of this module."""
     try:
         layouts = [re.compile(text.replace("{module}", module.slug)) for text in ([pattern] if pattern else LAYOUTS)]
     except re.error as error:
-        raise TitoError(f"--pattern {pattern} is no regular expression: {error}") from None
+        raise TitoError(f"--pattern {pattern} is not a regular expression: {error}") from None
     if any("student" not in layout.groupindex for layout in layouts):
         raise TitoError(f"--pattern {pattern} needs a group (?P<student>...)")
     if place.is_file() and zipfile.is_zipfile(place):
@@ -87,7 +87,7 @@ def find_hand_ins(module: Module, place: Path, pattern: str | None, megabytes: i
 
 
 def _match_name(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
-    """Whose file it is by its name, and the place of the layout that says so."""
+    """Return the student that a file's name belongs to, and the index of the pattern that matched."""
     for place, layout in enumerate(layouts):
         match = layout.fullmatch(name)
         if match:
@@ -135,7 +135,8 @@ def _reading(layouts: list[re.Pattern], names: dict[zipfile.ZipInfo, list[str]])
 
 
 def _rate_reading(reading: Reading) -> tuple[int, int]:
-    """An archive may have one folder round everything. Read rightly it has more students, or more telling names."""
+    """Rate a reading of an archive, which may have one folder around everything. The right reading has more students, or
+    names that match more specific patterns."""
     return len({student for student, _ in reading.values()}), -sum(place for _, place in reading.values())
 
 
@@ -148,14 +149,14 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, mega
         with archive.open(entry) as file:
             data = file.read((megabytes << 20) + 1)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError) as error:
-        return HandIn(entry.filename, student, None, time, f"the zip does not give it out ({error})")
+        return HandIn(entry.filename, student, None, time, f"it cannot be read from the zip ({error})")
     if len(data) > megabytes << 20:
         return HandIn(entry.filename, student, None, time, f"it is larger than {megabytes} MB")
     return HandIn(entry.filename, student, data, time)
 
 
 def read_timestamp(path: Path) -> datetime.datetime | None:
-    """The time that a timestamp.txt states; None if there is none, or it is nonsense."""
+    """Read the time from a timestamp.txt. None if there is no such file, or no valid time in it."""
     if not path.is_file() or path.is_symlink() or path.stat().st_size > 100:
         return None
     text = path.read_text(encoding="utf-8", errors="replace").strip()
@@ -163,7 +164,7 @@ def read_timestamp(path: Path) -> datetime.datetime | None:
         return None
     try:
         stated = datetime.datetime.fromisoformat(text.replace(" UTC", "+00:00"))
-    except ValueError:  # it has the form of a time, as the 31st of February has
+    except ValueError:  # no valid date, such as the 31st of February
         return None
     return stated if stated.tzinfo else stated.replace(tzinfo=datetime.UTC)
 
@@ -182,17 +183,17 @@ def _store(course: Path, module: Module, hand_in: HandIn) -> str:
     write_atomic(notebook, data)
     write_atomic(timestamp, hand_in.time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC") + "\n")
     if hand_in.data is None:
-        return f"no {module.slug}.ipynb in it: an empty one stands for it"
+        return f"no {module.slug}.ipynb in it: an empty file was made for it"
     return "new" if before is None else "updated"
 
 
 def back_up(path: Path, folder: Path) -> Path:
-    """Copy a file that is about to be replaced to `folder/backup/<now>/`, under the same path."""
+    """Copy a file that is about to be replaced to `folder/backup/<now>/`, with the same relative path."""
     target = backup_path(path, folder)
     write_atomic(target, path.read_bytes())
     return target
 
 
 def backup_path(path: Path, folder: Path) -> Path:
-    """Where a file of the course at `folder` is kept when it has to make room now."""
+    """Return the path for a backup of a file of the course at `folder`, made now."""
     return folder / "backup" / file_timestamp() / path.relative_to(folder)

@@ -34,12 +34,12 @@ from tito.grading.workers import Job, Ready, Workers, start_workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
-HIDDEN = "pass  # what it tries is hidden"  # all that a learner's copy of a hidden check does: else it would show its docstring
+HIDDEN = "pass  # what it tries is hidden"  # the learner's copy of a hidden check; without it the cell would print its docstring
 
 
 @dataclass
 class Mark:
-    """A submission's score in the gradebook, and whether a person still has to read something of it."""
+    """A submission's score in the gradebook, and whether a person still has to read a part of it."""
 
     score: float
     of: float
@@ -48,19 +48,19 @@ class Mark:
 
 @dataclass
 class Outcome:
-    """One submission after grading."""
+    """The result of grading one submission."""
 
     student: str
     verdict: Verdict
     changed: bool  # by this grading
-    graded: bool = True  # False where something of ours failed
+    graded: bool = True  # False if the tool itself failed
 
 
 class Course:
-    """A course: the repository it is written in, and nbgrader's folders."""
+    """A course: its repository, and nbgrader's folders."""
 
     def __init__(self, repository: Path, settings: dict[str, dict[str, Any]] | None = None):
-        """`settings` overrides nbgrader_config.py, as {"CourseDirectory": {"root": ...}}."""
+        """`settings` override nbgrader_config.py, as {"CourseDirectory": {"root": ...}}."""
         self.repository, self.settings = repository, settings or {}
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(repository))
         self.config = loader.load_config()
@@ -78,7 +78,7 @@ class Course:
     # -- generate --------------------------------------------------------------------------------------------------
 
     def generate(self, module: Module) -> None:
-        """Write the instructor's notebook from the source, and from it the release; both go into the gradebook."""
+        """Write the instructor's notebook from the source, make the release from it, and add both to the gradebook."""
         text, notebook = self.instructors_notebook(module)
         target = make_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
         if target.is_file() and target.read_text(encoding="utf-8") != text:
@@ -90,7 +90,7 @@ class Course:
             self._require_success(self.api.generate_assignment(module.slug, force=True, create=True), f"generate {module.slug}")
 
     def instructors_notebook(self, module: Module) -> tuple[str, NotebookNode]:
-        """The instructor's notebook as the source has it now: its text, and the notebook."""
+        """Make the instructor's notebook from the source: its text, and the notebook."""
         path = source.paths(self.repository).get(module)
         if path is None:
             raise TitoError(f"modules/{module.slug}.py does not exist")
@@ -98,7 +98,7 @@ class Course:
         return nbformat.writes(notebook) + "\n", notebook
 
     def make_shadow(self, folder: Path) -> "Course":
-        """The same course with other folders and a gradebook of its own, in which nothing is handed in."""
+        """Return the same course with other folders and an empty gradebook of its own."""
         place = {"root": str(folder), "db_url": f"sqlite:///{folder / 'gradebook.db'}"}
         return Course(self.repository, {**self.settings, "CourseDirectory": place})
 
@@ -136,7 +136,7 @@ class Course:
     # -- grade -------------------------------------------------------------------------------------------------------
 
     def submissions(self, module: Module) -> list[str]:
-        """Who has handed the module in."""
+        """Return the students who have handed the module in."""
         found = (self.folder / "submitted").glob(f"*/{module.slug}")
         return sorted(path.parent.name for path in found)
 
@@ -148,13 +148,13 @@ class Course:
         again: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ) -> Iterator[Outcome]:
-        """Grade every submission of a module; one that breaks a step costs nobody else anything.
+        """Grade every submission of a module. If one fails, the others are graded all the same.
 
-        They are executed `jobs` at a time, or on the cluster of a dask `scheduler`, and come in the order in which they
-        are done. `again` grades also those anew that ended as they might not have on a machine with less to do.
+        `jobs` are executed at a time, or on the cluster of a dask `scheduler`. Results come in the order in which they
+        finish. `again` also repeats those that a busy machine may have spoilt.
         """
         self._require_release(module)
-        with hold_lock(self.folder / ".autograding", f"`tito course autograde` is at work on {self.folder}"):
+        with hold_lock(self.folder / ".autograding", f"`tito course autograde` is running on {self.folder}"):
             execution_cache.remove_old(self.repository)
             with start_workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
                 self._execute_reference(module, those)
@@ -166,7 +166,7 @@ class Course:
                     yield step if isinstance(step, Outcome) else self._grade(module, step)
 
     def _execute_reference(self, module: Module, those: Workers) -> None:
-        """Where everything else is executed, for this machine may be one that cannot."""
+        """Execute the reference on the workers, because this machine may have no sandbox."""
         solved = self._task(module, reference.solved(self.folder, module.slug))
         for ready in those.run([] if execution_cache.has(self.repository, solved.key) else [Job("the reference", solved)]):
             if ready.problem:
@@ -186,11 +186,11 @@ class Course:
     def _plan_student(
         self, module: Module, student: str, recorded: dict[str, float] | None, again: bool
     ) -> Outcome | Job | Ready:
-        """What there is to do for a student: nothing, to execute what was handed in, or only to judge it."""
+        """Decide what to do for a student: nothing (an Outcome), execute and judge (a Job), or only judge (Ready)."""
         submitted = self.folder / "submitted" / student / module.slug
         notebook = submitted / f"{module.slug}.ipynb"
         if not os.path.lexists(notebook):
-            write_atomic(notebook, b"")  # nbgrader would pass over the folder; this one is told that its file is empty
+            write_atomic(notebook, b"")  # otherwise nbgrader skips the folder; now feedback says that the file is empty
         pristine = reference.pristine_for_grading(self.folder, module.slug)
         rebuilt = rebuild_file(pristine, notebook, self.limits["submission_mb"])
         facts, task = self._read_facts(module, student), self._task(module, rebuilt.notebook)
@@ -203,13 +203,13 @@ class Course:
         return Ready(student) if nothing_to_run else Job(student, task)
 
     def _time_is_unchanged(self, module: Module, student: str) -> bool:
-        """Is what was graded what was handed in last? The same text at another time may be late."""
+        """Is the graded submission from the same time as the last one? The same text at another time may be late."""
         folders = [self.folder / step / student / module.slug for step in ("submitted", "autograded")]
         times = [(folder / TIME).read_bytes() if (folder / TIME).is_file() else b"" for folder in folders]
         return times[0] == times[1]
 
     def _grade(self, module: Module, ready: Ready) -> Outcome:
-        """Judge an execution, and write what comes of it into the gradebook: nbgrader's own way, one at a time."""
+        """Judge an execution and write the result into the gradebook, through nbgrader, one submission at a time."""
         problem = ready.problem
         if problem is None:
             with _silence_warnings(), temp_attrs(self.api.coursedir, assignment_id=module.slug, student_id=ready.student):
@@ -226,7 +226,7 @@ class Course:
         return Outcome(ready.student, verdict, changed=True)
 
     def _recorded_points(self, module: Module) -> dict[str, dict[str, float]]:
-        """The automatic points of every check, by student, as the gradebook has them."""
+        """Return the automatic points of every check in the gradebook, by student."""
         found: dict[str, dict[str, float]] = {}
         query = (
             select(SubmittedAssignment.student_id, GradeCell.name, Grade.auto_score)
@@ -242,12 +242,12 @@ class Course:
         return found
 
     def verdict(self, module: Module, student: str) -> Verdict | None:
-        """What grading said of a submission, read from its autograded notebook; None before it was graded."""
+        """Read the verdict on a submission from its autograded notebook. None before it is graded."""
         facts = self._read_facts(module, student)
         return Verdict.from_dict(facts["verdict"]) if facts else None
 
     def _read_facts(self, module: Module, student: str) -> dict[str, Any] | None:
-        """What grading wrote down: the verdict, and what it was made of. A half-written notebook has none."""
+        """Read what grading wrote into the notebook: the verdict and its inputs. None if it is missing or half-written."""
         path = self.folder / "autograded" / student / module.slug / f"{module.slug}.ipynb"
         try:
             facts = json.loads(path.read_bytes())["metadata"].get("tito", {})
@@ -262,16 +262,16 @@ class Course:
         self._require_release(module)
         graded = sorted(path.parent.name for path in (self.folder / "autograded").glob(f"*/{module.slug}"))
         if not graded:
-            raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
+            raise TitoError(f"no submission of {module} is graded yet. Run `tito course autograde {module.id}`", code=1)
         self.update_penalties(module)
         with _silence_warnings():
             results = {student: self.api.generate_feedback(module.slug, student, force=True) for student in graded}
-        for student, result in results.items():  # one page that cannot be made costs nobody else's
+        for student, result in results.items():  # after all pages: one that fails must not stop the others
             self._require_success(result, f"write feedback for {student}'s {module.slug}")
         return {s: self.folder / "feedback" / s / module.slug / f"{module.slug}.html" for s in graded}
 
     def return_feedback(self, module: Module, to: Path) -> list[Path]:
-        """Copy the feedback pages to a folder that learners can read, one folder for each."""
+        """Copy the feedback pages to a folder that learners can read, with one folder per student."""
         pages = sorted((self.folder / "feedback").glob(f"*/{module.slug}/{module.slug}.html"))
         for page in pages:
             write_atomic(to / page.relative_to(self.folder / "feedback"), page.read_bytes())
@@ -282,12 +282,12 @@ class Course:
             self._require_success(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
 
     def update_penalties(self, module: Module) -> None:
-        """Work the late penalties of a module out anew."""
+        """Compute the late penalties of a module again."""
         with self.gradebook() as gradebook:
             late.update_penalties(gradebook, self.config, module.slug)
 
     def due(self, module: Module, when: str | None = None) -> datetime.datetime | None:
-        """When a module is due, in UTC, as nbgrader keeps it; `when` sets it, "none" takes it away."""
+        """Return when a module is due, in UTC, as nbgrader keeps it. `when` sets it; "none" removes it."""
         self._require_release(module)
         with self.gradebook() as gradebook:
             if when is not None:
@@ -296,7 +296,7 @@ class Course:
             return gradebook.find_assignment(module.slug).duedate
 
     def records(self, modules: Iterable[Module] = ()) -> list[marks.Record]:
-        """What the gradebook holds, cell by cell, with every late penalty settled."""
+        """Read all marks from the gradebook, cell by cell, with late penalties up to date."""
         with self.gradebook() as gradebook:
             names = [module.slug for module in modules] or [one.name for one in gradebook.assignments]
             for name in names:
@@ -304,7 +304,7 @@ class Course:
             return marks.records(gradebook, self.config, names)
 
     def export(self, path: Path, kind: str | None = None, modules: Iterable[Module] = ()) -> list[Path]:
-        """Write the gradebook's marks; an older file is kept beside the new one. Gradescope's are a file a submission."""
+        """Write the gradebook's marks, and keep an older file beside the new one. Gradescope gets one file per submission."""
         kind, found = marks.format_of(path, kind), self.records(modules)
         texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._gradescope_files(path, found)
         for target, text in texts.items():
@@ -321,7 +321,7 @@ class Course:
         return texts
 
     def marks(self, module: Module) -> dict[str, Mark]:
-        """What the gradebook holds for a module: with the points that a person gave."""
+        """Return the marks of a module, with the points that a person gave."""
         with self.gradebook() as gradebook:
             return {
                 one.student_id: Mark(one.score, one.max_score, one.needs_manual_grade)
@@ -329,7 +329,7 @@ class Course:
             }
 
     def regrade_note(self, module: Module) -> Path:
-        """The note that a regrade leaves here while it changes the gradebook and the files."""
+        """Return the path of the note that exists while a regrade changes the gradebook and the files."""
         return self.folder / f".regrade-{module.slug}.json"
 
     def has_release(self, module: Module) -> bool:
@@ -337,13 +337,13 @@ class Course:
 
     def _require_release(self, module: Module) -> None:
         if self.regrade_note(module).is_file():
-            raise TitoError(f"regrading {module} was interrupted: `tito course regrade {module.id} --apply` completes it", code=1)
+            raise TitoError(f"regrading {module} was interrupted. `tito course regrade {module.id} --apply` completes it", code=1)
         if not self.has_release(module):
-            raise TitoError(f"{module} was never generated: run `tito course generate {module.id}`")
+            raise TitoError(f"{module} was never generated. Run `tito course generate {module.id}`")
 
 
 def _find_cause(result: dict[str, Any]) -> str:
-    """What nbgrader's log and traceback come down to."""
+    """Return the first error message in nbgrader's log and traceback."""
     said = result.get("log", "") + result.get("error", "")
     causes = re.findall(r"^\s*(?:[\w.]+\.)?(\w+(?:Error|Missing\w+|Exception): .+)$", said, re.MULTILINE)
     return causes[0] if causes else said[-500:]
@@ -351,7 +351,7 @@ def _find_cause(result: dict[str, Any]) -> str:
 
 @contextmanager
 def _silence_warnings() -> Iterator[None]:
-    """nbgrader 0.9 makes SQLAlchemy 2 and traitlets 5 warn about how it uses them."""
+    """Ignore the warnings of SQLAlchemy 2 and traitlets 5 about how nbgrader 0.9 uses them."""
     from sqlalchemy.exc import SAWarning
 
     with warnings.catch_warnings():
@@ -361,14 +361,14 @@ def _silence_warnings() -> Iterator[None]:
 
 
 def _add_alembic_to_path() -> None:
-    """nbgrader runs `alembic` by name: it lies beside this Python, which need not be on the PATH."""
+    """Add the folder of `alembic` to the PATH. nbgrader runs it by name, and it is installed beside this Python."""
     scripts, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
     if scripts not in path.split(os.pathsep):
         os.environ["PATH"] = scripts + os.pathsep + path
 
 
 def as_notebook(parsed: NotebookNode) -> NotebookNode:
-    """A source as the instructor's notebook file: without what only its percent form needs."""
+    """Turn a source into the instructor's notebook, without the metadata that only the percent format needs."""
     notebook = NotebookNode({**parsed, "nbformat": 4, "nbformat_minor": 5})
     notebook.metadata = NotebookNode({k: v for k, v in parsed.metadata.items() if k in ("kernelspec", "tinytorch")})
     title, *others = (NotebookNode(cell) for cell in parsed.cells)

@@ -129,7 +129,7 @@ def test_an_array_that_lies_about_itself_is_not_believed():
 
 @pytest.mark.parametrize("value", [object(), 1j, b"bytes", len, np.array([object()]), np.array(["a"]), np.array(1j)])
 def test_what_cannot_travel_is_an_error_where_it_is_sent(value):
-    with pytest.raises(TypeError, match="cannot be handed to the judge"):
+    with pytest.raises(TypeError, match="cannot be sent to the judge"):
         encode(value)
 
 

@@ -130,9 +130,9 @@ def test_a_worker_with_other_versions_refuses(sandboxed):
 def test_a_scheduler_that_does_not_answer_or_has_no_workers_is_named(own_lab, dask, monkeypatch):
     hand_in(own_lab, ("ada",))
     monkeypatch.setattr(cluster, "SECONDS", 2)
-    with pytest.raises(TitoError, match="has no workers: start some with `dask worker"):
+    with pytest.raises(TitoError, match=r"has no workers\. Start some with `dask worker"):
         list(own_lab.course.autograde(MODULE, scheduler=dask.address))
-    for address, why in ((f"tcp://127.0.0.1:{free_port()}", "no dask scheduler answers"), ("carrots://", "is no address")):
+    for address, why in ((f"tcp://127.0.0.1:{free_port()}", "no dask scheduler answers"), ("carrots://", "is not an address")):
         with pytest.raises(TitoError, match=why):
             list(own_lab.course.autograde(MODULE, scheduler=address))
 

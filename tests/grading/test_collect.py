@@ -170,7 +170,7 @@ def test_the_stated_time_counts_and_nonsense_in_its_place_does_not(tmp_path, cou
 
 def test_a_folder_without_the_notebook_is_taken_as_an_empty_one(tmp_path, course):
     put(tmp_path / "in" / "ada" / "01_setup" / "other.txt")
-    assert results(course, tmp_path / "in") == {"ada": f"no {NAME} in it: an empty one stands for it"}
+    assert results(course, tmp_path / "in") == {"ada": f"no {NAME} in it: an empty file was made for it"}
     assert submitted(course) == {"ada": ""}
 
 
@@ -189,7 +189,7 @@ def test_a_damaged_entry_of_a_zip_costs_nobody_else(tmp_path, course):
     place.write_bytes(raw)
     got = results(course, place)
     assert got["bob"] == "new"
-    assert got["ada"].startswith("left: the zip does not give it out")
+    assert got["ada"].startswith("left: it cannot be read from the zip")
 
 
 def test_an_entry_with_an_impossible_date_or_a_password_costs_nobody_else(tmp_path, course):
@@ -203,11 +203,11 @@ def test_an_entry_with_an_impossible_date_or_a_password_costs_nobody_else(tmp_pa
     place.write_bytes(raw)
     got = results(course, place)
     assert (got["ada"], got["bob"]) == ("new", "new")
-    assert got["cy"].startswith("left: the zip does not give it out")
+    assert got["cy"].startswith("left: it cannot be read from the zip")
 
 
 @pytest.mark.parametrize("make", [lambda p: p.mkdir(), lambda p: p.write_text("no zip"), lambda p: None])
 def test_a_place_that_holds_nothing_is_one_line(tmp_path, course, make):
     make(tmp_path / "in")
-    with pytest.raises(TitoError, match=r"holds no hand-in|neither a folder nor a zip"):
+    with pytest.raises(TitoError, match=r"has no submission|neither a folder nor a zip"):
         results(course, tmp_path / "in")

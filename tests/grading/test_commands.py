@@ -37,7 +37,7 @@ def fails(done, code: int, *words: str) -> None:
 def test_due_sets_says_and_takes_away_a_date(tito, two):
     assert "01_setup has no due date" in tito(two, "due", "01").stdout
     done = tito(two, "due", "01", "2026-03-01T14:00+02:00")
-    assert "01_setup is due 2026-03-01 12:00 UTC: 1 of 2 hand-ins are late, 1 lose points" in done.stdout
+    assert "01_setup is due 2026-03-01 12:00 UTC: 1 of 2 submissions are late, 1 lose points" in done.stdout
     assert tito(two, "due", "01").stdout == done.stdout
     assert "no due date" in tito(two, "due", "01", "none").stdout
     fails(tito(two, "due", "01", "tomorrow"), 2, "'tomorrow' is no time", "2026-10-01T17:00")
@@ -57,7 +57,7 @@ def test_regrading_shows_then_applies(tito, two):
     assert done.returncode == 0, done.stderr
     assert "double_check: its text changed" in done.stdout
     assert "double_check 30 -> 0: its text changed; " in done.stdout
-    assert "nothing is changed yet: `tito course regrade 01 --apply` does it" in done.stdout
+    assert "nothing is changed yet. `tito course regrade 01 --apply` changes the marks" in done.stdout
     assert SECRET not in done.stdout
     preview = json.loads(tito(two, "regrade", "01", "--json").stdout)
     assert [change["student"] for change in preview["changes"]] == ["ada", "three"]
@@ -66,12 +66,12 @@ def test_regrading_shows_then_applies(tito, two):
     assert "done; the old marks are in " in done.stdout
     assert "tito course feedback 01" in done.stdout
     assert two.marks()["three"] == next(c["after"] for c in preview["changes"] if c["student"] == "three")
-    assert "0 marks change, 2 stay as they are" in tito(two, "regrade", "01").stdout
+    assert "0 marks change, 2 stay the same" in tito(two, "regrade", "01").stdout
 
 
 def test_regrading_what_nobody_handed_in_names_the_next_step(tito, own_lab):
-    fails(tito(own_lab, "regrade", "01"), 1, "nothing of 01_setup is graded yet", "tito course autograde 01")
-    fails(tito(own_lab, "report", "01"), 1, "nothing of 01_setup is graded yet")
+    fails(tito(own_lab, "regrade", "01"), 1, "no submission of 01_setup is graded yet", "tito course autograde 01")
+    fails(tito(own_lab, "report", "01"), 1, "no submission of 01_setup is graded yet")
 
 
 def test_marks_are_exported_by_the_files_name(tito, two, tmp_path):

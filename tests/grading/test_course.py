@@ -204,7 +204,7 @@ def hand_in_anything(lab) -> None:
 
 def test_when_nobody_has_handed_in_the_next_step_is_named(tito, own_lab):
     fails(tito(own_lab, "autograde", "01"), 1, "nobody has handed in", "tito course collect 01")
-    fails(tito(own_lab, "feedback", "01"), 1, "nothing of 01_setup is graded yet", "tito course autograde 01")
+    fails(tito(own_lab, "feedback", "01"), 1, "no submission of 01_setup is graded yet", "tito course autograde 01")
 
 
 def test_a_module_that_there_is_not_is_a_wrong_question(tito, own_lab):
@@ -262,7 +262,7 @@ def test_each_submission_has_its_line_and_the_end_counts_how_they_ended(tito, ow
     lines = done.stderr.splitlines()
     assert [line.endswith(f"({place}/4)") for place, line in enumerate(lines, 1)] == [True] * 4
     assert any("crash 0, its process ended" in line for line in lines)
-    assert "4 submissions, of which 4 were graded now and 0 are unchanged:" in done.stdout
+    assert "4 submissions: 4 graded now, 0 unchanged" in done.stdout
     counted = {line.strip() for line in done.stdout.splitlines()}
     assert {"1  graded", "1  its process ended", "1  syntax error", "1  01_setup.ipynb is not a notebook"} <= counted
     again = tito(own_lab, "autograde", "01", "--jobs", "2")
@@ -271,7 +271,7 @@ def test_each_submission_has_its_line_and_the_end_counts_how_they_ended(tito, ow
 
 
 def test_processes_here_and_a_cluster_are_not_asked_for_at_once(tito, own_lab):
-    fails(tito(own_lab, "autograde", "01", "--jobs", "2", "--scheduler", "tcp://10.0.0.1:8786"), 2, "say one of them")
+    fails(tito(own_lab, "autograde", "01", "--jobs", "2", "--scheduler", "tcp://10.0.0.1:8786"), 2, "Use only one of them")
 
 
 def test_what_could_not_be_graded_is_an_exit_code_too(tito, own_lab, monkeypatch):

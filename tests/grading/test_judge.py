@@ -45,7 +45,7 @@ def test_an_answer_that_is_not_given_costs_itself_and_those_after_it(lab):
 
 def test_an_answer_that_went_astray_is_not_put_down_to_an_exception(lab):
     graded = lab.grade(double=then("import tito.grading\ntito.grading.answer = lambda *args, **kwargs: None"))
-    assert graded.reasons["double_hidden"] == "answer 1 of 2 (an array) was not given: its check came to the end without it"
+    assert graded.reasons["double_hidden"] == "answer 1 of 2 (an array) was not given: the check ended without it"
 
 
 def test_a_failing_assertion_speaks_and_names_its_line(lab):

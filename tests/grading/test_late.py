@@ -85,7 +85,7 @@ def test_a_time_is_kept_in_utc_as_nbgrader_does(text, utc):
 
 @pytest.mark.parametrize("text", ["tomorrow", "2026-02-31", "17:00", "", "1.10.2026"])
 def test_a_time_that_is_none_is_a_wrong_question(text):
-    with pytest.raises(TitoError, match="is no time: write 2026-10-01T17:00"):
+    with pytest.raises(TitoError, match=r"is not a time\. Write 2026-10-01T17:00"):
         late.parse_time(text)
 
 
@@ -159,7 +159,7 @@ def test_the_feedback_says_when_it_was_due_what_lateness_cost_and_by_which_rule(
     pages = {name: page.read_text() for name, page in late_class.course.feedback(MODULE).items()}
     text = {name: re.sub(r"\s+", " ", re.sub("<[^>]+>", "", page)) for name, page in pages.items()}
     assert "Due 2026-03-01 12:00 UTC; handed in 2026-03-01 18:30 UTC, 6 hours 30 minutes late." in text["hours"]
-    assert "10 points are taken off: 10 for each day begun, at most 50, and never more than were earned." in text["hours"]
+    assert "10 points are taken off: 10 for each day or part of a day, at most 50, never more than you earned." in text["hours"]
     assert "and 2 days more for you; handed in 2026-03-03 13:30 UTC, 1 hour 30 minutes late" in text["ext"]
     assert "This costs no points." in text["grace"]
     assert "(Score: 70.0 / 100.0)" in text["hours"]

@@ -132,7 +132,7 @@ def test_plain_nbgrader_grades_into_it_too_and_points_by_hand_stay(sandboxed, on
     ("wrong", "why"),
     [
         ("postgresql+psycopg://grader:secret@127.0.0.1:1/none", "does not answer"),
-        ("postgres://grader:secret@127.0.0.1/none", "is none"),
+        ("postgres://grader:secret@127.0.0.1/none", "is not valid"),
         ("mysql+pymysql://grader:secret@127.0.0.1/none", "needs a driver"),
     ],
 )

@@ -258,7 +258,7 @@ def test_a_file_that_is_no_notebook_gives_its_reason(pristine, tmp_path, content
 def test_what_is_no_file_is_not_opened(tmp_path, make):
     path = tmp_path / "01_setup.ipynb"
     make(path)
-    with pytest.raises(Unreadable, match="no file of its own"):
+    with pytest.raises(Unreadable, match="is a link, a folder or a device"):
         read_submission(path)
 
 

@@ -174,7 +174,7 @@ CASES = {
         },
         {"ada": 97, "nearly": 60, "three": 40},
         {"nearly": "double_hidden 10 -> 20: worth 40 instead of 20"},
-        notes=["ada: 17 points by hand for half_reflect stay, though it is worth 12 now"],
+        notes=["ada: 17 points by hand for half_reflect stay, but the cell is worth 12 now"],
     ),
     "an added check": Case(
         [worth("half_check", 20), ADDED, STRICTER],
@@ -190,7 +190,7 @@ CASES = {
         {"nearly": "double_hidden 10 -> 0: removed, worth 20"},
         removed="double_hidden",
         marked=(("ada", "double_hidden", 18),),
-        notes=["ada: 18 points by hand for double_hidden go with the cell: only the old marks have them"],
+        notes=["ada: 18 points by hand for double_hidden are lost with the cell. The old marks keep them"],
     ),
 }  # fmt: skip
 
@@ -305,7 +305,7 @@ def test_who_handed_in_again_or_whose_file_is_gone_is_told_apart(taught):
     after = {change.student: change.after for change in preview.changes}
     assert after == {"ada": 97, "nearly": 70, "blank": 80, "three": 50}
     why = {change.student: change.why for change in preview.changes}
-    assert "double_check 0 -> 30: graded anew" in why["blank"]
+    assert "double_check 0 -> 30: graded again" in why["blank"]
     assert why["three"] == ["half_check 30 -> 20: worth 20 instead of 30"], "a new check has nothing to run"
 
 
@@ -326,7 +326,7 @@ def test_the_penalty_for_lateness_follows_the_new_mark(own_lab):
 
 
 def test_with_nothing_graded_there_is_nothing_to_regrade(own_lab):
-    with pytest.raises(TitoError, match=r"nothing of 01_setup is graded yet: run `tito course autograde 01`"):
+    with pytest.raises(TitoError, match=r"no submission of 01_setup is graded yet. Run `tito course autograde 01`"):
         Regrade(own_lab.course, MODULE)
 
 
@@ -394,7 +394,7 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
     old_or_new(lab, undisturbed)
     if lab.course.regrade_note(MODULE).is_file():
         for refused in (lambda: list(lab.course.autograde(MODULE)), lambda: lab.course.feedback(MODULE)):
-            with pytest.raises(TitoError, match=r"interrupted: `tito course regrade 01 --apply` completes it"):
+            with pytest.raises(TitoError, match=r"interrupted\. `tito course regrade 01 --apply` completes it"):
                 refused()
     kept = apply(lab)
     assert state(lab) == undisturbed

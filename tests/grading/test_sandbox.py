@@ -76,7 +76,7 @@ print(importlib.util.find_spec('tinytorch.core.setup'))
 clean = subprocess.run([sys.executable, '-c', 'import tinytorch.core.setup'], env={}, cwd='/', capture_output=True, text=True)
 print(clean.stderr.splitlines()[-1])
 """).splitlines()
-    assert lines_about(said, "the prefix", "this very notebook builds", "module 02 builds")
+    assert lines_about(said, "the prefix", "is built in this notebook", "is built in module 02")
     assert said[3] == "None"
     assert "No module named" in said[4] or "not built yet" in said[4]
 
@@ -268,7 +268,7 @@ def test_the_folder_of_the_sockets_is_no_place_to_write(lab, mess, temporary):
     """It is the one folder on disk that is writable: it stays as it was, and it is gone afterwards."""
     where = "import glob, os, time\nos.chdir(os.path.dirname(glob.glob('/tmp/**/kernel.json', recursive=True)[0]))"
     graded = lab.grade(double=then(f"{where}\n{mess}\ntime.sleep(1)"))
-    assert graded.verdict.status.startswith("it wrote where only the kernel's sockets belong")
+    assert graded.verdict.status.startswith("it wrote into the folder of the kernel's sockets")
     assert graded.verdict.points == 0
 
 
@@ -363,7 +363,7 @@ def test_a_cell_that_keeps_pythons_lock_is_interrupted_too_and_the_cells_after_i
 
 def test_the_time_of_all_cells_together_is_bounded(lab, nothing_survives):
     graded = lab.grade(limits={"cell_seconds": 30, "total_seconds": 8}, double=then(SLEEPY))
-    assert graded.verdict.status == "timed out: all the time that a notebook may take was used up in cell double"
+    assert graded.verdict.status == "timed out: the notebook used up all its time in cell double"
 
 
 def test_processor_time_is_bounded(lab, nothing_survives):
@@ -423,7 +423,7 @@ def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():
 
 def test_on_a_machine_whose_system_calls_cannot_be_filtered_there_is_no_sandbox(monkeypatch):
     monkeypatch.setattr(seccomp, "MACHINES", {"m68k": ()})
-    with pytest.raises(TitoError, match=r"knows for m68k: grade on one of these\. To grade without protection, say --no-sandbox"):
+    with pytest.raises(TitoError, match=r"of m68k only\. Grade on such a machine\. To grade without protection, use --no"):
         sandbox.require()
 
 
@@ -444,7 +444,7 @@ while True:
 
 
 def test_a_kernel_that_dies_before_it_answers_is_an_error_and_no_grade(lab):
-    with pytest.raises(TitoError, match="a kernel to run notebooks in does not start here: its process ended"):
+    with pytest.raises(TitoError, match="the kernel that runs notebooks does not start: its process ended"):
         lab.grade(limits={"memory_mb": 30})
 
 

@@ -200,7 +200,7 @@ def test_the_command_writes_a_page_and_ranks(handed_in, similarity):
 
 def test_nobody_to_compare_is_one_line(own_lab, similarity):
     said = similarity(own_lab)
-    assert said == (1, "", "tito: nobody has handed in 01_setup: run `tito course collect 01 FROM`\n")
+    assert said == (1, "", "tito: nobody has handed in 01_setup. Run `tito course collect 01 FROM`\n")
 
 
 def test_one_submission_alone_has_no_pair(own_lab):

@@ -47,7 +47,7 @@ def test_all_that_is_right_is_exported_and_what_comes_next_is_said(tito, workspa
     solve(0)
     said = tito("complete", "00", inside=workspace.root)
     assert (said.code, workspace.exported(ZERO).is_file()) == (0, True)
-    assert "80 of 80" in said.out and "after handing in" not in said.out
+    assert "80 of 80" in said.out and "after you hand in" not in said.out
     assert "next: tito start 01" in said.out
     assert "Restart the kernel" not in said.out
     solve(0, half="    return x * 0.5")
@@ -58,7 +58,7 @@ def test_in_a_class_hidden_checks_wait_for_the_hand_in(tito, in_a_class, solve):
     solve(0, double=HARD)
     said = tito("complete", "00", inside=in_a_class.root)
     assert said.code == 0
-    assert "20 further points are graded by hidden checks, after handing in." in said.out
+    assert "Hidden checks grade 20 more points, after you hand in." in said.out
 
 
 def test_a_notebook_of_an_earlier_release_is_sent_to_update(tito, workspace, solve, course, tmp_path):
@@ -76,7 +76,7 @@ def test_a_reason_that_follows_from_an_earlier_failure_says_so(workspace, solve)
     solve(0, double="    return 3 * x")
     reasons = {check.id: check.reason for check in checking.check(workspace, ZERO).checks}
     assert reasons["double_check"] == "twice 3 is 6, not 9"
-    assert reasons["half_check"] == "mend double_check first, this may follow from it: half of twice 3 is 3, not 4.5"
+    assert reasons["half_check"] == "fix double_check first, it may be the cause: half of twice 3 is 3, not 4.5"
 
 
 # -- what else is said ------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_an_answer_that_is_empty_is_unanswered_and_counts_in_status(tito, worksp
     write(workspace, "half_reflect", text)
     said = tito("complete", "00", inside=workspace.root)
     assert said.code == 0
-    assert "Not answered yet, and to compare with the course's answer: half_reflect." in said.out
+    assert "Not answered yet (compare it with the course's answer): half_reflect." in said.out
     status = tito("status", inside=workspace.root).out.splitlines()[1]
     assert status.split()[:8] == ["00_introduction", "done", "60", "of", "60", "0", "of", "1"]
 
@@ -120,7 +120,7 @@ def test_a_magic_is_named_as_one(tito, workspace, solve):
     solve(0, half="    return x / 2\n%timeit half(3)")
     said = tito("complete", "00", inside=workspace.root)
     assert said.code == 1
-    assert "cell half, line 5: `%timeit half(3)` is a magic of Jupyter, and an exercise is plain Python" in said.out
+    assert "cell half, line 5: `%timeit half(3)` is a magic of Jupyter, but an exercise is plain Python" in said.out
     assert "every cell to run" in said.err
 
 
@@ -222,7 +222,7 @@ def test_an_earlier_look_takes_a_second_question(tito, workspace, monkeypatch):
     monkeypatch.setattr("typer.confirm", lambda text, **options: asked.append(text))
     asked = []
     said = tito("solution", "00", "half", inside=workspace.root)
-    assert asked == ["You have not completed 00_introduction yet. See its solution all the same?"]
+    assert asked == ["You have not completed 00_introduction yet. Show its solution anyway?"]
     assert "return x / 2" in said.out
     assert json.loads(tito("solution", "00", "half", "--yes", "--json", inside=workspace.root).out)[0]["cell"] == "half"
     assert len(asked) == 1
@@ -263,11 +263,11 @@ def test_publishing_waits_for_the_due_date(tito, course, in_a_class, tmp_path):
     assert tito("course", "generate", "00", inside=repository).code == 0
     assert tito("course", "due", "00", "2999-01-01T12:00", inside=repository).code == 0
     said = tito("course", "publish", "00", in_a_class.root, inside=repository)
-    assert said.code == 1 and "is due 2999-01-01 12:00 UTC, which is still to come: --early" in said.err
+    assert said.code == 1 and "is due 2999-01-01 12:00 UTC, in the future. To publish it now, use --early" in said.err
     assert not (in_a_class.root / "published").exists()
     assert tito("course", "publish", "00", in_a_class.root, "--early", inside=repository).code == 0
     said = tito("course", "publish", "00", tmp_path / "nowhere", inside=repository)
-    assert said.code == 2 and "is no folder" in said.err
+    assert said.code == 2 and "is not a folder" in said.err
 
 
 def test_the_class_folder_is_a_place_to_publish_too(tito, course, in_a_class, tmp_path):

@@ -28,7 +28,7 @@ def test_a_new_notebook_earns_nothing_and_says_why(tito, workspace):
     assert "0 of 60" in said.out
     assert "Not yet: double_check, half_check." in said.out
     assert said.out.count("not yet") == 2 and "FAILED" not in said.out
-    assert "20 further points are graded by hidden checks, when `tito complete` asks them." in said.out
+    assert "Hidden checks grade 20 more points, in `tito complete`." in said.out
 
 
 def test_a_solved_notebook_passes(tito, workspace, solve):
@@ -100,7 +100,7 @@ def test_a_learners_cell_that_never_ends_is_stopped(workspace, solve, monkeypatc
     solve(0, half="    while True: pass")
     report = checking.check(workspace, module(0))
     reasons = {check.id: check.reason for check in report.checks}
-    assert reasons == {"double_check": "", "half_check": "timed out: is there a loop that does not end?"}
+    assert reasons == {"double_check": "", "half_check": "timed out. Is there a loop that does not end?"}
 
 
 def test_a_notebook_that_teaches_assertions_not_to_fail_is_told_so(tito, workspace, solve):
@@ -163,7 +163,7 @@ def test_cells_of_any_shape_do_not_keep_the_others_from_being_checked(tito, work
     notebook["cells"] += MISSHAPEN[4:]
     workspace.notebook(module(0)).write_text(json.dumps(notebook))
     report = checking.check(workspace, module(0))
-    assert "stands 2 times" in report.problems["half"]
+    assert "appears 2 times" in report.problems["half"]
     assert tito("status", inside=workspace.root).code == 0
 
 

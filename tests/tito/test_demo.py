@@ -61,7 +61,7 @@ def test_without_a_sandbox_the_demo_leaves_out_who_would_do_harm_and_says_so(tol
     assert "4. Grading, WITHOUT A SANDBOX" in said
     assert any(line.endswith("--no-sandbox") for line in said if line.startswith("$ tito course autograde"))
     left_out = "\n".join(line for line in said if line.startswith("Not tried here: "))
-    assert "mallory and trudy, who would do harm outside it. bubblewrap is not installed: sudo apt-get" in left_out
+    assert "mallory and trudy, who would do harm without it: bubblewrap is not installed: sudo apt-get" in left_out
     assert "CIFAR-10, which is not here: `tito data get cifar10`" in left_out
 
 

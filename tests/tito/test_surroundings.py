@@ -148,4 +148,4 @@ def test_a_notebook_in_such_a_python_says_so(workspace):
     done = subprocess.run(
         [sys.executable, "-O", "-c", code], cwd=workspace.root / "modules", capture_output=True, text=True, check=False
     )
-    assert "no check could fail: start Jupyter without PYTHONOPTIMIZE" in done.stderr
+    assert "no check could fail. Start Jupyter without PYTHONOPTIMIZE" in done.stderr

@@ -91,7 +91,7 @@ def test_an_answer_that_has_no_place_in_the_newer_release_is_named_and_kept(tito
     solving.solve(made.notebook(ZERO), repository / "modules" / "00_introduction.py")
     change(repository, ('"grade_id": "half"', '"grade_id": "halve"'), ("half(", "halve("))
     said = tito("update", inside=made.root)
-    assert "without a place in it, so only there: half\n" in said.out
+    assert "the new notebook has no place for half: only the kept one\n" in said.out
     assert "YOUR CODE HERE" in cells(made)["halve"]
     assert "return x / 2" in backups(made)[0].read_text(encoding="utf-8")
 
@@ -145,10 +145,10 @@ def test_a_kit_holds_the_modules_that_are_named_and_those_given_are_built(tito, 
 @pytest.mark.parametrize(
     ("only", "given", "says"),
     [
-        ("01", None, "01_setup imports 00_introduction, which is neither in --only nor in --given"),
-        ("00-01", "00", "00_introduction is both in --only and in --given"),
+        ("01", None, "01_setup imports 00_introduction, which is not in --only or --given"),
+        ("00-01", "00", "00_introduction is in --only and in --given"),
         ("02", None, "modules/02_tensor.py does not exist"),
-        ("01-00", None, "'01-00' counts backwards: write 00-01"),
+        ("01-00", None, "'01-00' counts backwards. Write 00-01"),
         ("zero", None, "no module is called 'zero'"),
     ],
 )
@@ -166,7 +166,7 @@ def test_numbers_are_read_as_people_write_them(root):
 def test_a_kit_grows_week_by_week(tito, repository, the_kit):
     (the_kit / "README.md").write_text("ours", encoding="utf-8")
     said = tito("course", "kit", the_kit, "--only", "01", "--given", "00", inside=repository)
-    assert said.code == 0 and "learners run `git pull`" in said.out
+    assert said.code == 0 and "Learners run `git pull`" in said.out
     assert Workspace(the_kit).released() == [ZERO, ONE]
     (kept,) = (the_kit / ".tito" / "backup").glob("*/README.md")
     assert kept.read_text(encoding="utf-8") == "ours"

@@ -151,7 +151,7 @@ def test_what_is_not_built_yet_names_the_module_and_the_command(workspace):
         [sys.executable, "-c", code], cwd=workspace.root / "modules", capture_output=True, text=True, check=False
     )
     assert done.stderr.splitlines()[-1] == (
-        "ImportError: tinytorch.core.dense is not built yet: it is what module 05 builds. "
+        "ImportError: tinytorch.core.dense is not built yet. Module 05 builds it. "
         "Open it with `tito start 05`, then `tito complete 05`."
     )
 

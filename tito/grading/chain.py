@@ -1,8 +1,8 @@
-"""Does what a learner built work together? A module graded once more, on the learner's own modules before it.
+"""Grade a module once more, on the learner's own earlier modules, to see whether they work together.
 
-The mark is the one against the reference's modules, in which an earlier mistake costs nothing. This only tells what the
-same hand-in earns on the learner's own, and which of them breaks it. The learner's package is put together here as text,
-from what the reference exports: a submission comes near no tool that reads directives in it, or evaluates.
+The mark comes from grading on the reference's modules, where an earlier mistake costs nothing. This only reports what the
+same submission earns on the learner's own modules, and which of them breaks it. The learner's package is put together as
+text: no tool that reads directives or runs code sees a submission.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ T = TypeVar("T")
 
 @dataclass
 class Chained:
-    """What a submission earns on the reference's modules and on the learner's own."""
+    """The points of a submission on the reference's modules (`apart`) and on the learner's own (`chained`)."""
 
     student: str
     apart: float
     chained: float
     of: float
-    broke: list[str] = field(default_factory=list)  # the learner's modules without which it would earn what it earns apart
+    broke: list[str] = field(default_factory=list)  # the learner's modules that cost points
     why: str = ""  # the first point that they cost
-    lent: dict[str, str] = field(default_factory=dict)  # modules of the reference that stood in, and why
+    lent: dict[str, str] = field(default_factory=dict)  # modules that the reference replaced, and why
 
     @property
     def integration(self) -> float | None:
-        """The part of its points that a submission keeps on the learner's own modules; None if it has none to keep."""
+        """The share of its points that a submission keeps on the learner's own modules. None if it has no points."""
         return round(self.chained / self.apart, 3) if self.apart else None
 
 
-Steps = Generator[Task, None, T]  # yields each task that has to be executed before it can go on, and returns what it found
+Steps = Generator[Task, None, T]  # yields each task that must be executed before it can continue, and returns its result
 
 
 class _Turns:
-    """What there is to do for everybody: a job each, and the next one when that is done. At its end it may have more later."""
+    """Iterates over the jobs of all students. When a job is done, `advance` adds the student's next one."""
 
     def __init__(self, students: Iterator[tuple[str, Steps[Chained]]]):
         self.students, self.steps, self.next = students, dict[str, Steps[Chained]](), deque[Job | Chained]()
@@ -77,7 +77,7 @@ class _Turns:
 
 
 class Chain:
-    """One module of a course and what it needs of the modules before it."""
+    """Grades one module of a course on the learners' own earlier modules."""
 
     def __init__(self, course: Course, module: Module):
         self.course, self.module = course, module
@@ -89,7 +89,7 @@ class Chain:
     def grade(
         self, jobs: int = 1, scheduler: str | None = None, say: Callable[[str], None] = lambda line: None
     ) -> Iterator[Chained]:
-        """Everybody whose submission is graded and could be run, in the order in which they are done."""
+        """Yield a result for every submission that is graded and can be run, in the order in which they finish."""
         course, turns = self.course, _Turns(self._students())
         with start_workers(course.repository, jobs, scheduler, course.sandboxed, say) as those:
             for item in those.run(turns):
@@ -121,7 +121,7 @@ class Chain:
     def _find_culprits(
         self, student: str, rebuilt: Rebuilt, own: dict[Module, str], chained: float, apart: float
     ) -> Steps[list[Module]]:
-        """Those whose replacement by the reference's wins points: one after the other, the likeliest first."""
+        """Find the modules that cost points: replace each by the reference's, the likeliest first."""
         winning = []
         for module in sorted(own, key=lambda one: (-self._points_lost(one, student), one)):
             verdict = yield from self._run(rebuilt, {other: text for other, text in own.items() if other != module})
@@ -138,12 +138,12 @@ class Chain:
         return sorted(own)
 
     def _points_lost(self, module: Module, student: str) -> float:
-        """The points that a module's own checks took: who lost some is asked first."""
+        """Return the points that a module lost in its own checks. Modules that lost some are tried first."""
         verdict = self.course.verdict(module, student)
         return sum(check.of - check.points for check in verdict.checks) if verdict else 0.0
 
     def _run(self, rebuilt: Rebuilt, own: dict[Module, str]) -> Steps[Verdict]:
-        """What it earns with these of the learner's modules; an execution that was made before is not made again."""
+        """Grade the submission with these of the learner's modules. An execution in the cache is not repeated."""
         course = self.course
         package = {**self.prefix, **{f"core/{module.name}.py": text.encode() for module, text in own.items()}}
         cells = tuple((cell.id, cell.source) for cell in source.in_grading_order(rebuilt.notebook))
@@ -156,7 +156,7 @@ class Chain:
     # -- the learner's package -----------------------------------------------------------------------------------------
 
     def _own_packages(self, student: str) -> tuple[dict[Module, str], dict[Module, str]]:
-        """The package files of the learner's earlier modules, and why there is none of the others."""
+        """Return the package files of the learner's earlier modules, and why others are missing."""
         own, lent = {}, {}
         for module in MODULES[: self.module.number]:
             if not export.package_file(self.course.repository, module).is_file():
@@ -182,19 +182,19 @@ class Chain:
         return rebuild_file(pristine, self._notebook(module, student), self.course.limits["submission_mb"])
 
     def _usable_cells(self, module: Module, rebuilt: Rebuilt) -> list[NotebookNode]:
-        """The cells of a submission; one that cannot be used is as it was released, unsolved."""
+        """Return the cells of a submission. A cell that cannot be used is replaced by the unsolved one."""
         unsolved = {cell.id: cell for cell in reference.released(self.course.folder, module.slug).cells}
         return [unsolved[cell.id] if cell.id in rebuilt.problems else cell for cell in rebuilt.notebook.cells]
 
     def _package(self, module: Module) -> str:
-        """What the course's own notebook of a module exports."""
+        """Return what the course's own notebook of a module exports."""
         if module not in self.packages:
             solved = reference.solved(self.course.folder, module.slug)
             self.packages[module] = export.render(solved, module, f"modules/{module.slug}.py")
         return self.packages[module]
 
     def _needed_modules(self, notebook: NotebookNode, own: dict[Module, str]) -> set[Module]:
-        """The modules that the notebook imports, with all that these import."""
+        """Return the modules that the notebook imports, and all that these import."""
         waiting = _imports("\n".join(cell.source for cell in source.in_grading_order(notebook)))
         needed: set[Module] = set()
         while waiting:
@@ -208,7 +208,7 @@ class Chain:
 
 
 def insert_solutions(package: str, cells: list[NotebookNode]) -> str:
-    """The text that nbdev made of the reference, with a submission's solution cells in place of the reference's."""
+    """Put a submission's solution cells into the package file that nbdev made from the reference."""
     texts = {cell.id: cell.source for cell in cells if source.is_solution(cell) and cell.cell_type == "code"}
     parts = re.split(r"(?m)^(# %% .* #(\S+))$", package)
     futures, out = [], [parts[0]]
@@ -218,12 +218,12 @@ def insert_solutions(package: str, cells: list[NotebookNode]) -> str:
             futures += [line for line in lines if line.startswith("from __future__ ")]
             body = "\n" + "\n".join(line for line in lines if line not in futures) + "\n\n"
         out += [mark, body]
-    out[0] += "".join(f"{line}\n\n" for line in futures)  # a file has them first, as nbdev puts them
+    out[0] += "".join(f"{line}\n\n" for line in futures)  # they must come first in a file, where nbdev puts them too
     return "".join(out).rstrip("\n") + "\n"
 
 
 def _imports(text: str) -> set[Module]:
-    """The modules of the package that a text names in its imports; of one that cannot be parsed, all that it names."""
+    """Return the modules that a text imports. If it cannot be parsed, return every module that it names."""
     named = {module.name: module for module in MODULES}
     try:
         nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]

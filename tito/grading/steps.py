@@ -1,7 +1,7 @@
-"""Our steps inside nbgrader's: classes that nbgrader_config.py names, so that plain `nbgrader` and formgrader use them.
+"""Our steps for nbgrader. nbgrader_config.py names them, so plain `nbgrader` and formgrader use them too.
 
-Submission reads and rebuilds, DropOtherFiles tidies; then Grade executes and judges, SaveGrades enters the points.
-They stand in place of what nbgrader has for sanitizing, executing and saving.
+Submission reads and rebuilds a notebook, DropOtherFiles removes other files, Grade executes and judges, SaveGrades writes
+the points. They replace nbgrader's own steps for sanitizing, executing and saving.
 """
 
 import html
@@ -31,7 +31,7 @@ from tito.grading.rebuild import Rebuilt, rebuild_file
 
 
 class Submission(NotebookExporter):
-    """Reads what was handed in without believing any of it: what comes out is the pristine release with its solutions."""
+    """Reads a submission without trusting it. The result is the pristine release with the submitted solutions."""
 
     def from_filename(self, filename, resources=None, **kwargs):
         path, coursedir = Path(filename).absolute(), self.parent.coursedir
@@ -44,7 +44,7 @@ class Submission(NotebookExporter):
 
 
 def quarantine(notebooks: list[str], **_) -> None:
-    """Before nbgrader copies a hand-in: move what it would choke on, a time that is none and what is no file, to `backup`."""
+    """Move what would stop nbgrader into `backup`: timestamps that are not a time, links and devices."""
     for folder in {Path(notebook).parent for notebook in notebooks}:
         course = folder.parents[2]
         for path in sorted(folder.rglob("*")):
@@ -56,11 +56,11 @@ def quarantine(notebooks: list[str], **_) -> None:
                 path.rename(target)
 
 
-KEPT = ("timestamp.txt", "submission_secret.txt")  # when it was handed in, and whom the exchange gives feedback to
+KEPT = ("timestamp.txt", "submission_secret.txt")  # when it was handed in; the exchange needs the secret to return feedback
 
 
 class DropOtherFiles(NbGraderPreprocessor):
-    """Takes away what nbgrader copied beside the notebook: of the files that were handed in, none is used."""
+    """Removes the files that nbgrader copied beside the notebook. None of them is used."""
 
     def preprocess(self, nb: NotebookNode, resources):
         coursedir = self.parent.parent.coursedir
@@ -78,9 +78,9 @@ def _drop_other_files(folder: Path) -> None:
 
 
 class Grade(NbGraderPreprocessor):
-    """Executes a rebuilt notebook in the sandbox and judges it; the verdict goes into the notebook's metadata."""
+    """Executes a rebuilt notebook in the sandbox, judges it, and writes the verdict into the notebook's metadata."""
 
-    repository = Unicode(help="The folder of the course: its `tinytorch` is the reference.").tag(config=True)
+    repository = Unicode(help="The folder of the course. Its `tinytorch` is the reference.").tag(config=True)
     sandbox = Bool(True, help="False runs submitted code without protection.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources):
@@ -102,7 +102,7 @@ class Grade(NbGraderPreprocessor):
 
 
 def show_outputs(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
-    """Put into each cell what it printed, and into each check that lost points an error which says why."""
+    """Put its output into each cell, and an error with the reason into each check that lost points."""
     reasons = {check.id: check for check in verdict.checks}
     for cell in nb.cells:
         if cell.cell_type != "code":
@@ -116,7 +116,7 @@ def show_outputs(nb: NotebookNode, execution: Execution, verdict: Verdict) -> No
 
 
 class Grading(Autograde):
-    """nbgrader's converter, except that a kill in the middle of it leaves no file half written."""
+    """nbgrader's converter, but it writes files atomically: a kill leaves no half-written file."""
 
     def write_single_notebook(self, output: str, resources) -> None:
         names = resources["nbgrader"]
@@ -126,7 +126,7 @@ class Grading(Autograde):
 
 
 class SaveGrades(NbGraderPreprocessor):
-    """Saves the judge's points, all at once or none. What a cell printed is never its score, and a warning costs nothing."""
+    """Saves the judge's points in one transaction. Printed output and warnings do not change a score."""
 
     def preprocess(self, nb: NotebookNode, resources):
         verdict, names = Verdict.from_dict(nb.metadata["tito"]["verdict"]), resources["nbgrader"]
@@ -146,13 +146,13 @@ class SaveGrades(NbGraderPreprocessor):
 
 
 def _entries(gradebook: api.Gradebook, notebook: api.SubmittedNotebook, kind: type) -> dict[str, Any]:
-    """The grades or the comments of a submitted notebook, by the name of the cell."""
+    """Return the grades or the comments of a submitted notebook, by the name of the cell."""
     query = gradebook.db.query(api.BaseCell.name, kind).join(kind, kind.cell_id == api.BaseCell.id)
     return dict(row.tuple() for row in query.filter(kind.notebook_id == notebook.id))
 
 
 def _save_score(grade: api.Grade, cell: NotebookNode, verdict: Verdict) -> None:
-    """The judge's points for a check; for what a person reads, nothing if it was left as it was released."""
+    """Save the judge's points for a check. An essay that a person grades gets 0 points if it was not changed."""
     judged = verdict.earned.get(source.grade_id(cell))
     grade.auto_score = determine_grade(cell)[0] if judged is None else judged
     withheld = judged is not None and verdict.tampered
@@ -165,7 +165,7 @@ def _comment(cell: NotebookNode) -> str | None:
 
 
 class Explain(NbGraderPreprocessor):
-    """For feedback: says first how the submission ended, and takes every hidden check's text and output out."""
+    """For feedback: adds how the submission ended, and removes the text of every hidden check."""
 
     def preprocess(self, nb: NotebookNode, resources):
         facts = nb.metadata.get("tito", {})
@@ -178,10 +178,10 @@ class Explain(NbGraderPreprocessor):
 
 
 class Rubric(NbGraderPreprocessor):
-    """For formgrader alone: above every reflection, the course's own answer with its rubric. No file ever holds both."""
+    """For formgrader only: shows the course's answer and rubric above every reflection. They are never written to a file."""
 
     def preprocess(self, nb: NotebookNode, resources):
-        if "submission_id" not in resources:  # formgrader's, which no other page has
+        if "submission_id" not in resources:  # only formgrader sets it
             return nb, resources
         course = Path(resources["metadata"]["path"]).parents[2]
         texts = {cell.id: cell.source for cell in reference.solved(course, resources["assignment_id"]).cells}
@@ -206,11 +206,11 @@ WORDS = {"a", "b", "code", "del", "em", "i", "s", "span", "strong", "sub", "sup"
 
 
 def harmless_html(markdown: str) -> str:
-    """Markdown as HTML in which nothing runs and nothing is fetched: nbgrader's pages show what learners wrote as it is."""
+    """Turn Markdown into HTML that runs nothing and loads nothing. nbgrader itself does not clean what learners wrote."""
     tags, protocols = HEADINGS | TABLES | BLOCKS | WORDS, {"http", "https", "mailto", "data"}
     try:
         return bleach.clean(markdown2html_mistune(markdown), tags, _harmless, protocols=protocols, strip=True)
-    except Exception:  # such as a picture that was attached: what cannot be set is shown as it was written
+    except Exception:  # for example for an attached picture: show the text as it was written
         return f"<pre>{html.escape(markdown)}</pre>"
 
 
@@ -244,7 +244,7 @@ def _summary(verdict: Verdict) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text that a submission may have had a hand in, as text: nothing in it is Markdown or HTML."""
+    """Escape text that may come from a submission, so that nothing in it is Markdown or HTML."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-!|$~" else c for c in escaped)
 

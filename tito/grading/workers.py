@@ -1,6 +1,6 @@
-"""Many executions at once: in processes of this machine, or on the workers of a dask.distributed cluster.
+"""Run many executions at once, in processes of this machine or on the workers of a dask.distributed cluster.
 
-Whatever happens to a worker, what comes back of a task is what would have come of running it alone.
+Whatever happens to a worker, a task gives the same result as if it had run alone.
 """
 
 import os
@@ -21,7 +21,7 @@ from tito.errors import TitoError
 from tito.grading import execution_cache, sandbox
 from tito.grading.execute import Execution, Task, run, versions
 
-ATTEMPTS = 3  # to run a task that no worker survives
+ATTEMPTS = 3  # to run a task whose worker dies
 
 
 @dataclass
@@ -36,35 +36,35 @@ class Job:
 
 @dataclass
 class Ready:
-    """Nothing is left to run for this student; `problem` says why there is nothing to judge either."""
+    """Nothing is left to run for this student. If `problem` is set, nothing can be judged, and it says why."""
 
     student: str
     problem: str | None = None
 
 
 class Refused(TitoError):
-    """A worker cannot do what it is asked: its machine lacks something."""
+    """A worker cannot run tasks because its machine lacks something."""
 
 
 class Lost(Exception):
-    """What became of a task is unknown, through no fault of its own."""
+    """The result of a task is lost, and the task is not to blame."""
 
 
 class Died(Exception):
-    """A worker died, and this task was with it: it may be the one to blame."""
+    """A worker died while it ran this task. The task may be to blame."""
 
 
 def find_worker_problem(sandboxed: bool, expected: dict[str, str]) -> str | None:
-    """Why this machine cannot run tasks as the one that sends them would; None if it can."""
+    """Say why this machine cannot run tasks in the same way as the machine that sends them. None if it can."""
     problem = sandbox.find_problem() if sandboxed else None
     different = [f"{name} {found} instead of {expected[name]}" for name, found in versions().items() if found != expected[name]]
     if different:
-        problem = f"it has {', '.join(different)}: install there what is installed here"
+        problem = f"it has {', '.join(different)}. Install the same packages there as here"
     return problem and f"the worker on {socket.gethostname()} cannot grade: {problem}"
 
 
 def run_on_worker(task: Task, expected: dict[str, str], patient: bool) -> str:
-    """Run a task on a worker: its Execution as JSON."""
+    """Run a task on a worker, and return its Execution as JSON."""
     problem = find_worker_problem(task.sandboxed, expected)
     if problem:
         raise Refused(problem, code=1)
@@ -72,7 +72,7 @@ def run_on_worker(task: Task, expected: dict[str, str], patient: bool) -> str:
 
 
 def start_workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: Callable[[str], None]) -> "Workers":
-    """Those that a person asked for: `say` is told what an impatient one wants to know."""
+    """Start the workers that a person asked for. They report delays to `say`."""
     if scheduler:
         from tito.grading.cluster import Cluster
 
@@ -83,9 +83,9 @@ def start_workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool,
 
 
 class Workers:
-    """Runs jobs many at once, and what turns out badly in company once more, when nothing else runs."""
+    """Runs many jobs at once. A job that fails or times out runs again alone."""
 
-    room = 1  # how many tasks to have under way
+    room = 1  # how many tasks run at once
 
     def __init__(self, root: Path):
         self.root = root
@@ -94,7 +94,7 @@ class Workers:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Stop at once, whatever is under way."""
+        """Stop at once, also tasks that are running."""
 
     def submit(self, task: Task, patient: bool) -> Future:
         raise NotImplementedError
@@ -103,11 +103,11 @@ class Workers:
         return wait(flying, return_when=FIRST_COMPLETED).done
 
     def result(self, future: Future) -> str:
-        """What came of a task, an Execution as JSON; Lost or Died if a worker was lost with it."""
+        """Return the result of a task, an Execution as JSON. Raise Lost or Died if its worker was lost."""
         return future.result()
 
     def run(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Run the jobs among the items: each becomes a Ready, in any order, when its execution is kept."""
+        """Run the jobs among the items. Yield a Ready for each when its execution is cached; yield other items unchanged."""
         waiting, again, alone = iter(items), deque[Job](), deque[Job]()
         flying: dict[Future, Job] = {}
         while True:
@@ -148,7 +148,7 @@ class Workers:
 
 
 class Here(Workers):
-    """Runs nothing: what is graded one by one is executed when it is graded."""
+    """Runs nothing. Without parallel jobs, each submission is executed when it is graded."""
 
     def run(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
@@ -190,7 +190,7 @@ class Processes(Workers):
 
 
 def _end_with_parent(parent: Connection) -> None:
-    """In a new process: end, and leave nothing behind, when the one that started it closes the pipe, or is gone."""
+    """In a new process: clean up and exit when the parent closes the pipe or dies."""
 
     def watch() -> None:
         parent.poll(None)
