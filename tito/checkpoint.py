@@ -1,7 +1,7 @@
-"""What a framework can do by now: one capability a module, shown on real data, in a Python of its own, with its evidence.
+"""Show what a framework can do so far: one capability per module, on real data, in a new Python process, with evidence.
 
-The package is that of the folder: in a workspace the learner's own, in the repository the reference. What a check compares
-with is computed here, with NumPy alone, and never by the package that is looked at.
+The package is the learner's own in a workspace, and the reference in the repository. Expected values are computed here with
+NumPy alone, never by the package under test.
 """
 
 import io
@@ -18,12 +18,12 @@ from tito.errors import TitoError
 from tito.syllabus import MODULES, Module
 
 HOLDS, FAILS, NOT_YET, UNWRITTEN = "yes", "NO", "not yet", "not written"
-SECONDS = 180  # after which a check counts as one that does not end
+SECONDS = 180  # for one check
 
 
 @dataclass(frozen=True)
 class Capability:
-    """What module `module` adds; `show` gives the evidence or raises, None where the course has no such module yet."""
+    """What a module adds. `show` returns the evidence or raises. It is None if the course has no such module yet."""
 
     module: Module
     can: str
@@ -32,7 +32,7 @@ class Capability:
 
 @dataclass
 class Finding:
-    """Whether the framework here can do it: the evidence, or what is wrong, or what has to be done first."""
+    """Whether the framework can do it: the evidence, or what is wrong, or what must be done first."""
 
     module: str
     can: str
@@ -41,20 +41,20 @@ class Finding:
 
 
 def choose_capabilities(module: Module | None) -> list[Capability]:
-    """That of one module, or all sixteen."""
+    """Return the capability of one module, or all sixteen."""
     found = [capability for capability in CAPABILITIES if module in (None, capability.module)]
     if not found:
-        raise TitoError(f"{module} has no checkpoint: its tracks have a judge of their own")
+        raise TitoError(f"{module} has no checkpoint. Its tracks have their own judge")
     return found
 
 
 def try_capability(root: Path, capability: Capability) -> Finding:
-    """Whether the package in `root` can do it."""
+    """Check whether the package in `root` has a capability."""
     return Finding(capability.module.slug, capability.can, *_look(root, capability))
 
 
 def all_hold(findings: list[Finding]) -> bool:
-    """One that was asked for by itself has to hold; of all, none may fail."""
+    """If one capability was asked for, does it hold? If all were, did none fail?"""
     return findings[0].state == HOLDS if len(findings) == 1 else all(finding.state != FAILS for finding in findings)
 
 
@@ -69,11 +69,11 @@ def _look(root: Path, capability: Capability) -> tuple[str, str]:
     try:
         return _parse_result(subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False))
     except subprocess.TimeoutExpired:
-        return FAILS, f"it did not end within {SECONDS} s: is there a loop that does not end?"
+        return FAILS, f"it did not end within {SECONDS} s. Is there a loop that does not end?"
 
 
 def _parse_result(done: subprocess.CompletedProcess) -> tuple[str, str]:
-    """State and evidence, from the last line of the check's own Python; what else the package printed does not count."""
+    """Read state and evidence from the last line of the check's output. Whatever the package printed before is ignored."""
     try:
         state, evidence = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -82,7 +82,7 @@ def _parse_result(done: subprocess.CompletedProcess) -> tuple[str, str]:
     return str(state), str(evidence)
 
 
-# -- in the Python of one check ---------------------------------------------------------------------------------------
+# -- in the process of one check --------------------------------------------------------------------------------------
 
 
 def main(number: int) -> None:
@@ -92,13 +92,13 @@ def main(number: int) -> None:
     try:
         use_prefix(number + 1)
         said = HOLDS, capability.show()
-    except Exception as error:  # whatever the package raises is what is wrong with it
+    except Exception as error:  # whatever the package raises is the finding
         said = FAILS, reason(error)
     sys.stdout.write("\n" + json.dumps(said) + "\n")
 
 
 def reason(error: BaseException) -> str:
-    """What a check failed with, in one line; for an error from inside the package, where it was raised."""
+    """Return the error of a check as one line. For an error inside the package, add where it was raised."""
     text = " ".join(str(error).split())
     inside = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent.name == "core"]
     if isinstance(error, AssertionError) and text and not inside:
@@ -108,7 +108,7 @@ def reason(error: BaseException) -> str:
 
 
 def _digits():
-    """The 1,797 digits as float32 from 0 to 1: (1797, 64), and their labels."""
+    """Return the 1,797 digits as float32 from 0 to 1, (1797, 64), and their labels."""
     import numpy as np
 
     from tinytorch.datasets import load_digits
@@ -118,7 +118,7 @@ def _digits():
 
 
 def _difference(found, wanted) -> float:
-    """The largest difference, relative to the largest number that is wanted; an AssertionError where the shapes differ."""
+    """Return the largest difference, relative to the largest expected number. Raise an AssertionError if the shapes differ."""
     import numpy as np
 
     found, wanted = np.asarray(getattr(found, "data", found)), np.asarray(wanted)
@@ -150,7 +150,7 @@ def _show_introduction() -> str:
                 assert place[parent] < place[part], f"{part} comes before {parent}, which it imports"
         chain, lines = longest_chain(graph, graph.__getitem__), sum(map(len, graph.values()))
         said.append(f"{package}, {len(order)} parts and {lines} imports, longest chain {len(chain)}")
-    return f"every part after all that it imports: {'; '.join(said)}"
+    return f"every part comes after all that it imports: {'; '.join(said)}"
 
 
 def _show_setup() -> str:
@@ -193,14 +193,14 @@ def _show_activations() -> str:
     from tinytorch.core.tensor import Tensor
 
     pixels, _ = _digits()
-    x = Tensor((pixels - 0.5) * 2000)  # from -1000 to 1000: exp of that is no float32
+    x = Tensor((pixels - 0.5) * 2000)  # from -1000 to 1000: exp of that overflows float32
     with np.errstate(all="raise", under="ignore"):
         for bend in (relu, sigmoid, tanh, gelu):
-            assert np.isfinite(bend(x).data).all(), f"{bend.__name__} gives what is not finite for numbers up to 1000"
+            assert np.isfinite(bend(x).data).all(), f"{bend.__name__} returns infinity or nan for numbers up to 1000"
         p, logs = softmax(x, 1), log_softmax(x, 1)
     wanted = np.exp(x.data - x.data.max(1, keepdims=True).astype(np.float64))
     worst = _check_close("softmax", p, wanted / wanted.sum(1, keepdims=True), 1e-5)
-    assert np.isfinite(logs.data).all(), "log_softmax gives what is not finite for numbers up to 1000"
+    assert np.isfinite(logs.data).all(), "log_softmax returns infinity or nan for numbers up to 1000"
     assert _difference(relu(x), np.maximum(x.data, 0)) == 0, "relu is not max(0, x)"
     right = f"softmax agrees with the formula {_format_error(worst)}"
     return f"numbers from -1000 to 1000 pass four activations and softmax without an overflow; {right}"
@@ -221,7 +221,7 @@ def _show_layers() -> str:
         other.load_state_dict(dict(state))
     assert np.array_equal(one(x).data, other(x).data), "a layer loaded from a file computes something else"
     worst = _check_close("a linear layer", one(x), pixels @ one.weight.data.T + one.bias.data, 1e-5)
-    return f"650 parameters saved, loaded, and 17,970 results the same in every bit; x @ W.T + b {_format_error(worst)}"
+    return f"650 parameters saved and loaded: all 17,970 results are the same bits, and equal x @ W.T + b {_format_error(worst)}"
 
 
 def _show_dense() -> str:
@@ -257,7 +257,7 @@ def _show_spatial() -> str:
     worst = _check_close("a convolution", seen, wanted, 1e-5)
     pooled = wanted.reshape(len(images), 8, 4, 2, 4, 2).max((3, 5))
     worst = max(worst, _check_close("its pooling", MaxPool2d(2)(seen), pooled, 1e-5))
-    return f"1,797 digits through 8 kernels and pooling: as one sum over all windows gives, {_format_error(worst)}"
+    return f"1,797 digits through 8 kernels and pooling agree with one sum over all windows {_format_error(worst)}"
 
 
 def _show_attention() -> str:
@@ -276,7 +276,7 @@ def _show_attention() -> str:
     weights = np.exp(np.where(np.tri(8, dtype=bool), np.einsum("nqhd,nkhd->nhqk", q, k) / 2, -np.inf))
     heads = np.einsum("nhqk,nkhd->nqhd", weights / weights.sum(-1, keepdims=True), v).reshape(-1, 8, 8)
     worst = _check_close("attention", before, heads @ layer.out_proj.weight.data.T + layer.out_proj.bias.data, 1e-5)
-    return f"1,797 digits read row by row: the future changes nothing, two heads are the formula's {_format_error(worst)}"
+    return f"1,797 digits read row by row: later rows change nothing, two heads agree with the formula {_format_error(worst)}"
 
 
 def _show_dataloader() -> str:
@@ -287,13 +287,13 @@ def _show_dataloader() -> str:
     pixels, labels = _digits()
     epochs = [list(DataLoader(Digits(), 128, shuffle=True, seed=0, prefetch=ahead)) for ahead in (0, 2)]
     one, other = ([np.concatenate([t.data for t in column]) for column in zip(*epoch, strict=True)] for epoch in epochs)
-    assert all(map(np.array_equal, one, other)), "with prefetching an epoch is another than without"
+    assert all(map(np.array_equal, one, other)), "an epoch with prefetching differs from one without"
     x, y = one[0].reshape(len(one[0]), -1), one[1]
     assert len(x) == 1797, f"an epoch has {len(x):,} digits, not 1,797"
     assert not np.array_equal(x, pixels), "the epoch is not shuffled"
     wanted, found = (sorted(map(bytes, np.column_stack([a, b]).astype("f4"))) for a, b in ((pixels, labels), (x, y)))
-    assert found == wanted, "the epoch is not every digit once with its own label"
-    return f"{len(epochs[0])} batches hold every one of 1,797 digits once, with its label, shuffled, with prefetching and without"
+    assert found == wanted, "the epoch does not have every digit once with its own label"
+    return f"{len(epochs[0])} shuffled batches have each of 1,797 digits once, with its label, with and without prefetching"
 
 
 def _show_autograd() -> str:
@@ -308,7 +308,7 @@ def _show_autograd() -> str:
 
     manual_seed(0)
     rng = np.random.default_rng(0)
-    pixels = _digits()[0][:4].astype(np.float64) + 0.05 * rng.standard_normal((4, 64))  # no two alike: max has no ties
+    pixels = _digits()[0][:4].astype(np.float64) + 0.05 * rng.standard_normal((4, 64))  # no two equal, so max has no ties
     images, rows, vectors = pixels.reshape(4, 1, 8, 8), pixels.reshape(4, 8, 8), pixels
     line, net, heads = Linear(64, 10), MLP((64, 16, 10), tanh), MultiHeadAttention(8, 2, causal=True)
     small, wide = Conv2d(1, 4, 3, padding=1), Conv2d(4, 3, 3, stride=2)
@@ -324,7 +324,7 @@ def _show_autograd() -> str:
         "softmax": (lambda x: softmax(x, 1) * log_softmax(x, 0), vectors),
         "a linear layer": (line, vectors),
         "a network": (lambda x: log_softmax(net(x), 1), vectors),
-        "convolutions": (lambda x: wide(tanh(small(x))), images),  # a bend without a corner, which a step could straddle
+        "convolutions": (lambda x: wide(tanh(small(x))), images),  # tanh, because a small step could cross the corner of ReLU
         "pooling": (lambda x: GlobalAvgPool2d()(AvgPool2d(2)(small(MaxPool2d(2)(x)))), images),
         "attention": (heads, rows),
     }
@@ -342,7 +342,7 @@ def _show_autograd() -> str:
 
 
 def _check_gradients(name: str, f: Callable, leaves: list, rng) -> float:
-    """The largest difference between what backward says and what small steps say, at 24 numbers of each leaf."""
+    """Compare gradients with small steps at 24 numbers of each leaf, and return the largest difference."""
     import numpy as np
 
     for leaf in leaves:
@@ -379,12 +379,12 @@ def _show_optimizers() -> str:
     pixels, labels = _digits()
     n, ridge = len(pixels), 0.01
     x, y = np.column_stack([pixels, np.ones(n, np.float32)]), np.eye(10, dtype=np.float32)[labels]
-    best = np.linalg.solve(x.T @ x / n + ridge * np.eye(65), x.T @ y / n)  # least squares have a lowest point in closed form
+    best = np.linalg.solve(x.T @ x / n + ridge * np.eye(65), x.T @ y / n)  # the minimum of least squares in closed form
 
     def height(w) -> float:
         return float(((x @ w - y) ** 2).sum() / n + ridge * (w**2).sum())
 
-    kinds = {  # how much of the way down 100 steps have to go
+    kinds = {  # each with the share of the way down that 100 steps must go
         "SGD": (lambda p: SGD(p, lr=0.04), 0.85),
         "momentum": (lambda p: SGD(p, lr=0.04, momentum=0.9), 0.99),
         "RMSprop": (lambda p: RMSprop(p, lr=0.002), 0.94),
@@ -403,7 +403,7 @@ def _show_optimizers() -> str:
         way = (top - height(w.data)) / (top - bottom)
         assert least <= way <= 1.0001, f"{name}: 100 steps go {way:.1%} of the way down, not {least:.0%}"
         said.append(f"{name} {way:.1%}")
-    return f"least squares on 1,797 digits, the way down to the solution in closed form after 100 steps: {', '.join(said)}"
+    return f"least squares on 1,797 digits, the share of the way to the exact minimum after 100 steps: {', '.join(said)}"
 
 
 def _show_training() -> str:
@@ -419,8 +419,8 @@ def _show_training() -> str:
     history = trainer.fit(loader, recipe.epochs, progress=False)
     seconds = time.perf_counter() - start
     right = (trainer.predict(recipe.loader(unseen))[0].data.argmax(1) == unseen[:][1].data).mean()
-    assert right >= 0.95, f"a network reads {right:.1%} of the digits it has not seen, 95% is the least"
-    assert np.isfinite([row["loss"] for row in history]).all(), "the losses it notes are not numbers"
+    assert right >= 0.95, f"a network reads {right:.1%} of the digits it has not seen. It must read at least 95%"
+    assert np.isfinite([row["loss"] for row in history]).all(), "its losses are not finite"
     return f"64-256-10 reads {right:.1%} of {len(unseen)} digits it has not seen, after {recipe.epochs} epochs, {seconds:.1f} s"
 
 
@@ -431,8 +431,8 @@ CAPABILITIES = tuple(
             ("map what is built from what", _show_introduction),
             ("measure this machine", _show_setup),
             ("compute with arrays", _show_tensor),
-            ("bend without an overflow", _show_activations),
-            ("hold what it learns, and save it", _show_layers),
+            ("compute activations without an overflow", _show_activations),
+            ("hold parameters, and save them", _show_layers),
             ("compute a network", _show_dense),
             ("see images", _show_spatial),
             ("attend to what came before", _show_attention),

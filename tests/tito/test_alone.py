@@ -183,7 +183,7 @@ def test_what_was_built_is_not_borrowed_over(tito, workspace, solve):
 
 def test_start_borrows_what_lacks_before_a_module(tito, workspace):
     said = tito("start", "01", "--no-open", inside=workspace.root)
-    assert said.code == 1 and "or borrow it: `tito borrow 00`" in said.err
+    assert said.code == 1 and "or borrow it with `tito borrow 00`" in said.err
     said = tito("start", "01", "--borrow", "--no-open", inside=workspace.root)
     assert said.code == 0 and said.out.strip().endswith("01_setup.ipynb")
     assert standing(workspace, ZERO).state == progress.BORROWED

@@ -160,7 +160,7 @@ def test_an_equivalent_mutant_leaves_the_count_and_an_entry_that_fits_none_is_st
     assert (after.counted, len(after.survivors)) == (before.counted - 1, len(before.survivors) - 1)
     listing.write_text(ENTRY.format(was="return x / 4"), encoding="utf-8")
     assert (
-        "half: return x / 4 => return x * 2 is listed as equivalent, but no such mutant survives: stale"
+        "half: return x / 4 => return x * 2 is listed as equivalent, but no such mutant survives. Remove it"
         in audit(root).problems[0]
     )
     assert audit(root, sample=2).problems == []  # of a sample nobody knows

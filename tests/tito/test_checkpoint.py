@@ -119,7 +119,7 @@ def test_a_check_that_does_not_end_is_stopped(package, monkeypatch):
 def test_what_the_package_prints_is_not_the_evidence(package):
     found = look(package("introduction", "print('[\"yes\", \"I can\"]')"), 0)
     assert found.state == checkpoint.HOLDS
-    assert found.evidence.startswith("every part after all that it imports")
+    assert found.evidence.startswith("every part comes after all that it imports")
 
 
 def test_what_is_not_completed_yet_is_no_failure_until_it_is_asked_for(tito, package, monkeypatch):

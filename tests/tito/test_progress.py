@@ -120,8 +120,8 @@ def test_start_refuses_politely_while_a_module_before_is_not_done(tito, workspac
     said = tito("start", "setup", "--no-open", inside=workspace.root)
     assert said.code == 1
     assert said.err == (
-        "tito: 01_setup builds on 00_introduction, which is not done yet: `tito start 00`, then `tito complete 00`, "
-        "or borrow it: `tito borrow 00`\n"
+        "tito: 01_setup builds on 00_introduction, which is not done yet. Run `tito start 00`, then `tito complete 00`, "
+        "or borrow it with `tito borrow 00`\n"
     )
 
 

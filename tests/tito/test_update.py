@@ -107,7 +107,7 @@ def test_what_is_borrowed_is_brought_up_to_date_too(tito, repository, made):
 def test_a_damaged_notebook_is_replaced_and_kept(tito, repository, made):
     made.notebook(ZERO).write_text("{", encoding="utf-8")
     change(repository, TITLE)
-    assert "replaced, as yours could not be read" in tito("update", inside=made.root).out
+    assert "replaced, because yours could not be read" in tito("update", inside=made.root).out
     assert backups(made)[0].read_text(encoding="utf-8") == "{"
 
 
@@ -202,7 +202,7 @@ def test_the_newer_kit_may_be_a_git_repository_that_workspace_toml_names(tito, r
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "where is the newer kit? Say --from"),
+        ((), "where is the newer kit? Use --from"),
         (("--from", "nowhere"), "nowhere is no other kit"),
         (("--from", "."), ". is no other kit"),
         (("--from", "file:///nowhere/at/all.git"), "git cannot fetch file:///nowhere/at/all.git: "),

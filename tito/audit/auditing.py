@@ -1,4 +1,4 @@
-"""The audit of a module: what the unsolved release and the reference earn, and which mutants of the reference lose no point."""
+"""Audit a module: what the unsolved release and the reference earn, and which mutants of the reference lose no point."""
 
 import hashlib
 import itertools
@@ -20,7 +20,7 @@ from tito.errors import TitoError
 from tito.release import release
 from tito.syllabus import Module
 
-ALL, VISIBLE = 0.97, 0.92  # of the mutants that are not equivalent, the shares that have to be killed
+ALL, VISIBLE = 0.97, 0.92  # the shares of the non-equivalent mutants that all checks, and the visible ones, must kill
 PROCESSES = 2  # for the mutants of one module
 
 
@@ -35,7 +35,7 @@ class Killed:
 
 @dataclass
 class Audit:
-    """A module's checks, tried: what was earned without and with the solutions, and what became of each mutant."""
+    """The audit of a module's checks: points without and with the solutions, and the fate of each mutant."""
 
     module: Module
     unsolved: float
@@ -43,7 +43,7 @@ class Audit:
     of: float
     fate: dict[Mutant, Killed | Equivalent | None]
     stale: list[Equivalent] = field(default_factory=list)
-    without_a_case: list[tuple[str, str]] = field(default_factory=list)  # exercise and rule, which no wrong answer breaks
+    without_a_case: list[tuple[str, str]] = field(default_factory=list)  # exercises and rules that no wrong answer breaks
 
     @property
     def equivalent(self) -> list[Mutant]:
@@ -55,12 +55,12 @@ class Audit:
 
     @property
     def survivors(self) -> list[Mutant]:
-        """Mutants that cost no point at all."""
+        """Mutants that cost no point."""
         return [mutant for mutant, fate in self.fate.items() if fate is None]
 
     @property
     def unseen(self) -> dict[Mutant, Killed]:
-        """Mutants that the learner's own checks let pass, and that a hidden check notices."""
+        """Mutants that only a hidden check notices."""
         return {m: fate for m, fate in self.fate.items() if isinstance(fate, Killed) and fate.hidden}
 
     @property
@@ -73,7 +73,7 @@ class Audit:
 
     @property
     def problems(self) -> list[str]:
-        """What is not as it should be, each in a line."""
+        """Everything that is wrong, one line each."""
         found = []
         if self.unsolved != 0:
             found.append(f"{self.module}: the unsolved release earns {self.unsolved:g} points")
@@ -81,10 +81,10 @@ class Audit:
             found.append(f"{self.module}: the reference earns {self.reference:g} of {self.of:g} points")
         for cell, rule in self.without_a_case:
             found.append(f"{self.module}/{cell}: no wrong answer breaks the rule that the text states: {rule}")
-        return found + [f"{entry} is listed as equivalent, but no such mutant survives: stale" for entry in self.stale]
+        return found + [f"{entry} is listed as equivalent, but no such mutant survives. Remove it" for entry in self.stale]
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, as JSON has it."""
+        """Return everything, for JSON."""
         numbers = ("unsolved", "reference", "of", "counted", "killed", "killed_by_visible")
         return {
             "module": str(self.module), **{name: getattr(self, name) for name in numbers},
@@ -104,7 +104,7 @@ def _as_dict(mutant: Mutant, fate: Killed | Equivalent | None) -> dict[str, Any]
 def audit(
     root: Path, path: Path, module: Module, sample: int | None = None, on_mutant: Callable[[], None] = lambda: None
 ) -> Audit:
-    """Try the unsolved release, the reference and its mutants (`sample` of them, always the same) on a module's checks."""
+    """Run a module's checks on the unsolved release, the reference and its mutants (`sample` of them, always the same)."""
     notebook = source.read(path)
     made = _sample(module_mutants(notebook), sample)
     shares = [made[i::PROCESSES] for i in range(PROCESSES)]
@@ -134,7 +134,7 @@ def module_mutants(notebook: NotebookNode) -> list[Mutant]:
 
 
 def _sample(made: list[Mutant], sample: int | None) -> list[Mutant]:
-    """All, or as many as that: whichever they are, the same ones at every run."""
+    """Return all mutants, or `sample` of them, the same in every run."""
     if sample is None:
         return made
     chosen = sorted(made, key=lambda mutant: hashlib.sha256(mutant.key.encode()).digest())[:sample]
@@ -146,7 +146,7 @@ def _try_mutants(path: Path, notebook: NotebookNode, on_mutant: Callable[[], Non
 
 
 def _unsolved_notebook(root: Path, path: Path, notebook: NotebookNode) -> NotebookNode:
-    """What learners get, with the hidden checks put back, as grading does."""
+    """Return the released notebook with the hidden checks put back, as in grading."""
     texts = {cell.id: cell.source for cell in nbformat.reads(release(root, path), as_version=4).cells}
     cells = [NotebookNode(cell) for cell in notebook.cells]
     for cell in cells:
@@ -161,7 +161,7 @@ def audit_modules(
     sample: int | None = None,
     say: Callable[[str, int, int], None] = lambda name, place, total: None,
 ) -> list[Audit]:
-    """Audit modules, all that exist without any; `say` is told of every mutant that was tried."""
+    """Audit these modules, or all if there are none. `say` is called after every mutant."""
     paths = source.paths(root)
     for module in modules:
         if module not in paths:
@@ -173,7 +173,7 @@ def audit_modules(
 
 
 def find_shortfalls(found: list[Audit]) -> list[str]:
-    """What is not as it should be, over all that were audited."""
+    """Return everything that is wrong, over all audited modules."""
     problems = [problem for one in found for problem in one.problems]
     total = sum(one.counted for one in found)
     for what, killed, share in [
@@ -181,5 +181,5 @@ def find_shortfalls(found: list[Audit]) -> list[str]:
         ("the visible checks", sum(one.killed_by_visible for one in found), VISIBLE),
     ]:
         if killed < share * total:
-            problems.append(f"{what} kill {killed} of {total} mutants, {killed / total:.1%}: at least {share:.0%} are wanted")
+            problems.append(f"{what} kill {killed} of {total} mutants, {killed / total:.1%}. At least {share:.0%} are required")
     return problems

@@ -1,6 +1,6 @@
-"""The checks, run on the learner's own notebook in a fresh kernel, and the export of what passes them.
+"""Run the checks on the learner's notebook in a fresh kernel, and export a notebook that passes them.
 
-Where the course's solutions are at hand, `complete` asks the hidden checks too, as grading does in a class.
+If the course's solutions are available, `complete` runs the hidden checks too, as grading does in a class.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Check:
-    """One check: what it earned, and where and why it failed. `subject` is what a hidden one says that it tries."""
+    """One check: its points, and where and why it failed. `subject` is the docstring of a hidden one."""
 
     id: str
     points: float
@@ -41,14 +41,14 @@ class Check:
 
 @dataclass
 class Report:
-    """What the checks say of a notebook: the visible ones, and the hidden ones where these were asked."""
+    """The results of a notebook's checks: the visible ones, and the hidden ones if they ran."""
 
     module: str
     checks: list[Check]
-    hidden_points: float  # of checks that were not asked
-    alone: bool = False  # are these asked by `tito complete`, not by a class?
+    hidden_points: float  # of hidden checks that did not run
+    alone: bool = False  # does `tito complete` run these, or a class?
     problems: dict[str, str] = field(default_factory=dict)  # what is wrong with a code cell, by its id
-    unanswered: list[str] = field(default_factory=list)  # reflections without an answer: they are graded by a person
+    unanswered: list[str] = field(default_factory=list)  # reflections without an answer, which a person grades
 
     @property
     def points(self) -> float:
@@ -64,7 +64,7 @@ class Report:
 
     @property
     def unsolved(self) -> list[str]:
-        """Checks that met an exercise in which nothing is written yet."""
+        """Checks whose exercise is not written yet."""
         return [check.id for check in self.checks if check.reason == source.UNSOLVED]
 
     @property
@@ -74,12 +74,12 @@ class Report:
 
 @dataclass
 class Completed:
-    """The report; if all passed, the file that was exported, what stood there and is kept, and what comes next."""
+    """The report and, if all checks passed, the exported file, the backup of the earlier one, and what comes next."""
 
     report: Report
     path: Path | None = None
     kept: Path | None = None
-    replaced: bool = False  # an earlier export of other text: a kernel that has imported it does not see the new one
+    replaced: bool = False  # an earlier export was different: a kernel that has imported it does not see the new one
     next: str = ""
 
 
@@ -91,13 +91,13 @@ def ignore_cell(name: str, place: int, total: int) -> None:
 
 
 def check(workspace: Workspace, module: Module, on_cell: OnCell = ignore_cell) -> Report:
-    """Run the visible checks of a module; `on_cell` hears of each cell before it runs."""
+    """Run the visible checks of a module. `on_cell` is called before each cell runs."""
     report, _ = _check(workspace, module, on_cell, hidden_too=False)
     return report
 
 
 def complete(workspace: Workspace, module: Module, on_cell: OnCell = ignore_cell) -> Completed:
-    """Check a module, hidden checks included where they are at hand, and if nothing fails export it into the package."""
+    """Run a module's checks, also the hidden ones if available, and export it into the package if nothing fails."""
     report, notebook = _check(workspace, module, on_cell, hidden_too=True)
     if not report.passed:
         return Completed(report)
@@ -131,7 +131,7 @@ def _check(workspace: Workspace, module: Module, on_cell: OnCell, hidden_too: bo
     )  # fmt: skip
     verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
     if verdict.tampered:
-        raise TitoError(f"{module.slug}.ipynb changes what an assertion does: no check of it can fail", code=1)
+        raise TitoError(f"{module.slug}.ipynb changes what an assertion does, so no check can fail. Remove that code", code=1)
     report = _report(module, pristine, rebuilt, saved, execution, verdict, bool(expected))
     report.alone = root is not None
     progress.save_points(workspace, module, sum(check.points for check in report.checks if not check.subject))
@@ -139,15 +139,14 @@ def _check(workspace: Workspace, module: Module, on_cell: OnCell, hidden_too: bo
 
 
 def _add_hidden_checks(workspace: Workspace, root: Path, module: Module, rebuilt, limits) -> dict[str, list[Answer]]:
-    """Put the hidden checks into the notebook that is run; returns the course's answers to them."""
+    """Put the hidden checks into the notebook, and return the course's answers to them."""
     from tito.grading import reference
 
     path = source.paths(root).get(module)
     solved = source.read(path) if path else None
     if solved is None or _graded_cells(solved) != _graded_cells(rebuilt.notebook):
         raise TitoError(
-            f"{module.slug}.ipynb is of an earlier release than the course's: `tito update` brings the newer one and keeps "
-            "your answers",
+            f"{module.slug}.ipynb is from an earlier release than the course. `tito update` updates it and keeps your answers",
             code=1,
         )
     rebuilt.notebook = reference.with_hidden_checks(rebuilt.notebook, solved)
@@ -187,7 +186,7 @@ def _report(
 
 
 def ungraded_names(saved: list[notebooks.Node], graded: Any) -> set[str]:
-    """Names that only cells which are not graded define: those that the learner added, and plots and measurements."""
+    """Return the names that only ungraded cells define: added cells, plots and measurements."""
     inside = {cell.id for cell in source.in_grading_order(graded)}
     outside, known = set(), set()
     for cell in saved:
@@ -198,7 +197,7 @@ def ungraded_names(saved: list[notebooks.Node], graded: Any) -> set[str]:
 
 
 def _defined(text: str) -> set[str]:
-    """The names that a cell's text defines at its top level."""
+    """Return the names that a cell's text defines at its top level."""
     try:
         return defined_names(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -206,8 +205,8 @@ def _defined(text: str) -> set[str]:
 
 
 def find_hint(reason: str, outside: set[str]) -> str:
-    """What to do about a name that only a cell which is not graded defines."""
+    """Return a hint for a missing name that only an ungraded cell defines."""
     match = re.search(r"NameError: name '(\w+)' is not defined", reason)
     if not match or match[1] not in outside:
         return ""
-    return f"{match[1]} is defined in a cell that is not graded: move it into the solution cell that uses it"
+    return f"{match[1]} is defined in a cell that is not graded. Move it into the solution cell that uses it"

@@ -1,4 +1,4 @@
-"""Comparing every submission of a module with every other, by what they share and few others have."""
+"""Compare every submission of a module with every other, by what they share and few others have."""
 
 import math
 from collections import Counter, defaultdict
@@ -17,15 +17,15 @@ from tito.grading.rebuild import rebuild_file
 from tito.similarity.fingerprints import bound_names, fingerprints, normalise, statements
 from tito.syllabus import Module
 
-NO_VERDICT = "Alike is a reason to look, and no verdict: people who learn together, or from one book, write alike too."
-SHARED_BY_MOST = 0.5  # of the class: such a fingerprint tells nothing
+NO_VERDICT = "Similarity is a reason to look, not a verdict. People who learn together, or from the same book, write alike too."
+SHARED_BY_MOST = 0.5  # a fingerprint that this share of the class has tells nothing
 
 Mark = tuple[str, int]  # a cell and a fingerprint in it
 
 
 @dataclass
 class Submission:
-    """What one student wrote: the text of each solution cell, and where each fingerprint stands in it."""
+    """One student's solutions: the text of each cell, and the lines of each fingerprint."""
 
     student: str
     texts: dict[str, str]
@@ -34,7 +34,7 @@ class Submission:
 
 @dataclass
 class Pair:
-    """Two submissions: how alike they are, 0 to 1, and how much of that each cell contributes."""
+    """Two submissions, how alike they are (0 to 1), and how much each cell contributes."""
 
     first: Submission
     second: Submission
@@ -43,7 +43,7 @@ class Pair:
     shared: set[Mark]
 
     def lines(self, one: Submission, cell: str) -> set[int]:
-        """The lines of a cell that say in `one` what the other says too."""
+        """Return the lines of a cell in `one` that the other shares."""
         return {line for mark in self.shared if mark[0] == cell for line in one.marks[mark]}
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Pair:
 
 @dataclass
 class Comparison:
-    """The pairs of a module, the most alike first, and who could not be compared, with the reason."""
+    """The pairs of a module, the most alike first, and the students who could not be compared, with the reason."""
 
     module: Module
     submissions: int
@@ -75,11 +75,11 @@ def compare(
     megabytes: int = 20,
     say: Callable[[str, int, int], None] = lambda student, place, total: None,
 ) -> Comparison:
-    """The `most` alike pairs of a module's submissions below `course`, after removing what was given."""
+    """Return the `most` alike pairs of a module's submissions below `course`. Given code does not count."""
     released, solved = reference.released(course, module.slug), reference.solved(course, module.slug)
     files = sorted((course / "submitted").glob(f"*/{module.slug}/{module.slug}.ipynb"))
     if not files:
-        raise TitoError(f"nobody has handed in {module}: run `tito course collect {module.id} FROM`", code=1)
+        raise TitoError(f"nobody has handed in {module}. Run `tito course collect {module.id} FROM`", code=1)
     given = given_statements(_texts(released))
     own = add_fingerprints(Submission("the reference", _texts(solved)), given)
     class_, left_out = [], {}
@@ -99,7 +99,7 @@ def _texts(notebook: NotebookNode) -> dict[str, str]:
 
 
 def given_statements(texts: dict[str, str]) -> dict[str, set[str]]:
-    """The statements that stand in each solution cell before anybody has written in it."""
+    """Return the statements in each solution cell before anybody has written in it."""
     found = {name: statements(text) for name, text in texts.items()}
     bound = bound_names(statement for cell in found.values() for statement in cell)
     return {name: {_join_words(normalise(statement, bound)) for statement in cell} for name, cell in found.items()}
@@ -110,7 +110,7 @@ def _join_words(words: list[tuple[str, int]]) -> str:
 
 
 def add_fingerprints(submission: Submission, given: dict[str, set[str]]) -> Submission:
-    """The submission with its fingerprints, those of what was given left out."""
+    """Add the fingerprints of a submission, except those of given code, and return it."""
     found = {name: statements(source.without_fences(text)) for name, text in submission.texts.items()}
     bound = bound_names(statement for cell in found.values() for statement in cell)
     for name, cell in found.items():
@@ -124,11 +124,11 @@ def add_fingerprints(submission: Submission, given: dict[str, set[str]]) -> Subm
 
 
 def rank_pairs(class_: list[Submission], common: set[Mark], most: int) -> list[Pair]:
-    """The `most` alike of all pairs that share a mark which is not common, the most alike first.
+    """Return the `most` alike of all pairs that share a mark which is not common, the most alike first.
 
-    A mark weighs log((n + 1) / holders), so that what few have counts most; what most have, or the reference has, counts nothing.
-    Likeness is the weight that two share, over what the one who has less has, or over half the median of the class if that is
-    more: two who both wrote little beyond the usual are no evidence.
+    A mark weighs log((n + 1) / holders), so rare marks count most. Marks that most have, or that the reference has, weigh 0.
+    Likeness is the shared weight divided by the smaller total of the two, or by half the median of the class if that is more,
+    because two people who both wrote little are no evidence.
     """
     holders: dict[Mark, list[int]] = defaultdict(list)
     for place, one in enumerate(class_):
