@@ -1,4 +1,4 @@
-"""The system's Chromium, driven by playwright: what cannot be had here is skipped, and says what to install."""
+"""The system's Chromium, driven by playwright. If it is missing, tests are skipped with what to install."""
 
 import shutil
 

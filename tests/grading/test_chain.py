@@ -1,4 +1,4 @@
-"""Grading on a learner's own earlier modules: it names the module that breaks, changes no mark, and runs nothing outside."""
+"""Grading on a learner's own earlier modules names the broken module, changes no mark, and runs nothing outside the sandbox."""
 
 import json
 import shutil
@@ -55,7 +55,7 @@ def repository(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def chained(tmp_path_factory):
-    """Everybody's module 02, graded and chained; and the marks as they were before chaining."""
+    """Everybody's module 02, graded and chained, and the marks before chaining."""
     root = repository(tmp_path_factory.mktemp("chain") / "repository")
     course = Course(root)
     for module in (ZERO, ONE, TWO):
@@ -124,8 +124,8 @@ def test_the_module_that_breaks_is_named(chained, name, broke, reason):
     assert reason in one.why
 
 
-def test_finding_it_is_cheap(chained):
-    """The one that lost points by its own checks is asked first, so one more run is enough."""
+def test_finding_the_broken_module_needs_one_more_run(chained):
+    """The module that lost points in its own checks is tried first, so one more run is enough."""
     _, _, cost, _ = chained
     assert cost["base"] == cost["middle"] == cost["syntax"] == 2
     assert cost["both"] <= 4
@@ -136,13 +136,13 @@ def test_a_mistake_that_nothing_uses_breaks_nothing(chained):
     assert chained[1]["unused"].broke == []
 
 
-def test_a_mistake_in_the_module_itself_is_no_matter_of_the_chain(chained):
+def test_a_mistake_in_the_module_itself_does_not_count_as_a_broken_chain(chained):
     own = chained[1]["own"]
     assert own.apart == own.chained == 70
     assert (own.broke, own.integration) == ([], 1.0)
 
 
-def test_a_module_that_was_not_handed_in_is_lent_and_that_is_said(chained):
+def test_the_reference_replaces_a_module_that_was_not_handed_in_and_says_so(chained):
     gone = chained[1]["gone"]
     assert gone.lent == {"00_introduction": "it was not handed in"}
     assert (gone.chained, gone.broke) == (80, [])

@@ -1,4 +1,4 @@
-"""Grading on a dask.distributed cluster of real processes: some have nothing, some are killed, the scheduler is too."""
+"""Grading on a dask.distributed cluster of real processes, also if workers or the scheduler are killed."""
 
 import gc
 import os
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 class Cluster:
-    """A scheduler and workers, each a process of its own, in a folder of their own."""
+    """A scheduler and workers, each in its own process, in their own folder."""
 
     def __init__(self, folder):
         self.folder, self.port, self.processes = folder, free_port(), []
@@ -79,8 +79,8 @@ def as_one_by_one(lab, outcomes) -> None:
     assert all(one.verdict.status.startswith(PEOPLE[one.student].status) for one in outcomes)
 
 
-def test_workers_that_share_no_disk_give_the_marks_of_one_by_one(sandboxed, own_lab, dask, monkeypatch):
-    """They see neither the course nor anything beside it, and the one that asks could make no sandbox."""
+def test_workers_without_a_shared_disk_give_the_same_marks(sandboxed, own_lab, dask, monkeypatch):
+    """The workers cannot see the course, and the machine that sends the tasks has no sandbox."""
     hand_in(own_lab, SOME)
     hidden = str(own_lab.root.parent)
     dask.worker(before=("bwrap", "--dev-bind", "/", "/", "--tmpfs", hidden, "--die-with-parent"))

@@ -23,19 +23,19 @@ DEF = DOUBLE.removeprefix("#| export\n")
 
 
 def then(code: str) -> str:
-    """A solution cell that does something else first, and then what was asked."""
+    """Return a solution cell that runs other code first."""
     return f"{code}\n\n{DEF}"
 
 
 def in_double(*lines: str) -> str:
-    """A solution that does something else whenever it is called."""
+    """Return a solution that runs other code whenever it is called."""
     return "def double(x):\n" + "".join(f"    {line}\n" for line in lines) + "    return 2 * x"
 
 
 # -- what it sees --------------------------------------------------------------------------------------------------
 
 
-def test_only_the_environment_and_the_prefix_are_in_sight(lab):
+def test_only_the_environment_and_the_prefix_are_visible(lab):
     seen = lab.probe("import os\nprint(*sorted(os.listdir('/')))\nprint(*sorted(os.listdir('/course/tinytorch/core')))")
     top, core = seen.splitlines()
     allowed = {"bin", "course", "dev", "etc", "lib", "lib32", "lib64", "proc", "sbin", "tmp", "usr"}
@@ -45,7 +45,7 @@ def test_only_the_environment_and_the_prefix_are_in_sight(lab):
 
 
 def test_nothing_of_the_course_can_be_found_on_any_disk(lab, root):
-    """Walks all that is in sight and looks for the sources, the gradebook, and files that import the reference."""
+    """Walk all visible folders and look for the sources, the gradebook, and files that import the reference."""
     found = lab.probe(f"""
 import os
 for folder, folders, files in os.walk('/'):
@@ -61,7 +61,7 @@ for path in ({str(root)!r}, {str(lab.root)!r}):
     assert lines == ["/course/tinytorch/datasets/digits.npz", "False", "False"]
 
 
-def test_the_modules_before_are_there_and_its_own_reference_is_not(lab):
+def test_earlier_modules_can_be_imported_and_the_modules_own_reference_cannot(lab):
     said = lab.probe("""
 from tinytorch.core.introduction import WHOSE
 print(WHOSE)
@@ -86,7 +86,7 @@ def lines_about(lines: list[str], *parts: str) -> bool:
 
 
 def test_a_tinytorch_in_site_packages_is_masked_and_the_mask_is_read_only(tmp_path, monkeypatch):
-    """Also that of the Python from which a virtual environment was made, and whatever its version."""
+    """Also in the Python below a virtual environment, and in any version."""
     places = ["venv/lib/python3.11/site-packages", "base/lib/python3.12/site-packages", "base/local/lib/python3.11/dist-packages"]
     for place in places:
         (tmp_path / place / "tinytorch").mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_a_tinytorch_in_site_packages_is_masked_and_the_mask_is_read_only(tmp_pa
 
 
 def test_an_installed_reference_cannot_be_read(lab, tmp_path, monkeypatch):
-    """A copy that was installed for real: where the sandbox sees the environment, there is an empty folder."""
+    """A really installed copy: in the sandbox its folder is empty."""
     site = tmp_path / "base" / "lib" / "python3.11" / "site-packages" / "tinytorch"
     site.mkdir(parents=True)
     (site / "reference.py").write_text("ANSWER = 42")
@@ -115,7 +115,7 @@ except OSError as error:
     assert said.split("\n")[:2] == ["[]", "Read-only file system"]
 
 
-def test_a_repository_below_what_is_seen_is_masked_but_its_environment_is_not(tmp_path, monkeypatch):
+def test_a_repository_in_a_visible_folder_is_masked_but_its_environment_is_not(tmp_path, monkeypatch):
     course, venv = tmp_path / "usr" / "src" / "course", tmp_path / "usr" / "src" / "course" / ".venv"
     (course / "modules").mkdir(parents=True)
     venv.mkdir()
@@ -139,7 +139,7 @@ def test_the_environment_says_nothing_of_this_machine(lab, monkeypatch):
     }  # fmt: skip
 
 
-def test_it_sees_its_own_processes_only(lab):
+def test_it_sees_only_its_own_processes(lab):
     said = lab.probe("""
 import os
 for number in filter(str.isdigit, os.listdir('/proc')):
@@ -165,7 +165,7 @@ print(*[name for _, name in socket.if_nameindex()])
 
 
 class threading_server:
-    """A server on this machine's loopback that accepts whoever comes."""
+    """A server on this machine's loopback that accepts every connection."""
 
     def __enter__(self) -> int:
         import socket
@@ -213,8 +213,8 @@ print(*[name for name in ('/dev', '/dev/shm', '/course/tinytorch', '/course/lib'
     assert set(said[:-1]) == {"/tmp", "/course/modules"}
 
 
-def test_nothing_that_governs_the_machine_can_be_written_to_even_if_root_grades(lab):
-    """A kernel setting below /proc belongs to root by number: without a mask, root's sandbox could set core_pattern."""
+def test_kernel_settings_cannot_be_changed_even_if_root_grades(lab):
+    """The files below /proc belong to root: without a mask, a sandbox that root starts could set core_pattern."""
     said = lab.probe("""
 import os
 for folder, folders, files in os.walk('/proc'):
@@ -264,8 +264,8 @@ def test_one_file_cannot_grow_beyond_its_limit(lab):
     ],
     ids=["deep", "many", "large", "locked"],
 )
-def test_the_folder_of_the_sockets_is_no_place_to_write(lab, mess, temporary):
-    """It is the one folder on disk that is writable: it stays as it was, and it is gone afterwards."""
+def test_writing_into_the_folder_of_the_sockets_ends_the_kernel(lab, mess, temporary):
+    """It is the only writable folder on disk. It must be gone afterwards."""
     where = "import glob, os, time\nos.chdir(os.path.dirname(glob.glob('/tmp/**/kernel.json', recursive=True)[0]))"
     graded = lab.grade(double=then(f"{where}\n{mess}\ntime.sleep(1)"))
     assert graded.verdict.status.startswith("it wrote into the folder of the kernel's sockets")
@@ -274,7 +274,7 @@ def test_the_folder_of_the_sockets_is_no_place_to_write(lab, mess, temporary):
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """The folder in which grading makes its temporary folders: it has to be empty when the test ends."""
+    """The folder in which grading makes its temporary folders. It must be empty when the test ends."""
     folder = tmp_path / "t"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
@@ -282,10 +282,10 @@ def temporary(tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-# -- what is left of who was killed -----------------------------------------------------------------------------------
+# -- after a kill ------------------------------------------------------------------------------------------------------
 
 
-def test_a_scratch_folder_of_who_was_killed_is_removed_by_the_next(temporary):
+def test_the_scratch_folder_of_a_killed_process_is_removed_by_the_next_one(temporary):
     killed, busy, young = (temporary / f"{sandbox.SCRATCH}{name}" for name in ("killed", "busy", "young"))
     for folder in (killed / "k" / "deep", busy, young):
         folder.mkdir(parents=True)
@@ -389,8 +389,8 @@ time.sleep(60)
     assert graded.verdict.status == "out of memory in cell double"
 
 
-def test_memory_that_belongs_to_no_process_cannot_be_had(lab):
-    """A memfd or System V shared memory is counted neither as a process's memory nor as a file of a folder."""
+def test_memory_that_belongs_to_no_process_cannot_be_allocated(lab):
+    """A memfd or System V shared memory counts neither as a process's memory nor as a file of a folder."""
     said = lab.probe("""
 import ctypes, errno, os
 try:
@@ -403,8 +403,8 @@ print(libc.shmget(0, 1 << 30, 0o1600), libc.unshare(0x10000000))
     assert said.split() == ["EPERM", "-1", "-1"]
 
 
-def test_the_first_process_of_the_sandbox_cannot_be_made_to_do_something_else(lab):
-    """Its end is everybody's end: who could trace it could let it survive."""
+def test_the_first_process_of_the_sandbox_cannot_be_controlled(lab):
+    """When it ends, all processes end. Code that could trace it could keep it alive."""
     said = lab.probe("""
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -427,7 +427,7 @@ def test_on_a_machine_whose_system_calls_cannot_be_filtered_there_is_no_sandbox(
         sandbox.require()
 
 
-def test_short_lived_processes_do_not_hide_what_uses_too_much(lab, nothing_survives):
+def test_short_lived_processes_do_not_hide_a_process_that_uses_too_much(lab, nothing_survives):
     code = then("""
 import os, time
 for n in range(6):
@@ -448,7 +448,7 @@ def test_a_kernel_that_dies_before_it_answers_is_an_error_and_no_grade(lab):
         lab.grade(limits={"memory_mb": 30})
 
 
-def test_a_kernel_that_does_not_answer_is_not_waited_for_without_end(lab, monkeypatch):
+def test_waiting_for_a_kernel_that_does_not_answer_ends(lab, monkeypatch):
     monkeypatch.setattr(execute, "START_SECONDS", 2)
     monkeypatch.setattr(sandbox, "LAUNCH", "import time; time.sleep(600)")
     with pytest.raises(TitoError, match="a kernel to run notebooks in does not start here: it does not answer"):
@@ -472,8 +472,8 @@ def test_a_message_made_by_hand_cannot_break_the_reader(kind):
 
 
 @pytest.mark.parametrize("part", ["content", "parent_header"])
-def test_a_message_signed_by_a_submission_but_misshapen_costs_its_author_only(lab, nothing_survives, part):
-    """The key of the kernel lies where what runs in it can read it, so what comes is signed, and still not believed."""
+def test_a_malformed_signed_message_costs_only_its_author(lab, nothing_survives, part):
+    """Submitted code can read the kernel's key, so its messages are signed. They are still not trusted."""
     code = in_double(
         "from IPython import get_ipython",
         "import json",
@@ -496,7 +496,7 @@ def test_without_bubblewrap_it_refuses_and_names_the_package(monkeypatch):
         sandbox.require()
 
 
-def test_a_bubblewrap_that_cannot_is_refused_with_what_it_said(monkeypatch, tmp_path):
+def test_a_bubblewrap_that_fails_is_refused_with_its_message(monkeypatch, tmp_path):
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Unknown option --size' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

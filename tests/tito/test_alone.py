@@ -1,4 +1,4 @@
-"""Learning alone: hidden checks judge, the course's modules stand in for those that are not built, solutions can be seen."""
+"""Learning alone: hidden checks run, modules can be borrowed, solutions can be seen."""
 
 import io
 import json
@@ -12,12 +12,12 @@ from tito.learner.layout import Workspace
 from tito.syllabus import module
 
 ZERO, ONE = module(0), module(1)
-HARD = "    return np.array([2.0 * one for one in x]) if np.ndim(x) else 6"  # passes the visible check alone
+HARD = "    return np.array([2.0 * one for one in x]) if np.ndim(x) else 6"  # passes only the visible check
 
 
 @pytest.fixture
 def in_a_class(workspace):
-    """A workspace that does not know of the repository, as one from a kit."""
+    """A workspace without the path of the repository, like one from a kit."""
     settings = workspace.root / "workspace.toml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("\nrepository =", "\n# repository ="), encoding="utf-8")
@@ -43,7 +43,7 @@ def test_what_only_a_hidden_check_notices_is_not_exported(tito, workspace, solve
     assert not workspace.exported(ZERO).exists()
 
 
-def test_all_that_is_right_is_exported_and_what_comes_next_is_said(tito, workspace, solve):
+def test_a_right_notebook_is_exported_and_the_next_step_is_named(tito, workspace, solve):
     solve(0)
     said = tito("complete", "00", inside=workspace.root)
     assert (said.code, workspace.exported(ZERO).is_file()) == (0, True)
@@ -54,14 +54,14 @@ def test_all_that_is_right_is_exported_and_what_comes_next_is_said(tito, workspa
     assert "Restart the kernel" in tito("complete", "00", inside=workspace.root).out
 
 
-def test_in_a_class_hidden_checks_wait_for_the_hand_in(tito, in_a_class, solve):
+def test_in_a_class_hidden_checks_do_not_run_before_handing_in(tito, in_a_class, solve):
     solve(0, double=HARD)
     said = tito("complete", "00", inside=in_a_class.root)
     assert said.code == 0
     assert "Hidden checks grade 20 more points, after you hand in." in said.out
 
 
-def test_a_notebook_of_an_earlier_release_is_sent_to_update(tito, workspace, solve, course, tmp_path):
+def test_a_notebook_of_an_earlier_release_needs_tito_update(tito, workspace, solve, course, tmp_path):
     other = shutil.copytree(course, tmp_path / "other")
     source = other / "modules" / "00_introduction.py"
     source.write_text(source.read_text(encoding="utf-8").replace('"half_check"', '"halves_check"'), encoding="utf-8")
@@ -125,14 +125,14 @@ def test_a_magic_is_named_as_one(tito, workspace, solve):
 
 
 @pytest.mark.parametrize("command", ["check", "complete", "submit"])
-def test_the_notebook_of_another_module_is_named_as_what_it_is(tito, workspace, command):
+def test_the_notebook_of_another_module_is_refused_with_its_name(tito, workspace, command):
     shutil.copy(workspace.notebook(ONE), workspace.notebook(ZERO))
     said = tito(command, "00", inside=workspace.root)
     assert said.code == 1
     assert "00_introduction.ipynb is the notebook of 01_setup, not of 00_introduction" in said.err
 
 
-def test_hours_and_goals_stand_in_the_first_cell_and_hours_in_status(tito, workspace):
+def test_the_first_cell_shows_hours_and_goals_and_status_shows_hours(tito, workspace):
     title = json.loads(workspace.notebook(ZERO).read_text(encoding="utf-8"))["cells"][0]["source"]
     assert "Takes about 1 hour. Afterwards you can\n\n- stay small" in "".join(title)
     assert "1 h" in tito("status", inside=workspace.root).out
@@ -154,7 +154,7 @@ def test_every_command_says_in_whole_sentences_what_it_does():
 # -- borrowed modules -------------------------------------------------------------------------------------------------
 
 
-def test_the_course_stands_in_for_a_module_until_it_is_completed(tito, workspace, solve):
+def test_a_borrowed_module_is_used_until_the_learner_completes_it(tito, workspace, solve):
     said = tito("borrow", "00", inside=workspace.root)
     assert said.code == 0 and "00_introduction: borrowed." in said.out
     assert standing(workspace, ZERO).state == progress.BORROWED
@@ -169,7 +169,7 @@ def test_the_course_stands_in_for_a_module_until_it_is_completed(tito, workspace
     assert not (workspace.root / ".tito" / "backup").exists()
 
 
-def test_what_was_built_is_not_borrowed_over(tito, workspace, solve):
+def test_borrowing_does_not_replace_a_built_module(tito, workspace, solve):
     solve(0)
     tito("complete", "00", inside=workspace.root)
     text = workspace.exported(ZERO).read_bytes()
@@ -181,7 +181,7 @@ def test_what_was_built_is_not_borrowed_over(tito, workspace, solve):
     assert standing(workspace, ONE).state == progress.BORROWED
 
 
-def test_start_borrows_what_lacks_before_a_module(tito, workspace):
+def test_start_borrows_the_missing_earlier_modules(tito, workspace):
     said = tito("start", "01", "--no-open", inside=workspace.root)
     assert said.code == 1 and "or borrow it with `tito borrow 00`" in said.err
     said = tito("start", "01", "--borrow", "--no-open", inside=workspace.root)
@@ -198,7 +198,7 @@ def test_a_workspace_can_be_made_with_every_module_borrowed(tito, course, tmp_pa
     assert "next: tito start 00" in tito("status", inside=made.root).out
 
 
-def test_borrow_wants_to_know_what(tito, workspace):
+def test_borrow_without_a_module_is_a_usage_error(tito, workspace):
     for words in ((), ("00", "--all")):
         said = tito("borrow", *words, inside=workspace.root)
         assert (said.code, said.err.count("\n")) == (2, 1)
@@ -218,7 +218,7 @@ def test_a_solution_is_shown_beside_ones_own_when_the_module_is_complete(tito, w
     assert "An odd number is not a multiple of two." in said.out
 
 
-def test_an_earlier_look_takes_a_second_question(tito, workspace, monkeypatch):
+def test_before_completing_solution_asks_for_confirmation(tito, workspace, monkeypatch):
     monkeypatch.setattr("typer.confirm", lambda text, **options: asked.append(text))
     asked = []
     said = tito("solution", "00", "half", inside=workspace.root)
@@ -228,7 +228,7 @@ def test_an_earlier_look_takes_a_second_question(tito, workspace, monkeypatch):
     assert len(asked) == 1
 
 
-def test_no_is_an_answer_and_a_name_that_is_none_says_which_there_are(tito, workspace, monkeypatch):
+def test_no_shows_nothing_and_an_unknown_cell_lists_the_known_ones(tito, workspace, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     said = tito("solution", "00", "half", inside=workspace.root)
     assert said.code == 1 and "return x / 2" not in said.out
@@ -239,7 +239,7 @@ def test_no_is_an_answer_and_a_name_that_is_none_says_which_there_are(tito, work
 # -- in a class: what the instructor has published --------------------------------------------------------------------
 
 
-def test_in_a_class_nothing_is_shown_or_lent_before_it_is_published(tito, in_a_class):
+def test_in_a_class_nothing_can_be_seen_or_borrowed_before_it_is_published(tito, in_a_class):
     for words in (("borrow", "00"), ("solution", "00", "--yes")):
         said = tito(*words, inside=in_a_class.root)
         assert said.code == 1 and "has not been published" in said.err

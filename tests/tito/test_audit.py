@@ -1,4 +1,4 @@
-"""The audit makes mistakes by rule, and finds the checks that let them pass."""
+"""The audit makes mutants, and finds the checks that do not notice them."""
 
 import json
 import time
@@ -23,7 +23,7 @@ def f(a, b, x=7):
 
 
 def changes(body: str) -> set[tuple[str, str]]:
-    """(kind, the line as it is now) of every mutant of a body."""
+    """Return (kind, changed line) of every mutant of a body."""
     text = CELL.format(body="\n".join("    " + line for line in body.splitlines()))
     return {(mutant.kind, mutant.now) for mutant in mutants("f", text)}
 
@@ -68,11 +68,11 @@ def test_every_kind_of_mistake_is_made(body, kind, now):
 @pytest.mark.parametrize(
     "body", ["c = max(a, b)", "c = a in (1, b)", "c = a.sum(axis=(0, 1))", 'raise ValueError("no " + str(a))', "'words'"]
 )
-def test_mistakes_that_change_nothing_a_check_could_ask_are_not_made(body):
+def test_mutants_that_no_check_can_notice_are_not_made(body):
     assert not {now for kind, now in changes(body) if kind == "swapped arguments" or "_words" in now or "_no" in now}
 
 
-def test_a_generator_is_not_told_to_change_its_input_at_an_end_it_may_never_reach():
+def test_a_generator_gets_no_mutant_that_changes_its_input_at_the_end():
     assert not {now for kind, now in changes("yield a") if kind == "input changed"}
 
 
@@ -98,7 +98,7 @@ SOURCE = tiny.MODULE.replace(
 
 @pytest.fixture
 def repository(tmp_path):
-    """A function: the tiny module with some texts replaced, as a repository."""
+    """A function that makes a repository of the tiny module with some texts replaced."""
 
     def write(*replacements):
         text = SOURCE
@@ -125,7 +125,7 @@ def test_a_weak_check_lets_mutants_survive(repository):
     }
 
 
-def test_what_only_a_hidden_check_notices_is_told_apart(repository):
+def test_mutants_that_only_a_hidden_check_notices_are_reported_separately(repository):
     found = audit(
         repository(("assert double(3) == 6,", "assert double(1) == 2,"), ("assert half(double(3)) == 3,", "assert half(6) == 3,"))
     )
@@ -149,7 +149,7 @@ def test_points_for_nothing_and_a_reference_that_fails_are_reported(repository):
 ENTRY = '[[00_introduction]]\ncell = "half"\nwas = "{was}"\nnow = "return x * 2"\nwhy = "asked at 0 alone"\n'
 
 
-def test_an_equivalent_mutant_leaves_the_count_and_an_entry_that_fits_none_is_stale(repository):
+def test_an_equivalent_mutant_is_not_counted_and_an_unused_entry_is_stale(repository):
     root = repository(("assert half(double(3)) == 3,", "assert half(0) == 0,"))
     listing = root / "tests" / "modules" / "equivalent.toml"
     listing.parent.mkdir(parents=True)
@@ -211,7 +211,7 @@ def test_a_list_that_cannot_be_read_is_one_line(repository, text):
         read_equivalents(root)
 
 
-def test_loops_exits_and_bombs_lose_their_points_and_stop_nothing(repository):
+def test_mutants_that_loop_exit_or_use_all_memory_lose_points_and_do_not_stop_the_audit(repository):
     path = repository() / "modules" / "00_introduction.py"
     notebook = source.read(path)
     bodies = {

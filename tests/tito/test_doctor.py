@@ -1,4 +1,4 @@
-"""`tito doctor`: what this machine has, each with what to do about it."""
+"""`tito doctor` reports what this machine has, and what to do if something is missing."""
 
 import importlib.metadata
 import json

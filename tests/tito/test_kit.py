@@ -1,4 +1,4 @@
-"""The kit and Binder: what learners get, that it holds no solution, and that it stands alone in a fresh environment."""
+"""The kit and Binder: a kit contains no solution, and works in a fresh environment."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def real_kit(root, tmp_path_factory):
 
 
 def texts(folder: Path) -> dict[Path, str]:
-    """What every file says; a notebook's cells and outputs as they read, not as JSON escapes them."""
+    """Return the text of every file. Of a notebook, return cells and outputs without JSON's escapes."""
     found = {}
     for path in folder.rglob("*"):
         if path.is_file():
@@ -44,7 +44,7 @@ def texts(folder: Path) -> dict[Path, str]:
 
 
 def secrets(root: Path, given: str) -> set[str]:
-    """Every line of a solution, a hidden check or a model answer that is not also a line that learners are given."""
+    """Return every line of a solution, a hidden check or a model answer that learners are not given elsewhere."""
     lines = set()
     for path in source.paths(root).values():
         for cell in source.parse(path).cells:
@@ -64,7 +64,7 @@ def test_no_file_of_a_kit_holds_a_line_of_a_solution_a_hidden_check_or_a_model_a
 
 
 def given_text(root: Path) -> str:
-    """What the sources say outside of solutions, hidden checks and model answers: computed here, not by nbgrader."""
+    """Return the text of the sources without solutions, hidden checks and model answers, not computed by nbgrader."""
     parts = []
     for path in source.paths(root).values():
         for cell in source.parse(path).cells:
@@ -154,7 +154,7 @@ def test_repo2docker_takes_a_new_enough_python_and_our_steps(root, real_kit, tmp
 @pytest.mark.parametrize("kind", ["repository", "kit"])
 @pytest.mark.skipif(sys.platform == "win32", reason="Binder runs on Linux")
 def test_binder_shows_the_first_notebook_first(root, real_kit, kind):
-    """repo2docker's image runs `jupyter notebook` through binder/start; it says on stderr which page it opens."""
+    """repo2docker's image runs `jupyter notebook` through binder/start, which prints the page it opens on stderr."""
     place, page = (root, "workspace/modules") if kind == "repository" else (real_kit, "modules")
     command = [place / "binder" / "start", sys.executable, "-m", "notebook", "--no-browser", "--allow-root", "--port=0"]
     server = subprocess.Popen(list(map(str, command)), cwd=place, stderr=subprocess.PIPE, text=True)
@@ -167,7 +167,7 @@ def test_binder_shows_the_first_notebook_first(root, real_kit, kind):
 
 
 def run(*command, inside: Path, environment: Path) -> str:
-    """Run a command with the Python of an environment, and nothing of this one."""
+    """Run a command with the Python of another environment."""
     scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     clean |= {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PIP_NO_COMPILE": "1", "VIRTUAL_ENV": str(environment)}
@@ -179,7 +179,7 @@ def run(*command, inside: Path, environment: Path) -> str:
 
 
 def test_in_a_fresh_environment_binders_steps_and_the_learners_walk_work(root, real_kit, tmp_path):
-    """The one slow test: it installs everything once, then builds what Binder would and learns from a kit."""
+    """A slow test: it installs everything once, then does the same as Binder and as a learner with a kit."""
     environment = tmp_path / "fresh"
     venv.create(environment, with_pip=True)
     learners = shutil.copytree(real_kit, tmp_path / "learners")

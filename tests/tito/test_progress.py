@@ -1,4 +1,4 @@
-"""`tito status`, `start` and `reset`: where a learner stands, read from the files."""
+"""`tito status`, `start` and `reset` read a learner's progress from the files."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ def standing(workspace, number):
 
 
 def run_and_save(path, failing=()):
-    """What JupyterLab writes when every cell was run: counts, and an error below each cell in `failing`."""
+    """Write what JupyterLab writes when every cell was run: counts, and an error below each cell in `failing`."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for count, cell in enumerate(notebook["cells"], 1):
         if cell["cell_type"] == "code":

@@ -1,4 +1,4 @@
-"""`tito update`: a newer release comes, and what the learner wrote stays. And kits that grow week by week."""
+"""`tito update` installs a newer release and keeps the learner's work. Kits can grow week by week."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ TITLE = ("Two functions, to test the way of a module.", "Two functions, mended."
 
 @pytest.fixture
 def repository(root, course, tmp_path):
-    """A copy of the course, which `change` makes newer, with what a kit needs of it."""
+    """A copy of the course with the files of a kit. `change` makes it newer."""
     copied = shutil.copytree(course, tmp_path / "repository")
     for name in ("pyproject.toml", *kit.COPIED):
         (copied / name).parent.mkdir(exist_ok=True)
@@ -116,7 +116,7 @@ def test_a_damaged_notebook_is_replaced_and_kept(tito, repository, made):
 
 @pytest.fixture
 def the_kit(tito, repository, tmp_path):
-    """A kit with module 00 alone, as it was in the first week."""
+    """A kit with only module 00, as in the first week."""
     said = tito("course", "kit", tmp_path / "kit", "--only", "00", inside=repository)
     assert said.code == 0 and "push it as a template" in said.out
     return tmp_path / "kit"
@@ -124,7 +124,7 @@ def the_kit(tito, repository, tmp_path):
 
 @pytest.fixture
 def learners(the_kit, tmp_path):
-    """A repository made from the kit as a template: no history in common, and module 00 solved in it."""
+    """A repository made from the kit as a template, without its history, and with module 00 solved."""
     root = shutil.copytree(the_kit, tmp_path / "learners")
     solving.solve(root / "modules" / "00_introduction.ipynb", tmp_path / "repository" / "modules" / "00_introduction.py")
     return Workspace(root)
@@ -152,7 +152,7 @@ def test_a_kit_holds_the_modules_that_are_named_and_those_given_are_built(tito, 
         ("zero", None, "no module is called 'zero'"),
     ],
 )
-def test_a_kit_that_could_not_be_worked_through_is_refused(course, only, given, says):
+def test_a_kit_that_lacks_an_imported_module_is_refused(course, only, given, says):
     with pytest.raises(TitoError, match=says):
         kit.choose_modules(course, only, given)
 

@@ -1,4 +1,4 @@
-# Hands in a link to the notebook of another, in place of its own.
+# Hands in a link to another student's notebook instead of its own.
 # 0 points: 01_setup.ipynb is a link, a folder or a device, not a file
 def beside(folder):
     (folder / "01_setup.ipynb").unlink()

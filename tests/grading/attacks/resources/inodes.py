@@ -1,4 +1,4 @@
-# Fills the one folder on disk that it can write to, that of its sockets, with small files.
+# Fills the folder of its sockets, the only one on disk that it can write to, with small files.
 # 0 points: it wrote into the folder of the kernel's sockets
 import os
 import time

@@ -1,4 +1,4 @@
-# Never ends, in C, where no interrupt is looked at.
+# Never ends, in C code that does not check for interrupts.
 # 0 points: timed out and ignored the interrupt in cell double
 import collections
 import itertools
