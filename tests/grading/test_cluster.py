@@ -105,7 +105,7 @@ def test_workers_and_a_scheduler_that_are_killed_cost_nothing(sandboxed, own_lab
         if len(outcomes) == 3:
             dask.processes[0].kill()
             dask.processes[0].wait(30)
-    assert any("waiting for it" in line for line in said)
+    assert any("Waiting for it" in line for line in said)
     as_one_by_one(own_lab, outcomes)
 
 

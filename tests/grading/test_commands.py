@@ -63,7 +63,7 @@ def test_regrading_shows_then_applies(tito, two):
     assert [change["student"] for change in preview["changes"]] == ["ada", "three"]
     assert preview["applied"] is False
     done = tito(two, "regrade", "01", "--apply")
-    assert "done; the old marks are in " in done.stdout
+    assert "done. The old marks are in " in done.stdout
     assert "tito course feedback 01" in done.stdout
     assert two.marks()["three"] == next(c["after"] for c in preview["changes"] if c["student"] == "three")
     assert "0 marks change, 2 stay the same" in tito(two, "regrade", "01").stdout

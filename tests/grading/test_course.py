@@ -266,7 +266,7 @@ def test_each_submission_has_its_line_and_the_end_counts_how_they_ended(tito, ow
     counted = {line.strip() for line in done.stdout.splitlines()}
     assert {"1  graded", "1  its process ended", "1  syntax error", "1  01_setup.ipynb is not a notebook"} <= counted
     again = tito(own_lab, "autograde", "01", "--jobs", "2")
-    assert "of which 0 were graded now and 4 are unchanged" in again.stdout
+    assert "4 submissions: 0 graded now, 4 unchanged" in again.stdout
     assert "ada 80, graded before" in again.stderr
 
 

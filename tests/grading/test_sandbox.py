@@ -530,7 +530,7 @@ def test_where_no_temporary_folder_is_short_that_is_said(long_temporary, monkeyp
 def test_an_environment_round_the_course_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(sandbox, "_course", lambda: Path(sandbox.sys.prefix) / "course")
     sandbox._python_environment.cache_clear()
-    with pytest.raises(TitoError, match="put it elsewhere"):
+    with pytest.raises(TitoError, match="Move it"):
         sandbox._python_environment()
     sandbox._python_environment.cache_clear()
 

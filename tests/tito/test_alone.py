@@ -121,7 +121,7 @@ def test_a_magic_is_named_as_one(tito, workspace, solve):
     said = tito("complete", "00", inside=workspace.root)
     assert said.code == 1
     assert "cell half, line 5: `%timeit half(3)` is a magic of Jupyter, but an exercise is plain Python" in said.out
-    assert "every cell to run" in said.err
+    assert "every cell must run" in said.err
 
 
 @pytest.mark.parametrize("command", ["check", "complete", "submit"])
@@ -242,7 +242,7 @@ def test_no_shows_nothing_and_an_unknown_cell_lists_the_known_ones(tito, workspa
 def test_in_a_class_nothing_can_be_seen_or_borrowed_before_it_is_published(tito, in_a_class):
     for words in (("borrow", "00"), ("solution", "00", "--yes")):
         said = tito(*words, inside=in_a_class.root)
-        assert said.code == 1 and "has not been published" in said.err
+        assert said.code == 1 and "is not published yet" in said.err
     said = tito("borrow", "--all", inside=in_a_class.root)
     assert said.code == 0 and "there is nothing to borrow" in said.out
 

@@ -74,10 +74,10 @@ def test_an_error_while_handing_in_keeps_the_earlier_submission(workspace, tmp_p
 def test_a_class_folder_needs_a_student_and_has_to_be_there(tito, workspace, class_folder):
     settle(workspace, class_folder=class_folder)
     said = tito("submit", "0", inside=workspace.root)
-    assert (said.code, "who are you" in said.err) == (2, True)
+    assert (said.code, "your id is missing" in said.err) == (2, True)
     settle(workspace, student="ada", class_folder=class_folder / "gone")
     said = tito("submit", "0", inside=workspace.root)
-    assert (said.code, "is not there" in said.err) == (1, True)
+    assert (said.code, "there is no class folder" in said.err) == (1, True)
 
 
 def test_submit_warns_of_cells_that_cannot_be_graded_and_hands_in_all_the_same(tito, workspace, tmp_path):

@@ -203,8 +203,8 @@ def test_the_newer_kit_may_be_a_git_repository_that_workspace_toml_names(tito, r
     ("words", "says"),
     [
         ((), "where is the newer kit? Use --from"),
-        (("--from", "nowhere"), "nowhere is no other kit"),
-        (("--from", "."), ". is no other kit"),
+        (("--from", "nowhere"), "nowhere is not another kit"),
+        (("--from", "."), ". is not another kit"),
         (("--from", "file:///nowhere/at/all.git"), "git cannot fetch file:///nowhere/at/all.git: "),
     ],
 )
