@@ -1,4 +1,4 @@
-"""A copy in disguise comes before everybody who worked alone, and nothing that is handed in stops the comparison."""
+"""A disguised copy ranks above all independent solutions, and no submission can stop the comparison."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ REFERENCE = add_fingerprints(Submission("the reference", alike.texts(alike.REFER
 
 
 def class_of(**copies: dict[str, str]) -> list[Submission]:
-    """Everybody who worked alone, and these."""
+    """Return everybody who worked alone, and these."""
     cells = {name: alike.texts(bodies) for name, bodies in alike.ALONE.items()} | copies
     return [add_fingerprints(Submission(name, texts), GIVEN) for name, texts in cells.items()]
 
@@ -29,12 +29,12 @@ def likeness(class_: list[Submission]) -> dict[set[str], float]:
 
 
 def first_and_next(found: dict[set[str], float], first: set[str]) -> tuple[float, float]:
-    """How alike a pair is, and the most alike of those who have nothing to do with either."""
+    """Return how alike a pair is, and the highest likeness among all pairs without these two."""
     return found[frozenset(first)], max(value for pair, value in found.items() if not pair & first)
 
 
 def disguise(texts: dict[str, str]) -> dict[str, str]:
-    """Every name of one's own renamed, a comment in each line, and another layout."""
+    """Rename all own names, add a comment to each line, and change the layout."""
     names = sorted(bound_names(s for text in texts.values() for s in statements(text)))
     renamed = {}
     for cell, text in texts.items():
@@ -60,31 +60,31 @@ def test_renaming_everything_hides_no_copy(author):
     assert copy > 2.5 * others
 
 
-def test_functions_in_another_order_are_as_alike_as_before():
+def test_the_order_of_functions_does_not_matter():
     functions = [alike.texts(bodies)["shapes"] for bodies in list(alike.ALONE.values())[1:4]]
     one, two = ("\n\n".join(order) for order in (functions, functions[::-1]))
     prints = [set(add_fingerprints(Submission("x", {"shapes": text}), {}).marks) for text in (one, two)]
     assert prints[0] == prints[1]
 
 
-def test_what_was_given_is_no_likeness():
+def test_given_code_does_not_count():
     untouched = [add_fingerprints(Submission(name, dict(alike.GIVEN)), GIVEN) for name in "abc"]
     assert all(one.marks == {} for one in untouched)
     assert rank_pairs(untouched, set(), 10) == []
 
 
-def test_the_reference_written_twice_is_no_likeness():
+def test_the_references_code_does_not_count():
     twice = class_of(again=disguise(alike.texts(alike.REFERENCE)))
     assert likeness(twice).get(frozenset(("ada", "again")), 0) < 0.1
 
 
-def test_what_most_of_the_class_wrote_is_no_likeness():
+def test_code_that_most_of_the_class_wrote_does_not_count():
     same = {f"s{i}": alike.texts(alike.ALONE["ben"]) for i in range(20)}
     found = likeness(class_of(**same))
     assert found.get(frozenset(("s1", "s2")), 0) == 0
 
 
-def test_what_few_wrote_weighs_more_than_what_many_did():
+def test_rare_code_weighs_more_than_common_code():
     def one(name, *lines):
         return add_fingerprints(Submission(name, {"shapes": "\n".join(lines)}), {})
 
@@ -106,7 +106,7 @@ def test_a_shared_run_of_eight_tokens_shares_a_fingerprint():
     assert prints[0] & prints[1]
 
 
-def test_names_of_ones_own_are_told_from_those_of_libraries():
+def test_own_names_are_distinguished_from_names_of_libraries():
     text = "def f(x, *rest, axis=0):\n    for i, (j, k) in rest:\n        m[i], n = np.sum(x, axis=axis), (t := j)\n"
     text += "    with a as b: pass\n"
     assert bound_names(statements(text)) == {"f", "x", "rest", "axis", "i", "j", "k", "m", "n", "t", "b"}
@@ -148,7 +148,7 @@ ODD = "\n".join(f"    total_{i} = weigh(x, total_{i - 1}, {i}) ** {i} if x > {i}
 
 @pytest.fixture
 def similarity(monkeypatch, capsys):
-    """`tito course similarity 01` in this process: its exit code, and what it wrote."""
+    """Run `tito course similarity 01` in this process, and return its exit code and output."""
 
     def run(lab, *words):
         monkeypatch.chdir(lab.root)
@@ -176,7 +176,7 @@ def handed_in(own_lab):
     return own_lab
 
 
-def test_the_pair_is_shown_side_by_side_and_nothing_of_theirs_is_html(handed_in):
+def test_the_pair_is_shown_side_by_side_and_its_text_is_escaped(handed_in):
     found = comparing.compare(handed_in.folder, MODULE)
     assert [{p.first.student, p.second.student} for p in found.pairs][:1] == [{"ada", "<b>ben"}]
     assert "its JSON cannot be read" in found.left_out["eve"]
@@ -198,11 +198,11 @@ def test_the_command_writes_a_page_and_ranks(handed_in, similarity):
     assert code == 0 and "no verdict" in out and "eve was not compared" in err
 
 
-def test_nobody_to_compare_is_one_line(own_lab, similarity):
+def test_a_class_without_submissions_is_reported_in_one_line(own_lab, similarity):
     said = similarity(own_lab)
     assert said == (1, "", "tito: nobody has handed in 01_setup. Run `tito course collect 01 FROM`\n")
 
 
-def test_one_submission_alone_has_no_pair(own_lab):
+def test_a_single_submission_has_no_pair(own_lab):
     own_lab.hand_in("ada")
     assert comparing.compare(own_lab.folder, MODULE).pairs == []

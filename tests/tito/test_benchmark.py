@@ -41,6 +41,6 @@ def test_a_case_computes_the_shape_that_its_rival_computes(case):
     assert getattr(ours, "shape", ours) == tuple(getattr(theirs, "shape", ())) or ours == theirs
 
 
-def test_a_module_without_a_case_is_a_wrong_question(root):
+def test_a_module_without_a_case_is_a_usage_error(root):
     with pytest.raises(TitoError, match="there is no benchmark for 00_introduction"):
         benchmark.run(root, [module(0)], rounds=2)

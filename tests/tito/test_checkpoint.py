@@ -140,7 +140,7 @@ def test_only_the_package_of_the_workspace_is_checked(package):
     assert str(package("setup", "")) in found.evidence
 
 
-def test_a_module_that_does_not_exist_is_a_wrong_question(tito, root):
+def test_a_module_that_does_not_exist_is_a_usage_error(tito, root):
     said = tito("checkpoint", "99", inside=root)
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert "no module is called '99'" in said.err

@@ -82,12 +82,12 @@ def test_a_name_has_one_home(repository):
         export.export(repository, [])
 
 
-def test_a_module_without_a_source_is_a_wrong_question(repository):
+def test_a_module_without_a_source_is_a_usage_error(repository):
     done = tito("export", "07", inside=repository)
     assert (done.returncode, done.stderr) == (2, "tito: modules/07_attention.py does not exist\n")
 
 
-def test_an_unknown_module_is_a_wrong_question(repository):
+def test_an_unknown_module_is_a_usage_error(repository):
     done = tito("export", "seventeen", inside=repository)
     assert done.returncode == 2
     assert "no module is called 'seventeen'" in done.stderr

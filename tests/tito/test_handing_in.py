@@ -36,7 +36,7 @@ def test_without_a_class_the_file_to_upload_is_named(tito, workspace):
     assert place.read_bytes() == workspace.notebook(module(0)).read_bytes()
 
 
-def test_a_hand_in_lies_in_the_classs_inbox_with_the_time_as_nbgrader_writes_it(tito, workspace, class_folder):
+def test_a_submission_is_in_the_classs_inbox_with_the_time_in_nbgraders_form(tito, workspace, class_folder):
     settle(workspace, student="ada", class_folder=class_folder)
     assert tito("submit", "0", inside=workspace.root).code == 0
     place = class_folder / "inbox" / "ada" / NAME

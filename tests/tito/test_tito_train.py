@@ -154,7 +154,7 @@ def test_seeds_are_whole_numbers_each_once(text):
         training.seeds(text)
 
 
-def test_an_unknown_recipe_is_a_wrong_question(tito, mine):
+def test_an_unknown_recipe_is_a_usage_error(tito, mine):
     said = tito("train", "mnist", inside=mine)
     assert (said.code, said.err) == (2, f"tito: no recipe is called 'mnist': there are {', '.join(training.NAMES)}\n")
 

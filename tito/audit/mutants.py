@@ -59,7 +59,7 @@ def _edits(tree: ast.Module, text: str, begin: int, end: int) -> Iterator[tuple[
 
 
 def _inside(tree: ast.Module, begin: int, end: int) -> Iterator[ast.AST]:
-    """Yield the nodes between two lines, except those of error messages: their words are not checked."""
+    """Yield the nodes between two lines, except those of error messages, whose words no check tests."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
