@@ -40,7 +40,7 @@ def test_due_sets_shows_and_removes_a_date(tito, two):
     assert "01_setup is due 2026-03-01 12:00 UTC: 1 of 2 submissions are late, 1 lose points" in done.stdout
     assert tito(two, "due", "01").stdout == done.stdout
     assert "no due date" in tito(two, "due", "01", "none").stdout
-    fails(tito(two, "due", "01", "tomorrow"), 2, "'tomorrow' is no time", "2026-10-01T17:00")
+    fails(tito(two, "due", "01", "tomorrow"), 2, "'tomorrow' is not a time", "2026-10-01T17:00")
     fails(tito(two, "due", "02"), 2, "was never generated", "tito course generate 02")
 
 

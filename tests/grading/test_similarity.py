@@ -192,10 +192,10 @@ def test_the_command_writes_a_page_and_ranks(handed_in, similarity):
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert {found["pairs"][0]["first"], found["pairs"][0]["second"]} == {"ada", "<b>ben"}
-    assert found["submissions"] == 5 and list(found["left_out"]) == ["eve"] and "no verdict" in found["note"]
+    assert found["submissions"] == 5 and list(found["left_out"]) == ["eve"] and "not a verdict" in found["note"]
     assert (handed_in.folder / "similarity" / "01_setup.html").is_file()
     code, out, err = similarity(handed_in, "--most", "1")
-    assert code == 0 and "no verdict" in out and "eve was not compared" in err
+    assert code == 0 and "not a verdict" in out and "eve was not compared" in err
 
 
 def test_a_class_without_submissions_is_reported_in_one_line(own_lab, similarity):

@@ -12,7 +12,7 @@ from tito.source import SourceError
 # What is broken in the tiny module: the text replaced, its replacement, and what the error must say.
 BROKEN = {
     "a cell that does not compile": ("return 2 * x", "return 2 *", "cell double: line 5 does not compile"),
-    "an id that stands twice": ('"grade_id": "half_check"', '"grade_id": "double_check"', "double_check' stands twice"),
+    "an id that stands twice": ('"grade_id": "half_check"', '"grade_id": "double_check"', "double_check' appears twice"),
     "no id": ('"grade_id": "half", ', "", "nbgrader metadata but no grade_id"),
     "an id with a space": ('"grade_id": "half"', '"grade_id": "half of"', "'half of' is not"),
     "an unknown directive": ("#| export\nimport", "#| exprot\nimport", "unknown directive '#| exprot'"),
@@ -25,7 +25,7 @@ BROKEN = {
     "a fence in a cell that is no solution": ("use_prefix(0)\n", "### BEGIN SOLUTION\nuse_prefix(0)\n### END SOLUTION\n",
                                               "cell prefix: it has a solution fence"),
     "a check that only defines a function": ("assert half(double(3)) == 3,", "def test(): assert half(3) == 3,",
-                                             "cell half_check: a graded cell needs an assertion or an answer()"),
+                                             "cell half_check: it cannot fail. A graded cell needs an assertion or an answer()"),
     "points that do not add up": ('"points": 30', '"points": 31', "add up to 82, not 80"),
     "reflections that do not add up": ('"locked": false, "points": 20', '"locked": false, "points": 5',
                                        "reflection cells add up to 5, not 20"),
