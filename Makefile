@@ -15,7 +15,7 @@ sandbox: .venv/for-demo
 
 .venv/for-demo: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "TinyTorch needs Python 3.11 or newer; this is " + sys.version)'
-	@echo "Installing into .venv, for some minutes ..."
+	@echo "Installing into .venv. This takes some minutes ..."
 	@$(PYTHON) -m venv .venv
 	@$(INSTALL) -e .
 	@touch $@

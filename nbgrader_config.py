@@ -1,4 +1,4 @@
-"""nbgrader, pointed at course/ and at our steps: plain `nbgrader` and formgrader grade as `tito course` does."""
+"""nbgrader's configuration, with course/ and our steps, so that plain `nbgrader` and formgrader grade like `tito course`."""
 
 import os
 from pathlib import Path
@@ -9,27 +9,27 @@ HERE = Path(__file__).resolve().parent
 
 c.CourseDirectory.root = str(HERE / "course")
 c.CourseDirectory.course_id = "tinytorch"
-if os.environ.get("TITO_DB_URL"):  # else SQLite, in the folder above: gradebook.db
-    c.CourseDirectory.db_url = os.environ["TITO_DB_URL"]  # as postgresql+psycopg://grader@db.example.org/tinytorch
+if os.environ.get("TITO_DB_URL"):  # otherwise the gradebook is SQLite, in course/gradebook.db
+    c.CourseDirectory.db_url = os.environ["TITO_DB_URL"]  # for example postgresql+psycopg://grader@db.example.org/tinytorch
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.bak"]
 
-# What a submission may use; every name with its meaning stands in tito/grading/limits.py.
+# The limits for a submission. tito/grading/limits.py explains them all.
 c.Limits.cell_seconds = 10
 c.Limits.total_seconds = 120
 c.Limits.memory_mb = 3072
 
-# What handing in after the due date costs (`tito course due NN` sets that date), and who has more days than others.
+# The penalty for handing in after the due date, which `tito course due NN` sets, and extra days for some students.
 c.LatePolicy.grace_hours = 1
 c.LatePolicy.points_per_day = 10
 c.LatePolicy.cap = 50
-c.LatePolicy.extensions = {}  # {"ada": 2} in every module, {"ben": {"03_activations": 7}} in one
+c.LatePolicy.extensions = {}  # {"ada": 2} for every module, {"ben": {"03_activations": 7}} for one
 
 c.Grade.repository = str(HERE)
 c.Grade.sandbox = True
 
 c.Autograde.exporter_class = "tito.grading.steps.Submission"
-c.Submission.optimistic_validation = True  # once, after all steps
-c.Autograde.pre_convert_hook = "tito.grading.steps.set_aside"
+c.Submission.optimistic_validation = True  # validate once, after all steps
+c.Autograde.pre_convert_hook = "tito.grading.steps.quarantine"
 c.Autograde.sanitize_preprocessors = ["tito.grading.steps.DropOtherFiles"]
 c.Autograde.autograde_preprocessors = [
     "tito.grading.steps.Grade",

@@ -1,4 +1,4 @@
-"""What every test shares. What this machine lacks is skipped with the reason, and listed at the end with how to get it."""
+"""Fixtures for all tests. Tests that need something this machine lacks are skipped, and the end lists how to get it."""
 
 import collections
 import os
@@ -19,8 +19,8 @@ def root() -> Path:
 
 
 def pytest_configure() -> None:
-    """Where there is no sandbox, whatever asks for it ends the test as skipped; unless the test itself has hidden it."""
-    problem, require, path = sandbox.missing(), sandbox.require, set(os.get_exec_path())
+    """Skip a test that asks for a missing sandbox, unless the test itself has hidden it."""
+    problem, require, path = sandbox.find_problem(), sandbox.require, set(os.get_exec_path())
     if problem is None:
         return
 
@@ -34,7 +34,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def sandboxed() -> None:
-    """For what asks for the sandbox in another process, where nobody can skip."""
+    """Skip a test that uses the sandbox in another process, if there is none."""
     sandbox.require()
 
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 in small: an archive in the official format with made images, and a server on loopback that sends it, or fails to."""
+"""A small CIFAR-10: an archive in the official format with generated images, and a local server that sends it, or fails."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ BATCHES = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
 
 
 class Python2Pickler(pickle._Pickler):
-    """Pickles as Python 2 did, as the official files are: byte strings, and NumPy under its old name."""
+    """Pickles like Python 2, as in the official files: byte strings, and NumPy under its old name."""
 
     dispatch = pickle._Pickler.dispatch.copy()
 
@@ -57,7 +57,7 @@ def lay_out(root) -> None:
 
 
 def archive(extra: dict[str, bytes] | None = None) -> bytes:
-    """A cifar-10-python.tar.gz, padded with noise so that half of it is more than the buffers of a connection."""
+    """A cifar-10-python.tar.gz, padded with noise so that half of it does not fit into the buffers of a connection."""
     noise = np.random.default_rng(0).bytes(3_000_000)
     files = {name: batch(name) for name in BATCHES} | {"batches.meta": python2({b"num_vis": 3072}), "readme.html": noise}
     file = io.BytesIO()
@@ -74,11 +74,11 @@ def md5(content: bytes) -> str:
 
 
 class Server:
-    """Sends `content` in the way that `behaviour` names; counts what it was asked."""
+    """Sends `content` as `behaviour` says, and counts the requests."""
 
     def __init__(self, content: bytes):
         self.content, self.behaviour, self.asked = content, "whole", 0
-        self.half_sent, self.go_on = threading.Event(), threading.Event()
+        self.half_sent, self.advance = threading.Event(), threading.Event()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         self.asked += 1
@@ -97,7 +97,7 @@ class Server:
             request.wfile.flush()
         if self.behaviour == "stalled":
             self.half_sent.set()
-            self.go_on.wait(30)
+            self.advance.wait(30)
 
     @contextmanager
     def running(self):
@@ -117,6 +117,6 @@ class Server:
             try:
                 yield f"http://127.0.0.1:{server.server_port}/cifar-10-python.tar.gz"
             finally:
-                self.go_on.set()
+                self.advance.set()
                 server.shutdown()
                 thread.join()

@@ -1,4 +1,4 @@
-"""Filling in a released notebook with a source's solutions, as a learner who knows them all would."""
+"""Fill in a released notebook with a source's solutions."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from tito import source
 
 
 def solve(notebook: Path, module: Path, bodies: dict[str, str] | None = None) -> None:
-    """Write each solution of the source `module` into `notebook`; `bodies` gives other texts, by grade_id."""
+    """Write each solution of the source `module` into `notebook`. `bodies` gives other texts, by grade_id."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
     texts = {cell.id: cell.source for cell in source.parse(module).cells if source.is_solution(cell)}
     for cell in content["cells"]:

@@ -91,7 +91,7 @@ assert half(double(3)) == 3, f"half of twice 3 is 3, not {half(double(3))}"
 
 
 def repository(folder: Path, module: str = MODULE) -> Path:
-    """Write it: one source, a package with nothing in its core, nbgrader's configuration."""
+    """Write the repository: one source, a package with an empty core, nbgrader's configuration."""
     (folder / "modules").mkdir(parents=True)
     (folder / "modules" / "00_introduction.py").write_text(module, encoding="utf-8")
     shutil.copy(ROOT / "nbgrader_config.py", folder)
@@ -100,7 +100,7 @@ def repository(folder: Path, module: str = MODULE) -> Path:
     shutil.copy(ROOT / "tinytorch" / "core" / "__init__.py", folder / "tinytorch" / "core")
     return folder
 
-# The module after it, made of the same text: again is double by way of the first one's, back is half.
+# The next module, made from the same text: `again` calls the first module's `double`, `back` is `half`.
 SECOND = (
     MODULE.replace("use_prefix(0)", "use_prefix(1)")
     .replace("core.introduction", "core.setup")

@@ -7,26 +7,26 @@ from importlib.abc import MetaPathFinder
 
 __version__ = "0.1.0"
 
-# OpenBLAS, which multiplies NumPy's matrices, reads this when NumPy is first imported. Without it the threads that helped with a
-# product go on spinning for a while, on cores which the rest of a training step needs; with it they sleep after 2**4 cycles.
+# OpenBLAS multiplies NumPy's matrices, and reads this when NumPy is first imported. Without it, its threads keep spinning after
+# a product, on cores that the rest of a training step needs. With it they sleep after 2**4 cycles.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep the memory of arrays that are gone for those to come, up to 2 GB; other C libraries are left as they are.
+    """Let glibc keep up to 2 GB of freed memory for new arrays. Other C libraries are not changed.
 
-    Every step of training asks for the same large arrays again. Memory that went back to the system in between would have to be
-    fetched anew, page by page, which took a fifth of a step.
+    Every training step needs the same large arrays again. If their memory goes back to the system in between, the system must
+    provide it again, page by page. That took a fifth of a step.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
-        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD: from which size on an array gets a mapping of its own
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: how much may lie unused
+        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD: arrays from this size on get a mapping of their own
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: how much unused memory to keep
 
 
 _keep_freed_memory()
 
-# Module NN of the course builds tinytorch.core.<name>; its number is the place in this row.
+# Module NN of the course builds tinytorch.core.<name>. NN is the index in this tuple.
 MODULES = (
     "introduction", "setup", "tensor", "activations", "layers", "dense", "spatial", "attention", "dataloader",
     "autograd", "optimizers", "training", "compression", "kernels", "benchmarking", "mlops", "capstone",
@@ -34,15 +34,15 @@ MODULES = (
 
 
 class NotBuiltYet(MetaPathFinder):
-    """Asked last: a module of the course that no other finder has found is one that is not built yet."""
+    """The last finder: if no other finder has found a module of the course, it is not built yet."""
 
     def find_spec(self, fullname, path=None, target=None):
-        """None for a name that is not the course's; an ImportError that names the module and the command for one that is."""
+        """Raise an ImportError with the module's number and the command, if the name is one of the course's."""
         package, _, name = fullname.rpartition(".")
         if package == "tinytorch.core" and name in MODULES:
             number = MODULES.index(name)
             raise ImportError(
-                f"{fullname} is not built yet: it is what module {number:02d} builds. "
+                f"{fullname} is not built yet. Module {number:02d} builds it. "
                 f"Open it with `tito start {number:02d}`, then `tito complete {number:02d}`.",
                 name=fullname,
             )

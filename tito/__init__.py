@@ -2,6 +2,6 @@
 
 import sys
 
-# With this module jsonschema, and so nbformat, would build a grammar of international web addresses when it is imported: half
-# a second of nearly every command, for something that no notebook holds.
+# With this module, importing jsonschema (and so nbformat) builds a grammar of international web addresses. That takes half a
+# second of nearly every command, and no notebook needs it.
 sys.modules.setdefault("rfc3987_syntax", None)

@@ -1,7 +1,7 @@
-"""How fast the package here is: in a workspace the learner's own, in the repository the reference.
+"""Time the package here: the learner's own in a workspace, the reference in the repository.
 
-Beside it PyTorch's CPU build, where that is installed. The rivals run in turns, so that a noisy machine disturbs both,
-and what is reported is the median of each and the ratio of each turn, with its middle half.
+PyTorch's CPU build is timed beside it, if it is installed. Both run in turns, so that a noisy machine disturbs both.
+Reported are the median of each, and the median and middle half of the ratios.
 """
 
 import json
@@ -20,7 +20,7 @@ from tito.syllabus import MODULES, Module
 
 @dataclass
 class Result:
-    """Seconds a call, and ours over PyTorch's: the median of all turns and their quartiles; None where it is missing."""
+    """Seconds per call, and the ratio of ours to PyTorch's: median and quartiles over the turns. None without PyTorch."""
 
     module: str
     name: str
@@ -32,7 +32,7 @@ class Result:
 
 
 def run(root: Path, modules: list[Module], rounds: int) -> list[Result]:
-    """Time every case of the given modules in a Python of its own, so that it imports the package of `root`."""
+    """Time every case of the given modules in a new Python process, which imports the package of `root`."""
     command = [sys.executable, "-m", "tito.benchmark", str(rounds), *[str(module.number) for module in modules]]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -40,17 +40,17 @@ def run(root: Path, modules: list[Module], rounds: int) -> list[Result]:
         raise TitoError(f"the benchmark ended with an error: {said[-1]}", code=1)
     results = [Result(**fields) for fields in json.loads(done.stdout)]
     if not results:
-        raise TitoError(f"there is no benchmark for {', '.join(map(str, modules))}: there are some for {_with_cases()}")
+        raise TitoError(f"there is no benchmark for {', '.join(map(str, modules))}. There are some for {_modules_with_cases()}")
     return results
 
 
-def _with_cases() -> str:
+def _modules_with_cases() -> str:
     return ", ".join(sorted({MODULES[case.module].id for case in CASES}))
 
 
 def time_case(case: Case, rounds: int) -> Result:
     rivals = case.make()
-    calls = {name: _calls(f) for name, f in rivals.items()}
+    calls = {name: _calls_per_turn(f) for name, f in rivals.items()}
     turns: dict[str, list[float]] = {name: [] for name in rivals}
     for turn in range(rounds):
         for name in sorted(rivals, reverse=bool(turn % 2)):
@@ -64,8 +64,8 @@ def time_case(case: Case, rounds: int) -> Result:
     return result
 
 
-def _calls(f: Callable[[], object], enough: float = 0.02) -> int:
-    """How many calls make a turn: after a warm-up, as many as take `enough` seconds."""
+def _calls_per_turn(f: Callable[[], object], enough: float = 0.02) -> int:
+    """After a warm-up, return the number of calls that take `enough` seconds."""
     f()
     f()
     return max(1, round(enough / max(_time(f, 1), 1e-7)))

@@ -1,4 +1,4 @@
-"""What `tito benchmark` times: an op, a layer, a step of training, in ours and, where it is installed, in PyTorch."""
+"""The cases of `tito benchmark`: ops, layers and training steps, in our package and in PyTorch if it is installed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ OURS, THEIRS = "tinytorch", "pytorch"
 
 @dataclass(frozen=True)
 class Case:
-    """Something to time: `make` gives a callable for each rival that is here; `module` is the last one it needs."""
+    """Something to time. `make` returns a callable for each rival that is installed; `module` is the last one it needs."""
 
     module: int
     name: str
@@ -21,7 +21,7 @@ class Case:
 
 
 def _torch():
-    """PyTorch, or None where it is not installed: then our own times stand alone, and the table says so."""
+    """Return PyTorch, or None if it is not installed. Then the table shows our own times only, and says so."""
     import importlib.util
 
     if importlib.util.find_spec("torch") is None:
@@ -146,7 +146,7 @@ def _attention() -> Rivals:
 
 
 def _torch_mlp(torch, sizes: tuple[int, ...]):
-    """PyTorch's network of the same layers as MLP(sizes, relu)."""
+    """Return PyTorch's network with the same layers as MLP(sizes, relu)."""
     nn = torch.nn
     layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
     return nn.Sequential(*layers[:-1])
@@ -186,7 +186,7 @@ def _loader() -> Rivals:
 
 
 def _step(kind: str, **options) -> Rivals:
-    """A step of an optimizer, in ours and in PyTorch, on the parameters of a network for CIFAR-10."""
+    """Time an optimizer's step, ours and PyTorch's, on the parameters of a network for CIFAR-10."""
     from tinytorch.core import optimizers
     from tinytorch.core.dense import MLP
     from tinytorch.core.tensor import Tensor
@@ -209,7 +209,7 @@ def _step(kind: str, **options) -> Rivals:
 
 
 def _training(ours: Callable[[], object], theirs: Callable[[object], Callable[[], object]]) -> Rivals:
-    """As _against_torch, but PyTorch records too."""
+    """Like _against_torch, but PyTorch records gradients too."""
 
     def recording(torch):
         step = theirs(torch)
@@ -224,7 +224,7 @@ def _training(ours: Callable[[], object], theirs: Callable[[object], Callable[[]
 
 
 def _learn(model, optimizer, loss) -> object:
-    """One step of training, in the words that both frameworks share; the loss."""
+    """Do one training step with names that both frameworks share, and return the loss."""
     optimizer.zero_grad()
     value = loss(model)
     value.backward()
@@ -261,7 +261,7 @@ def _train_cnn() -> Rivals:
     from tinytorch.core.training import cross_entropy
 
     def network(nn):
-        """The same network in either framework: `nn` has the layers."""
+        """Return the same network in either framework. `nn` has the layers."""
         return nn.Sequential(
             nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
             nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
@@ -334,7 +334,7 @@ def _hundred_ops() -> Rivals:
     x = Tensor(a, requires_grad=True)
 
     def step(t, grad):
-        """50 products and 50 sums, there and back."""
+        """Compute 50 products and 50 sums, forward and backward."""
         t.grad, y = None, t
         for _ in range(50):
             y = y * y + y

@@ -1,7 +1,7 @@
-"""What a framework can do by now: one capability a module, shown on real data, in a Python of its own, with its evidence.
+"""Show what a framework can do so far: one capability per module, on real data, in a new Python process, with evidence.
 
-The package is that of the folder: in a workspace the learner's own, in the repository the reference. What a check compares
-with is computed here, with NumPy alone, and never by the package that is looked at.
+The package is the learner's own in a workspace, and the reference in the repository. Expected values are computed here with
+NumPy alone, never by the package under test.
 """
 
 import io
@@ -18,12 +18,12 @@ from tito.errors import TitoError
 from tito.syllabus import MODULES, Module
 
 HOLDS, FAILS, NOT_YET, UNWRITTEN = "yes", "NO", "not yet", "not written"
-SECONDS = 180  # after which a check counts as one that does not end
+SECONDS = 180  # for one check
 
 
 @dataclass(frozen=True)
 class Capability:
-    """What module `module` adds; `show` gives the evidence or raises, None where the course has no such module yet."""
+    """What a module adds. `show` returns the evidence or raises. It is None if the course has no such module yet."""
 
     module: Module
     can: str
@@ -32,7 +32,7 @@ class Capability:
 
 @dataclass
 class Finding:
-    """Whether the framework here can do it: the evidence, or what is wrong, or what has to be done first."""
+    """Whether the framework can do it: the evidence, or what is wrong, or what must be done first."""
 
     module: str
     can: str
@@ -40,21 +40,21 @@ class Finding:
     evidence: str
 
 
-def wanted(module: Module | None) -> list[Capability]:
-    """That of one module, or all sixteen."""
+def choose_capabilities(module: Module | None) -> list[Capability]:
+    """Return the capability of one module, or all sixteen."""
     found = [capability for capability in CAPABILITIES if module in (None, capability.module)]
     if not found:
-        raise TitoError(f"{module} has no checkpoint: its tracks have a judge of their own")
+        raise TitoError(f"{module} has no checkpoint. Its tracks have their own judge")
     return found
 
 
-def look(root: Path, capability: Capability) -> Finding:
-    """Whether the package in `root` can do it."""
+def try_capability(root: Path, capability: Capability) -> Finding:
+    """Check whether the package in `root` has a capability."""
     return Finding(capability.module.slug, capability.can, *_look(root, capability))
 
 
-def as_it_should_be(findings: list[Finding]) -> bool:
-    """One that was asked for by itself has to hold; of all, none may fail."""
+def all_hold(findings: list[Finding]) -> bool:
+    """If one capability was asked for, does it hold? If all were, did none fail?"""
     return findings[0].state == HOLDS if len(findings) == 1 else all(finding.state != FAILS for finding in findings)
 
 
@@ -67,13 +67,13 @@ def _look(root: Path, capability: Capability) -> tuple[str, str]:
         return NOT_YET, f"complete {missing.id}" + ("" if missing == module else " first")
     command = [sys.executable, "-m", "tito.checkpoint", module.id]
     try:
-        return _said(subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False))
+        return _parse_result(subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=SECONDS, check=False))
     except subprocess.TimeoutExpired:
-        return FAILS, f"it did not end within {SECONDS} s: is there a loop that does not end?"
+        return FAILS, f"it did not end within {SECONDS} s. Is there a loop that does not end?"
 
 
-def _said(done: subprocess.CompletedProcess) -> tuple[str, str]:
-    """State and evidence, from the last line of the check's own Python; what else the package printed does not count."""
+def _parse_result(done: subprocess.CompletedProcess) -> tuple[str, str]:
+    """Read state and evidence from the last line of the check's output. Whatever the package printed before is ignored."""
     try:
         state, evidence = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -82,7 +82,7 @@ def _said(done: subprocess.CompletedProcess) -> tuple[str, str]:
     return str(state), str(evidence)
 
 
-# -- in the Python of one check ---------------------------------------------------------------------------------------
+# -- in the process of one check --------------------------------------------------------------------------------------
 
 
 def main(number: int) -> None:
@@ -92,13 +92,13 @@ def main(number: int) -> None:
     try:
         use_prefix(number + 1)
         said = HOLDS, capability.show()
-    except Exception as error:  # whatever the package raises is what is wrong with it
+    except Exception as error:  # whatever the package raises is the finding
         said = FAILS, reason(error)
     sys.stdout.write("\n" + json.dumps(said) + "\n")
 
 
 def reason(error: BaseException) -> str:
-    """What a check failed with, in one line; for an error from inside the package, where it was raised."""
+    """Return the error of a check as one line. For an error inside the package, add where it was raised."""
     text = " ".join(str(error).split())
     inside = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent.name == "core"]
     if isinstance(error, AssertionError) and text and not inside:
@@ -108,7 +108,7 @@ def reason(error: BaseException) -> str:
 
 
 def _digits():
-    """The 1,797 digits as float32 from 0 to 1: (1797, 64), and their labels."""
+    """Return the 1,797 digits as float32 from 0 to 1, (1797, 64), and their labels."""
     import numpy as np
 
     from tinytorch.datasets import load_digits
@@ -118,7 +118,7 @@ def _digits():
 
 
 def _difference(found, wanted) -> float:
-    """The largest difference, relative to the largest number that is wanted; an AssertionError where the shapes differ."""
+    """Return the largest difference, relative to the largest expected number. Raise an AssertionError if the shapes differ."""
     import numpy as np
 
     found, wanted = np.asarray(getattr(found, "data", found)), np.asarray(wanted)
@@ -126,17 +126,17 @@ def _difference(found, wanted) -> float:
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
 
-def _to(difference: float) -> str:
+def _format_error(difference: float) -> str:
     return f"to {difference:.0e}" if difference else "in every bit"
 
 
-def _agrees(what: str, found, wanted, within: float) -> float:
+def _check_close(what: str, found, wanted, within: float) -> float:
     difference = _difference(found, wanted)
     assert difference <= within, f"{what}: off by {difference:.1e} of the largest number, {within:.0e} is allowed"
     return difference
 
 
-def _map() -> str:
+def _show_introduction() -> str:
     from tinytorch.core.introduction import dependencies, longest_chain, package_sources, topological_order
 
     said = []
@@ -150,10 +150,10 @@ def _map() -> str:
                 assert place[parent] < place[part], f"{part} comes before {parent}, which it imports"
         chain, lines = longest_chain(graph, graph.__getitem__), sum(map(len, graph.values()))
         said.append(f"{package}, {len(order)} parts and {lines} imports, longest chain {len(chain)}")
-    return f"every part after all that it imports: {'; '.join(said)}"
+    return f"every part comes after all that it imports: {'; '.join(said)}"
 
 
-def _measure() -> str:
+def _show_setup() -> str:
     import numpy as np
 
     from tinytorch.core.setup import compare, peak_memory, readable, time_call
@@ -170,7 +170,7 @@ def _measure() -> str:
     return f"a 20 ms sleep takes {readable(slept.min, 's')}, 8 MB are {readable(held, 'B')}, 512 x 512 products run at {rate}"
 
 
-def _compute() -> str:
+def _show_tensor() -> str:
     import numpy as np
 
     from tinytorch.core.tensor import Tensor
@@ -179,33 +179,34 @@ def _compute() -> str:
     x = Tensor(pixels)
     y = (x - x.mean(0)) / (x.var(0, correction=0) + 0.01) ** 0.5
     wanted = (pixels - pixels.mean(0)) / np.sqrt(pixels.var(0) + 0.01)
-    worst = _agrees("1,797 digits, standardised", y, wanted, 1e-5)
-    worst = max(worst, _agrees("their similarities", y @ y.T, wanted @ wanted.T, 1e-5))
+    worst = _check_close("1,797 digits, standardised", y, wanted, 1e-5)
+    worst = max(worst, _check_close("their similarities", y @ y.T, wanted @ wanted.T, 1e-5))
     assert y.dtype == np.float32, f"float32 became {y.dtype}"
     assert np.array_equal(x.data, pixels), "an operation changed its input"
-    return f"the 1,797 digits standardised and compared with each other as NumPy does, {_to(worst)}, in float32"
+    return f"the 1,797 digits standardised and compared with each other as NumPy does, {_format_error(worst)}, in float32"
 
 
-def _bend() -> str:
+def _show_activations() -> str:
     import numpy as np
 
     from tinytorch.core.activations import gelu, log_softmax, relu, sigmoid, softmax, tanh
     from tinytorch.core.tensor import Tensor
 
     pixels, _ = _digits()
-    x = Tensor((pixels - 0.5) * 2000)  # from -1000 to 1000: exp of that is no float32
+    x = Tensor((pixels - 0.5) * 2000)  # from -1000 to 1000: exp of that overflows float32
     with np.errstate(all="raise", under="ignore"):
         for bend in (relu, sigmoid, tanh, gelu):
-            assert np.isfinite(bend(x).data).all(), f"{bend.__name__} gives what is not finite for numbers up to 1000"
+            assert np.isfinite(bend(x).data).all(), f"{bend.__name__} returns infinity or nan for numbers up to 1000"
         p, logs = softmax(x, 1), log_softmax(x, 1)
     wanted = np.exp(x.data - x.data.max(1, keepdims=True).astype(np.float64))
-    worst = _agrees("softmax", p, wanted / wanted.sum(1, keepdims=True), 1e-5)
-    assert np.isfinite(logs.data).all(), "log_softmax gives what is not finite for numbers up to 1000"
+    worst = _check_close("softmax", p, wanted / wanted.sum(1, keepdims=True), 1e-5)
+    assert np.isfinite(logs.data).all(), "log_softmax returns infinity or nan for numbers up to 1000"
     assert _difference(relu(x), np.maximum(x.data, 0)) == 0, "relu is not max(0, x)"
-    return f"numbers from -1000 to 1000 through four bends and softmax without an overflow; softmax is the formula's {_to(worst)}"
+    right = f"softmax agrees with the formula {_format_error(worst)}"
+    return f"numbers from -1000 to 1000 pass four activations and softmax without an overflow; {right}"
 
 
-def _hold() -> str:
+def _show_layers() -> str:
     import numpy as np
 
     from tinytorch.core.layers import Linear
@@ -219,11 +220,11 @@ def _hold() -> str:
     with np.load(file) as state:
         other.load_state_dict(dict(state))
     assert np.array_equal(one(x).data, other(x).data), "a layer loaded from a file computes something else"
-    worst = _agrees("a linear layer", one(x), pixels @ one.weight.data.T + one.bias.data, 1e-5)
-    return f"650 parameters saved, loaded, and 17,970 results the same in every bit; x @ W.T + b {_to(worst)}"
+    worst = _check_close("a linear layer", one(x), pixels @ one.weight.data.T + one.bias.data, 1e-5)
+    return f"650 parameters saved and loaded: all 17,970 results are the same bits, and equal x @ W.T + b {_format_error(worst)}"
 
 
-def _network() -> str:
+def _show_dense() -> str:
     import numpy as np
 
     from tinytorch.core.activations import relu, softmax
@@ -235,13 +236,13 @@ def _network() -> str:
     w1, b1, w2, b2 = (parameter.data for parameter in model.parameters())
     logits = np.maximum(pixels @ w1.T + b1, 0) @ w2.T + b2
     wanted = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    worst = _agrees("a network of two layers", softmax(model(Tensor(pixels)), 1), wanted, 1e-5)
+    worst = _check_close("a network of two layers", softmax(model(Tensor(pixels)), 1), wanted, 1e-5)
     costs = summary(model, (1, 64))
     assert costs.parameters == 2410, f"64-32-10 has 2,410 parameters, not {costs.parameters}"
-    return f"1,797 digits through 64-32-10, {costs.parameters:,} parameters: the probabilities are NumPy's {_to(worst)}"
+    return f"1,797 digits through 64-32-10, {costs.parameters:,} parameters: the probabilities are NumPy's {_format_error(worst)}"
 
 
-def _see() -> str:
+def _show_spatial() -> str:
     import numpy as np
     from numpy.lib.stride_tricks import sliding_window_view
 
@@ -253,13 +254,13 @@ def _see() -> str:
     windows = sliding_window_view(np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
     wanted = np.einsum("nchwij,ocij->nohw", windows, layer.weight.data) + layer.bias.data[:, None, None]
     seen = layer(Tensor(images))
-    worst = _agrees("a convolution", seen, wanted, 1e-5)
+    worst = _check_close("a convolution", seen, wanted, 1e-5)
     pooled = wanted.reshape(len(images), 8, 4, 2, 4, 2).max((3, 5))
-    worst = max(worst, _agrees("its pooling", MaxPool2d(2)(seen), pooled, 1e-5))
-    return f"1,797 digits through 8 kernels and pooling: as one sum over all windows gives, {_to(worst)}"
+    worst = max(worst, _check_close("its pooling", MaxPool2d(2)(seen), pooled, 1e-5))
+    return f"1,797 digits through 8 kernels and pooling agree with one sum over all windows {_format_error(worst)}"
 
 
-def _attend() -> str:
+def _show_attention() -> str:
     import numpy as np
 
     from tinytorch.core.attention import MultiHeadAttention
@@ -274,11 +275,11 @@ def _attend() -> str:
     q, k, v = ((rows @ p.weight.data.T + p.bias.data).reshape(-1, 8, 2, 4) for p in (layer.q_proj, layer.k_proj, layer.v_proj))
     weights = np.exp(np.where(np.tri(8, dtype=bool), np.einsum("nqhd,nkhd->nhqk", q, k) / 2, -np.inf))
     heads = np.einsum("nhqk,nkhd->nqhd", weights / weights.sum(-1, keepdims=True), v).reshape(-1, 8, 8)
-    worst = _agrees("attention", before, heads @ layer.out_proj.weight.data.T + layer.out_proj.bias.data, 1e-5)
-    return f"1,797 digits read row by row: the future changes nothing, two heads are the formula's {_to(worst)}"
+    worst = _check_close("attention", before, heads @ layer.out_proj.weight.data.T + layer.out_proj.bias.data, 1e-5)
+    return f"1,797 digits read row by row: later rows change nothing, two heads agree with the formula {_format_error(worst)}"
 
 
-def _feed() -> str:
+def _show_dataloader() -> str:
     import numpy as np
 
     from tinytorch.core.dataloader import DataLoader, Digits
@@ -286,16 +287,16 @@ def _feed() -> str:
     pixels, labels = _digits()
     epochs = [list(DataLoader(Digits(), 128, shuffle=True, seed=0, prefetch=ahead)) for ahead in (0, 2)]
     one, other = ([np.concatenate([t.data for t in column]) for column in zip(*epoch, strict=True)] for epoch in epochs)
-    assert all(map(np.array_equal, one, other)), "with prefetching an epoch is another than without"
+    assert all(map(np.array_equal, one, other)), "an epoch with prefetching differs from one without"
     x, y = one[0].reshape(len(one[0]), -1), one[1]
     assert len(x) == 1797, f"an epoch has {len(x):,} digits, not 1,797"
     assert not np.array_equal(x, pixels), "the epoch is not shuffled"
     wanted, found = (sorted(map(bytes, np.column_stack([a, b]).astype("f4"))) for a, b in ((pixels, labels), (x, y)))
-    assert found == wanted, "the epoch is not every digit once with its own label"
-    return f"{len(epochs[0])} batches hold every one of 1,797 digits once, with its label, shuffled, with prefetching and without"
+    assert found == wanted, "the epoch does not have every digit once with its own label"
+    return f"{len(epochs[0])} shuffled batches have each of 1,797 digits once, with its label, with and without prefetching"
 
 
-def _differentiate() -> str:
+def _show_autograd() -> str:
     import numpy as np
 
     from tinytorch.core.activations import gelu, log_softmax, relu, sigmoid, softmax, tanh
@@ -307,7 +308,7 @@ def _differentiate() -> str:
 
     manual_seed(0)
     rng = np.random.default_rng(0)
-    pixels = _digits()[0][:4].astype(np.float64) + 0.05 * rng.standard_normal((4, 64))  # no two alike: max has no ties
+    pixels = _digits()[0][:4].astype(np.float64) + 0.05 * rng.standard_normal((4, 64))  # no two equal, so max has no ties
     images, rows, vectors = pixels.reshape(4, 1, 8, 8), pixels.reshape(4, 8, 8), pixels
     line, net, heads = Linear(64, 10), MLP((64, 16, 10), tanh), MultiHeadAttention(8, 2, causal=True)
     small, wide = Conv2d(1, 4, 3, padding=1), Conv2d(4, 3, 3, stride=2)
@@ -323,7 +324,7 @@ def _differentiate() -> str:
         "softmax": (lambda x: softmax(x, 1) * log_softmax(x, 0), vectors),
         "a linear layer": (line, vectors),
         "a network": (lambda x: log_softmax(net(x), 1), vectors),
-        "convolutions": (lambda x: wide(tanh(small(x))), images),  # a bend without a corner, which a step could straddle
+        "convolutions": (lambda x: wide(tanh(small(x))), images),  # tanh, because a small step could cross the corner of ReLU
         "pooling": (lambda x: GlobalAvgPool2d()(AvgPool2d(2)(small(MaxPool2d(2)(x)))), images),
         "attention": (heads, rows),
     }
@@ -336,12 +337,12 @@ def _differentiate() -> str:
     for name, (f, start) in compositions.items():
         leaves = [Tensor(start.copy(), requires_grad=True, dtype=np.float64)]
         leaves += [parameter for layer in layers.get(name, ()) for parameter in layer.parameters()]
-        worst = max(worst, _slopes_agree(name, f, leaves, rng))
+        worst = max(worst, _check_gradients(name, f, leaves, rng))
     return f"gradients of {len(compositions)} compositions agree with small steps, largest relative error {worst:.0e}"
 
 
-def _slopes_agree(name: str, f: Callable, leaves: list, rng) -> float:
-    """The largest difference between what backward says and what small steps say, at 24 numbers of each leaf."""
+def _check_gradients(name: str, f: Callable, leaves: list, rng) -> float:
+    """Compare gradients with small steps at 24 numbers of each leaf, and return the largest difference."""
     import numpy as np
 
     for leaf in leaves:
@@ -368,7 +369,7 @@ def _slopes_agree(name: str, f: Callable, leaves: list, rng) -> float:
     return worst
 
 
-def _descend() -> str:
+def _show_optimizers() -> str:
     import numpy as np
 
     from tinytorch.core.layers import Parameter
@@ -378,12 +379,12 @@ def _descend() -> str:
     pixels, labels = _digits()
     n, ridge = len(pixels), 0.01
     x, y = np.column_stack([pixels, np.ones(n, np.float32)]), np.eye(10, dtype=np.float32)[labels]
-    best = np.linalg.solve(x.T @ x / n + ridge * np.eye(65), x.T @ y / n)  # least squares have a lowest point in closed form
+    best = np.linalg.solve(x.T @ x / n + ridge * np.eye(65), x.T @ y / n)  # the minimum of least squares in closed form
 
     def height(w) -> float:
         return float(((x @ w - y) ** 2).sum() / n + ridge * (w**2).sum())
 
-    kinds = {  # how much of the way down 100 steps have to go
+    kinds = {  # each with the share of the way down that 100 steps must go
         "SGD": (lambda p: SGD(p, lr=0.04), 0.85),
         "momentum": (lambda p: SGD(p, lr=0.04, momentum=0.9), 0.99),
         "RMSprop": (lambda p: RMSprop(p, lr=0.002), 0.94),
@@ -402,10 +403,10 @@ def _descend() -> str:
         way = (top - height(w.data)) / (top - bottom)
         assert least <= way <= 1.0001, f"{name}: 100 steps go {way:.1%} of the way down, not {least:.0%}"
         said.append(f"{name} {way:.1%}")
-    return f"least squares on 1,797 digits, the way down to the solution in closed form after 100 steps: {', '.join(said)}"
+    return f"least squares on 1,797 digits, the share of the way to the exact minimum after 100 steps: {', '.join(said)}"
 
 
-def _learn() -> str:
+def _show_training() -> str:
     import numpy as np
 
     from tinytorch.core.tensor import manual_seed
@@ -418,8 +419,8 @@ def _learn() -> str:
     history = trainer.fit(loader, recipe.epochs, progress=False)
     seconds = time.perf_counter() - start
     right = (trainer.predict(recipe.loader(unseen))[0].data.argmax(1) == unseen[:][1].data).mean()
-    assert right >= 0.95, f"a network reads {right:.1%} of the digits it has not seen, 95% is the least"
-    assert np.isfinite([row["loss"] for row in history]).all(), "the losses it notes are not numbers"
+    assert right >= 0.95, f"a network reads {right:.1%} of the digits it has not seen. It must read at least 95%"
+    assert np.isfinite([row["loss"] for row in history]).all(), "its losses are not finite"
     return f"64-256-10 reads {right:.1%} of {len(unseen)} digits it has not seen, after {recipe.epochs} epochs, {seconds:.1f} s"
 
 
@@ -427,18 +428,18 @@ CAPABILITIES = tuple(
     Capability(MODULES[number], can, show)
     for number, (can, show) in enumerate(
         [
-            ("map what is built from what", _map),
-            ("measure this machine", _measure),
-            ("compute with arrays", _compute),
-            ("bend without an overflow", _bend),
-            ("hold what it learns, and save it", _hold),
-            ("compute a network", _network),
-            ("see images", _see),
-            ("attend to what came before", _attend),
-            ("feed an epoch", _feed),
-            ("differentiate anything it can compute", _differentiate),
-            ("go downhill", _descend),
-            ("learn", _learn),
+            ("map what is built from what", _show_introduction),
+            ("measure this machine", _show_setup),
+            ("compute with arrays", _show_tensor),
+            ("compute activations without an overflow", _show_activations),
+            ("hold parameters, and save them", _show_layers),
+            ("compute a network", _show_dense),
+            ("see images", _show_spatial),
+            ("attend to what came before", _show_attention),
+            ("feed an epoch", _show_dataloader),
+            ("differentiate anything it can compute", _show_autograd),
+            ("go downhill", _show_optimizers),
+            ("learn", _show_training),
             ("shrink a model", None),
             ("run faster kernels", None),
             ("tell a difference from noise", None),

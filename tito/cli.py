@@ -1,4 +1,4 @@
-"""The command line: it puts the commands together, and turns an error into one line and an exit code."""
+"""The command line: collects the commands, and turns an error into one line and an exit code."""
 
 import atexit
 import gc
@@ -10,13 +10,13 @@ import typer
 from typer.core import TyperGroup
 
 from tito.commands import author, course, data, learner, marks
-from tito.errors import TitoError, described
+from tito.errors import TitoError, describe_error
 
 PANELS = ("Learn", "Teach", "Write")
 
 
 class InPanels(TyperGroup):
-    """The commands in the order of the panels of --help."""
+    """Lists the commands in the order of the panels of --help."""
 
     def list_commands(self, ctx) -> list[str]:
         return sorted(self.commands, key=lambda name: PANELS.index(self.commands[name].rich_help_panel))
@@ -39,11 +39,11 @@ author.add_to(app)
 
 
 def main() -> None:
-    """Run a command: exit code 0 done, 1 the thing asked about is not right, 2 the question was wrong."""
-    tolerant_streams()
-    os.environ.pop("PYTHONOPTIMIZE", None)  # no assertion would fail in the kernels that are started from here
-    gc.set_threshold(50_000, 20, 20)  # what is imported lives on: to look for garbage in it again and again costs 0.15 s
-    atexit.register(gc.freeze)  # and at the end 0.2 s
+    """Run a command. Exit codes: 0 done, 1 what was checked is not right, 2 the command was used wrongly."""
+    set_up_streams()
+    os.environ.pop("PYTHONOPTIMIZE", None)  # with it, no assertion could fail in the kernels that we start
+    gc.set_threshold(50_000, 20, 20)  # imported modules are never garbage: searching them costs 0.15 s
+    atexit.register(gc.freeze)  # and 0.2 s more at the end
     try:
         app()
     except TitoError as error:
@@ -52,14 +52,14 @@ def main() -> None:
     except KeyboardInterrupt:
         print("tito: interrupted", file=sys.stderr)
         sys.exit(130)
-    except OSError as error:  # a place that nobody thought of: it cannot be read, or not be written
-        drop_output()
-        print(f"tito: {described(error)}", file=sys.stderr)
+    except OSError as error:  # a file that cannot be read or written, at a place without its own message
+        discard_output()
+        print(f"tito: {describe_error(error)}", file=sys.stderr)
         sys.exit(1)
 
 
-def tolerant_streams() -> None:
-    """Print a `?` for a letter that a console's code page lacks, and nothing where a stream is closed."""
+def set_up_streams() -> None:
+    """Print `?` for a letter that the console cannot show, and print nothing to a closed stream."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
@@ -67,10 +67,10 @@ def tolerant_streams() -> None:
         elif mode == "w" and stream.errors == "strict":
             stream.reconfigure(errors="replace")
             if stream.encoding.lower().replace("-", "") != "utf8":
-                os.environ["PYTHONIOENCODING"] = f"{stream.encoding}:replace"  # for the processes that are started from here
+                os.environ["PYTHONIOENCODING"] = f"{stream.encoding}:replace"  # for the processes that we start
 
 
-def drop_output() -> None:
-    """Let what could not be printed be: Python would try it again at the end, and complain."""
+def discard_output() -> None:
+    """Discard what could not be printed. Otherwise Python tries to print it again at exit, and complains."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,6 @@
-"""Taking in what was handed in: a folder of hand-ins, or what a learning-management system exports, a folder or a zip.
+"""Collect submissions from a folder, or from the export of a learning-management system (a folder or a zip file).
 
-Only the one notebook of the module and the time it was handed in are taken; names inside are never used as paths.
+Only the notebook of the module and its time are taken. Names inside are never used as paths.
 """
 
 import datetime
@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tito.errors import TitoError, now, write_atomic
+from tito.errors import TitoError, file_timestamp, write_atomic
 from tito.syllabus import Module
 
 STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes a folder's name and part of a glob
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC| ?[+-]\d\d:?\d\d)?")
 
-# How a name says whose file it is, most specific first; {module} stands for the module's name.
+# Patterns that find the student in a file's name, most specific first. {module} is replaced by the module's name.
 LAYOUTS = (
-    r"(?P<student>[^/]+)/{module}/{module}\.ipynb",  # an inbox, and nbgrader's `submitted`
+    r"(?P<student>[^/]+)/{module}/{module}\.ipynb",  # an inbox, or nbgrader's `submitted`
     r"(?P<student>[^/]+_\d+)_assignsubmission_file_?/.*?{module}[^/]*\.ipynb",  # Moodle
     r"(?P<student>[^/_]+)(?:_LATE)?_\d+_\d+_{module}(?:-\d+)?\.ipynb",  # Canvas
     r"(?P<student>[^/]+)/(?:.*/)?{module}\.ipynb",  # a folder for each student
@@ -30,7 +30,7 @@ LAYOUTS = (
 
 @dataclass
 class HandIn:
-    """One notebook as it was found, before it is taken: `data` is None where a folder has none, or where `problem` says why."""
+    """One notebook that was found. `data` is None if the folder has no notebook, or if `problem` says what is wrong."""
 
     name: str
     student: str
@@ -43,14 +43,14 @@ class HandIn:
 class Collected:
     student: str
     name: str
-    result: str  # "new", "updated", "unchanged", "older", or why it was left
+    result: str  # "new", "updated", "unchanged", "older", or why it was not taken
 
 
 def collect(course: Path, module: Module, place: Path, pattern: str | None, megabytes: int) -> list[Collected]:
-    """Put the hand-ins of a module found at `place` into `course/submitted`; what stood there is kept in `course/backup`."""
+    """Copy the submissions of a module from `place` into `course/submitted`. Replaced files are kept in `course/backup`."""
     latest: dict[str, HandIn] = {}
     rejected = []
-    for hand_in in found(module, place, pattern, megabytes):
+    for hand_in in find_hand_ins(module, place, pattern, megabytes):
         if not STUDENT.fullmatch(hand_in.student):
             problem = f"left: {hand_in.student[:80]!r} cannot be a student's id (letters, digits, . _ - @)"
             rejected.append(Collected("", hand_in.name, problem))
@@ -64,18 +64,18 @@ def collect(course: Path, module: Module, place: Path, pattern: str | None, mega
                 for one in both
                 if one is not newer
             ]
-    taken = [Collected(student, h.name, _take(course, module, h)) for student, h in sorted(latest.items())]
+    taken = [Collected(student, h.name, _store(course, module, h)) for student, h in sorted(latest.items())]
     if not taken and not rejected:
-        raise TitoError(f"{place} holds no hand-in of {module}: looked for {module.slug}.ipynb in it", code=1)
+        raise TitoError(f"{place} has no submission of {module}: there is no {module.slug}.ipynb in it", code=1)
     return taken + rejected
 
 
-def found(module: Module, place: Path, pattern: str | None, megabytes: int) -> Iterator[HandIn]:
-    """Every file at `place` whose name says that it is somebody's notebook of this module."""
+def find_hand_ins(module: Module, place: Path, pattern: str | None, megabytes: int) -> Iterator[HandIn]:
+    """Yield every file at `place` whose name says that it is a student's notebook of this module."""
     try:
         layouts = [re.compile(text.replace("{module}", module.slug)) for text in ([pattern] if pattern else LAYOUTS)]
     except re.error as error:
-        raise TitoError(f"--pattern {pattern} is no regular expression: {error}") from None
+        raise TitoError(f"--pattern {pattern} is not a regular expression: {error}") from None
     if any("student" not in layout.groupindex for layout in layouts):
         raise TitoError(f"--pattern {pattern} needs a group (?P<student>...)")
     if place.is_file() and zipfile.is_zipfile(place):
@@ -86,8 +86,8 @@ def found(module: Module, place: Path, pattern: str | None, megabytes: int) -> I
         raise TitoError(f"{place} is neither a folder nor a zip file")
 
 
-def _whose(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
-    """Whose file it is by its name, and the place of the layout that says so."""
+def _match_name(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
+    """Return the student that a file's name belongs to, and the index of the pattern that matched."""
     for place, layout in enumerate(layouts):
         match = layout.fullmatch(name)
         if match:
@@ -98,11 +98,11 @@ def _whose(layouts: list[re.Pattern], name: str) -> tuple[str, int] | None:
 def _in_folder(module: Module, layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[HandIn]:
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
-        whose = _whose(layouts, name)
+        whose = _match_name(layouts, name)
         if whose and path.is_file() and not path.is_symlink():
             student, _ = whose
             changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-            time = stated_time(path.with_name("timestamp.txt")) or changed
+            time = read_timestamp(path.with_name("timestamp.txt")) or changed
             if path.stat().st_size > megabytes << 20:
                 yield HandIn(name, student, None, time, f"it is larger than {megabytes} MB")
             else:
@@ -122,24 +122,25 @@ def _in_zip(layouts: list[re.Pattern], place: Path, megabytes: int) -> Iterator[
             if not (entry.is_dir() or link or ".." in parts or "__MACOSX" in parts):
                 names[entry] = parts
         readings = [_reading(layouts, {entry: parts[skip:] for entry, parts in names.items()}) for skip in (0, 1)]
-        for entry, (student, _) in max(readings, key=_plausible).items():
-            yield _unpacked(archive, entry, student, megabytes)
+        for entry, (student, _) in max(readings, key=_rate_reading).items():
+            yield _unpack(archive, entry, student, megabytes)
 
 
 Reading = dict[zipfile.ZipInfo, tuple[str, int]]
 
 
 def _reading(layouts: list[re.Pattern], names: dict[zipfile.ZipInfo, list[str]]) -> Reading:
-    found = {entry: _whose(layouts, "/".join(parts)) for entry, parts in names.items()}
+    found = {entry: _match_name(layouts, "/".join(parts)) for entry, parts in names.items()}
     return {entry: whose for entry, whose in found.items() if whose}
 
 
-def _plausible(reading: Reading) -> tuple[int, int]:
-    """An archive may have one folder round everything. Read rightly it has more students, or more telling names."""
+def _rate_reading(reading: Reading) -> tuple[int, int]:
+    """Rate a reading of an archive, which may have one folder around everything. The right reading has more students, or
+    names that match more specific patterns."""
     return len({student for student, _ in reading.values()}), -sum(place for _, place in reading.values())
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, megabytes: int) -> HandIn:
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, megabytes: int) -> HandIn:
     try:
         time = datetime.datetime(*entry.date_time, tzinfo=datetime.UTC)
     except ValueError:  # a zip may state the 31st of February
@@ -148,14 +149,14 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, student: str, me
         with archive.open(entry) as file:
             data = file.read((megabytes << 20) + 1)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError) as error:
-        return HandIn(entry.filename, student, None, time, f"the zip does not give it out ({error})")
+        return HandIn(entry.filename, student, None, time, f"it cannot be read from the zip ({error})")
     if len(data) > megabytes << 20:
         return HandIn(entry.filename, student, None, time, f"it is larger than {megabytes} MB")
     return HandIn(entry.filename, student, data, time)
 
 
-def stated_time(path: Path) -> datetime.datetime | None:
-    """The time that a timestamp.txt states; None if there is none, or it is nonsense."""
+def read_timestamp(path: Path) -> datetime.datetime | None:
+    """Read the time from a timestamp.txt. None if there is no such file, or no valid time in it."""
     if not path.is_file() or path.is_symlink() or path.stat().st_size > 100:
         return None
     text = path.read_text(encoding="utf-8", errors="replace").strip()
@@ -163,36 +164,36 @@ def stated_time(path: Path) -> datetime.datetime | None:
         return None
     try:
         stated = datetime.datetime.fromisoformat(text.replace(" UTC", "+00:00"))
-    except ValueError:  # it has the form of a time, as the 31st of February has
+    except ValueError:  # no valid date, such as the 31st of February
         return None
     return stated if stated.tzinfo else stated.replace(tzinfo=datetime.UTC)
 
 
-def _take(course: Path, module: Module, hand_in: HandIn) -> str:
+def _store(course: Path, module: Module, hand_in: HandIn) -> str:
     folder = course / "submitted" / hand_in.student / module.slug
     notebook, timestamp = folder / f"{module.slug}.ipynb", folder / "timestamp.txt"
     data, before = hand_in.data or b"", notebook.read_bytes() if notebook.is_file() else None
     if before == data:
         return "unchanged"
-    earlier = stated_time(timestamp)
+    earlier = read_timestamp(timestamp)
     if before is not None and earlier and earlier > hand_in.time:
         return "older than what is there"
     if before is not None:
-        keep(notebook, course)
+        back_up(notebook, course)
     write_atomic(notebook, data)
     write_atomic(timestamp, hand_in.time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC") + "\n")
     if hand_in.data is None:
-        return f"no {module.slug}.ipynb in it: an empty one stands for it"
+        return f"no {module.slug}.ipynb in it: an empty file was made for it"
     return "new" if before is None else "updated"
 
 
-def keep(path: Path, folder: Path) -> Path:
-    """Copy a file that is about to be replaced to `folder/backup/<now>/`, under the same path."""
-    target = backup_of(path, folder)
+def back_up(path: Path, folder: Path) -> Path:
+    """Copy a file that is about to be replaced to `folder/backup/<now>/`, with the same relative path."""
+    target = backup_path(path, folder)
     write_atomic(target, path.read_bytes())
     return target
 
 
-def backup_of(path: Path, folder: Path) -> Path:
-    """Where a file of the course at `folder` is kept when it has to make room now."""
-    return folder / "backup" / now() / path.relative_to(folder)
+def backup_path(path: Path, folder: Path) -> Path:
+    """Return the path for a backup of a file of the course at `folder`, made now."""
+    return folder / "backup" / file_timestamp() / path.relative_to(folder)

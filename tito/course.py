@@ -21,25 +21,25 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from tito import marks, source, syllabus
-from tito.collect import Collected, collect, keep
-from tito.errors import TitoError, keep_private, only_one, write_atomic, write_private
-from tito.gradebook import in_one_line, must_answer
-from tito.grading import kept, late, reference, regrade
+from tito.collect import Collected, back_up, collect
+from tito.errors import TitoError, hold_lock, make_private, write_atomic, write_private
+from tito.gradebook import catch_database_errors, check_database
+from tito.grading import execution_cache, late, reference, regrade
 from tito.grading.execute import Task
-from tito.grading.judge import Verdict, nothing
+from tito.grading.judge import Verdict, zero_verdict
 from tito.grading.limits import Limits
 from tito.grading.rebuild import rebuild_file
 from tito.grading.steps import Grading
-from tito.grading.workers import Job, Ready, Workers, workers
+from tito.grading.workers import Job, Ready, Workers, start_workers
 from tito.syllabus import Module
 
 TIME = "timestamp.txt"
-HIDDEN = "pass  # what it tries is hidden"  # all that a learner's copy of a hidden check does: else it would show its docstring
+HIDDEN = "pass  # what it tries is hidden"  # the learner's copy of a hidden check; without it the cell would print its docstring
 
 
 @dataclass
 class Mark:
-    """A submission's score in the gradebook, and whether a person still has to read something of it."""
+    """A submission's score in the gradebook, and whether a person still has to read a part of it."""
 
     score: float
     of: float
@@ -48,95 +48,95 @@ class Mark:
 
 @dataclass
 class Outcome:
-    """One submission after grading."""
+    """The result of grading one submission."""
 
     student: str
     verdict: Verdict
     changed: bool  # by this grading
-    graded: bool = True  # False where something of ours failed
+    graded: bool = True  # False if the tool itself failed
 
 
 class Course:
-    """A course: the repository it is written in, and nbgrader's folders."""
+    """A course: its repository, and nbgrader's folders."""
 
     def __init__(self, repository: Path, settings: dict[str, dict[str, Any]] | None = None):
-        """`settings` overrides nbgrader_config.py, as {"CourseDirectory": {"root": ...}}."""
+        """`settings` override nbgrader_config.py, as {"CourseDirectory": {"root": ...}}."""
         self.repository, self.settings = repository, settings or {}
         loader = PyFileConfigLoader("nbgrader_config.py", path=str(repository))
         self.config = loader.load_config()
         self.config.merge(Config(self.settings))
-        late.check(self.config)
+        late.check_policy(self.config)
         from nbgrader.apps import NbGraderAPI
 
-        _find_alembic()
+        _add_alembic_to_path()
         self.api = NbGraderAPI(config=self.config)
         self.folder = Path(self.api.coursedir.root)
-        must_answer(self.api.coursedir.db_url)
+        check_database(self.api.coursedir.db_url)
         if self.folder.is_dir():
-            keep_private(self.folder)
+            make_private(self.folder)
 
     # -- generate --------------------------------------------------------------------------------------------------
 
     def generate(self, module: Module) -> None:
-        """Write the instructor's notebook from the source, and from it the release; both go into the gradebook."""
-        text, notebook = self.instructors(module)
-        target = keep_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
+        """Write the instructor's notebook from the source, make the release from it, and add both to the gradebook."""
+        text, notebook = self.instructors_notebook(module)
+        target = make_private(self.folder) / "source" / module.slug / f"{module.slug}.ipynb"
         if target.is_file() and target.read_text(encoding="utf-8") != text:
             with self.gradebook() as gradebook:
-                regrade.must_leave_marks_alone(gradebook, module, notebook)
-            keep(target, self.folder)
+                regrade.check_marks_unchanged(gradebook, module, notebook)
+            back_up(target, self.folder)
         write_atomic(target, text)
-        with _quietly():
-            self._must(self.api.generate_assignment(module.slug, force=True, create=True), f"generate {module.slug}")
+        with _silence_warnings():
+            self._require_success(self.api.generate_assignment(module.slug, force=True, create=True), f"generate {module.slug}")
 
-    def instructors(self, module: Module) -> tuple[str, NotebookNode]:
-        """The instructor's notebook as the source has it now: its text, and the notebook."""
+    def instructors_notebook(self, module: Module) -> tuple[str, NotebookNode]:
+        """Make the instructor's notebook from the source: its text, and the notebook."""
         path = source.paths(self.repository).get(module)
         if path is None:
             raise TitoError(f"modules/{module.slug}.py does not exist")
         notebook = as_notebook(source.read(path))
         return nbformat.writes(notebook) + "\n", notebook
 
-    def shadow(self, folder: Path) -> "Course":
-        """The same course with other folders and a gradebook of its own, in which nothing is handed in."""
+    def make_shadow(self, folder: Path) -> "Course":
+        """Return the same course with other folders and an empty gradebook of its own."""
         place = {"root": str(folder), "db_url": f"sqlite:///{folder / 'gradebook.db'}"}
         return Course(self.repository, {**self.settings, "CourseDirectory": place})
 
     @contextmanager
     def gradebook(self) -> Iterator[Gradebook]:
-        with _quietly(), in_one_line(self.api.coursedir.db_url), self.api.gradebook as gradebook:
+        with _silence_warnings(), catch_database_errors(self.api.coursedir.db_url), self.api.gradebook as gradebook:
             yield gradebook
 
-    def _must(self, result: dict[str, Any], what: str) -> None:
+    def _require_success(self, result: dict[str, Any], what: str) -> None:
         if not result["success"]:
-            raise TitoError(f"nbgrader could not {what}: {_cause(result)}", code=1)
+            raise TitoError(f"nbgrader could not {what}: {_find_cause(result)}", code=1)
 
     # -- hand out and take in ----------------------------------------------------------------------------------------
 
     def release(self, module: Module, to: Path) -> Path:
         """Copy the released notebook of a module to a folder that learners can read."""
-        self._needs_release(module)
+        self._require_release(module)
         notebook = self.folder / "release" / module.slug / f"{module.slug}.ipynb"
         target = to / module.slug / notebook.name
         write_atomic(target, notebook.read_bytes())
         return target
 
     def release_to_exchange(self, module: Module) -> None:
-        self._needs_release(module)
-        with _quietly():
-            self._must(self.api.release_assignment(module.slug), f"release {module.slug}")
+        self._require_release(module)
+        with _silence_warnings():
+            self._require_success(self.api.release_assignment(module.slug), f"release {module.slug}")
 
     def collect(self, module: Module, place: Path, pattern: str | None = None) -> list[Collected]:
-        return collect(keep_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
+        return collect(make_private(self.folder), module, place, pattern, Limits(config=self.config).submission_mb)
 
     def collect_from_exchange(self, module: Module) -> None:
-        with _quietly():
-            self._must(self.api.collect(module.slug, update=True), f"collect {module.slug}")
+        with _silence_warnings():
+            self._require_success(self.api.collect(module.slug, update=True), f"collect {module.slug}")
 
     # -- grade -------------------------------------------------------------------------------------------------------
 
     def submissions(self, module: Module) -> list[str]:
-        """Who has handed the module in."""
+        """Return the students who have handed the module in."""
         found = (self.folder / "submitted").glob(f"*/{module.slug}")
         return sorted(path.parent.name for path in found)
 
@@ -148,26 +148,27 @@ class Course:
         again: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ) -> Iterator[Outcome]:
-        """Grade every submission of a module; one that breaks a step costs nobody else anything.
+        """Grade every submission of a module. If one fails, the others are graded all the same.
 
-        They are executed `jobs` at a time, or on the cluster of a dask `scheduler`, and come in the order in which they
-        are done. `again` grades also those anew that ended as they might not have on a machine with less to do.
+        `jobs` are executed at a time, or on the cluster of a dask `scheduler`. Results come in the order in which they
+        finish. `again` also repeats those that a busy machine may have spoilt.
         """
-        self._needs_release(module)
-        with only_one(self.folder / ".autograding", f"`tito course autograde` is at work on {self.folder}"):
-            kept.tidy(self.repository)
-            with workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
+        self._require_release(module)
+        with hold_lock(self.folder / ".autograding", f"`tito course autograde` is running on {self.folder}"):
+            execution_cache.remove_old(self.repository)
+            with start_workers(self.repository, jobs, scheduler, self.sandboxed, say) as those:
                 self._execute_reference(module, those)
                 reference.answers(self.repository, self.folder, module, self.limits, self.sandboxed)
-                recorded = self._recorded(module)
-                steps = (self._plan(module, student, recorded.get(student), again) for student in self.submissions(module))
+                recorded = self._recorded_points(module)
+                students = self.submissions(module)
+                steps = (self._plan_student(module, student, recorded.get(student), again) for student in students)
                 for step in those.run(steps):
                     yield step if isinstance(step, Outcome) else self._grade(module, step)
 
     def _execute_reference(self, module: Module, those: Workers) -> None:
-        """Where everything else is executed, for this machine may be one that cannot."""
+        """Execute the reference on the workers, because this machine may have no sandbox."""
         solved = self._task(module, reference.solved(self.folder, module.slug))
-        for ready in those.run([] if kept.has(self.repository, solved.key) else [Job("the reference", solved)]):
+        for ready in those.run([] if execution_cache.has(self.repository, solved.key) else [Job("the reference", solved)]):
             if ready.problem:
                 raise TitoError(f"the reference solution of {module} cannot be executed: {ready.problem}", code=1)
 
@@ -182,48 +183,50 @@ class Course:
     def limits(self) -> dict[str, int]:
         return Limits(config=self.config).as_dict()
 
-    def _plan(self, module: Module, student: str, recorded: dict[str, float] | None, again: bool) -> Outcome | Job | Ready:
-        """What there is to do for a student: nothing, to execute what was handed in, or only to judge it."""
+    def _plan_student(
+        self, module: Module, student: str, recorded: dict[str, float] | None, again: bool
+    ) -> Outcome | Job | Ready:
+        """Decide what to do for a student: nothing (an Outcome), execute and judge (a Job), or only judge (Ready)."""
         submitted = self.folder / "submitted" / student / module.slug
         notebook = submitted / f"{module.slug}.ipynb"
         if not os.path.lexists(notebook):
-            write_atomic(notebook, b"")  # nbgrader would pass over the folder; this one is told that its file is empty
+            write_atomic(notebook, b"")  # otherwise nbgrader skips the folder; now feedback says that the file is empty
         pristine = reference.pristine_for_grading(self.folder, module.slug)
         rebuilt = rebuild_file(pristine, notebook, self.limits["submission_mb"])
-        facts, task = self._facts(module, student), self._task(module, rebuilt.notebook)
+        facts, task = self._read_facts(module, student), self._task(module, rebuilt.notebook)
         if facts and not (again and facts.get("unsure")):
             key = reference.grading_key(self.repository, self.folder, module, rebuilt, task)
             before = Verdict.from_dict(facts["verdict"])
-            if facts["key"] == key and recorded == before.earned and self._same_time(module, student):
+            if facts["key"] == key and recorded == before.earned and self._time_is_unchanged(module, student):
                 return Outcome(student, before, changed=False)
-        nothing_to_run = rebuilt.unreadable or kept.has(self.repository, task.key)
+        nothing_to_run = rebuilt.unreadable or execution_cache.has(self.repository, task.key)
         return Ready(student) if nothing_to_run else Job(student, task)
 
-    def _same_time(self, module: Module, student: str) -> bool:
-        """Is what was graded what was handed in last? The same text at another time may be late."""
+    def _time_is_unchanged(self, module: Module, student: str) -> bool:
+        """Is the graded submission from the same time as the last one? The same text at another time may be late."""
         folders = [self.folder / step / student / module.slug for step in ("submitted", "autograded")]
         times = [(folder / TIME).read_bytes() if (folder / TIME).is_file() else b"" for folder in folders]
         return times[0] == times[1]
 
     def _grade(self, module: Module, ready: Ready) -> Outcome:
-        """Judge an execution, and write what comes of it into the gradebook: nbgrader's own way, one at a time."""
+        """Judge an execution and write the result into the gradebook, through nbgrader, one submission at a time."""
         problem = ready.problem
         if problem is None:
-            with _quietly(), temp_attrs(self.api.coursedir, assignment_id=module.slug, student_id=ready.student):
+            with _silence_warnings(), temp_attrs(self.api.coursedir, assignment_id=module.slug, student_id=ready.student):
                 app = Grading(coursedir=self.api.coursedir, parent=self.api)
                 app.force = True
                 result = capture_log(app)
             if result.get("error", "").rstrip().endswith("KeyboardInterrupt"):
                 raise KeyboardInterrupt
-            problem = None if result["success"] else f"nbgrader fails on it: {_cause(result)}"
+            problem = None if result["success"] else f"nbgrader fails on it: {_find_cause(result)}"
         verdict = self.verdict(module, ready.student) if problem is None else None
         if verdict is None:
             pristine = reference.pristine_for_grading(self.folder, module.slug)
-            return Outcome(ready.student, nothing(pristine, f"not graded: {problem}"), changed=True, graded=False)
+            return Outcome(ready.student, zero_verdict(pristine, f"not graded: {problem}"), changed=True, graded=False)
         return Outcome(ready.student, verdict, changed=True)
 
-    def _recorded(self, module: Module) -> dict[str, dict[str, float]]:
-        """The automatic points of every check, by student, as the gradebook has them."""
+    def _recorded_points(self, module: Module) -> dict[str, dict[str, float]]:
+        """Return the automatic points of every check in the gradebook, by student."""
         found: dict[str, dict[str, float]] = {}
         query = (
             select(SubmittedAssignment.student_id, GradeCell.name, Grade.auto_score)
@@ -239,12 +242,12 @@ class Course:
         return found
 
     def verdict(self, module: Module, student: str) -> Verdict | None:
-        """What grading said of a submission, read from its autograded notebook; None before it was graded."""
-        facts = self._facts(module, student)
+        """Read the verdict on a submission from its autograded notebook. None before it is graded."""
+        facts = self._read_facts(module, student)
         return Verdict.from_dict(facts["verdict"]) if facts else None
 
-    def _facts(self, module: Module, student: str) -> dict[str, Any] | None:
-        """What grading wrote down: the verdict, and what it was made of. A half-written notebook has none."""
+    def _read_facts(self, module: Module, student: str) -> dict[str, Any] | None:
+        """Read what grading wrote into the notebook: the verdict and its inputs. None if it is missing or half-written."""
         path = self.folder / "autograded" / student / module.slug / f"{module.slug}.ipynb"
         try:
             facts = json.loads(path.read_bytes())["metadata"].get("tito", {})
@@ -256,59 +259,59 @@ class Course:
 
     def feedback(self, module: Module) -> dict[str, Path]:
         """Write a feedback page for every graded submission."""
-        self._needs_release(module)
+        self._require_release(module)
         graded = sorted(path.parent.name for path in (self.folder / "autograded").glob(f"*/{module.slug}"))
         if not graded:
-            raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
-        self.settle(module)
-        with _quietly():
+            raise TitoError(f"no submission of {module} is graded yet. Run `tito course autograde {module.id}`", code=1)
+        self.update_penalties(module)
+        with _silence_warnings():
             results = {student: self.api.generate_feedback(module.slug, student, force=True) for student in graded}
-        for student, result in results.items():  # one page that cannot be made costs nobody else's
-            self._must(result, f"write feedback for {student}'s {module.slug}")
+        for student, result in results.items():  # after all pages: one that fails must not stop the others
+            self._require_success(result, f"write feedback for {student}'s {module.slug}")
         return {s: self.folder / "feedback" / s / module.slug / f"{module.slug}.html" for s in graded}
 
     def return_feedback(self, module: Module, to: Path) -> list[Path]:
-        """Copy the feedback pages to a folder that learners can read, one folder for each."""
+        """Copy the feedback pages to a folder that learners can read, with one folder per student."""
         pages = sorted((self.folder / "feedback").glob(f"*/{module.slug}/{module.slug}.html"))
         for page in pages:
             write_atomic(to / page.relative_to(self.folder / "feedback"), page.read_bytes())
         return pages
 
     def return_feedback_to_exchange(self, module: Module) -> None:
-        with _quietly():
-            self._must(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
+        with _silence_warnings():
+            self._require_success(self.api.release_feedback(module.slug), f"release the feedback of {module.slug}")
 
-    def settle(self, module: Module) -> None:
-        """Work the late penalties of a module out anew."""
+    def update_penalties(self, module: Module) -> None:
+        """Compute the late penalties of a module again."""
         with self.gradebook() as gradebook:
-            late.settle(gradebook, self.config, module.slug)
+            late.update_penalties(gradebook, self.config, module.slug)
 
     def due(self, module: Module, when: str | None = None) -> datetime.datetime | None:
-        """When a module is due, in UTC, as nbgrader keeps it; `when` sets it, "none" takes it away."""
-        self._needs_release(module)
+        """Return when a module is due, in UTC, as nbgrader keeps it. `when` sets it; "none" removes it."""
+        self._require_release(module)
         with self.gradebook() as gradebook:
             if when is not None:
-                gradebook.update_or_create_assignment(module.slug, duedate=late.moment(when))
-                late.settle(gradebook, self.config, module.slug)
+                gradebook.update_or_create_assignment(module.slug, duedate=late.parse_time(when))
+                late.update_penalties(gradebook, self.config, module.slug)
             return gradebook.find_assignment(module.slug).duedate
 
     def records(self, modules: Iterable[Module] = ()) -> list[marks.Record]:
-        """What the gradebook holds, cell by cell, with every late penalty settled."""
+        """Read all marks from the gradebook, cell by cell, with late penalties up to date."""
         with self.gradebook() as gradebook:
             names = [module.slug for module in modules] or [one.name for one in gradebook.assignments]
             for name in names:
-                late.settle(gradebook, self.config, name)
+                late.update_penalties(gradebook, self.config, name)
             return marks.records(gradebook, self.config, names)
 
     def export(self, path: Path, kind: str | None = None, modules: Iterable[Module] = ()) -> list[Path]:
-        """Write the gradebook's marks; an older file is kept beside the new one. Gradescope's are a file a submission."""
+        """Write the gradebook's marks, and keep an older file beside the new one. Gradescope gets one file per submission."""
         kind, found = marks.format_of(path, kind), self.records(modules)
-        texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._results(path, found)
+        texts = {path: marks.FORMATS[kind](found)} if kind in marks.FORMATS else self._gradescope_files(path, found)
         for target, text in texts.items():
             write_private(target, text)
         return list(texts)
 
-    def _results(self, folder: Path, found: list[marks.Record]) -> dict[Path, str]:
+    def _gradescope_files(self, folder: Path, found: list[marks.Record]) -> dict[Path, str]:
         texts = {}
         for record in found:
             if record.handed_in:
@@ -318,37 +321,37 @@ class Course:
         return texts
 
     def marks(self, module: Module) -> dict[str, Mark]:
-        """What the gradebook holds for a module: with the points that a person gave."""
+        """Return the marks of a module, with the points that a person gave."""
         with self.gradebook() as gradebook:
             return {
                 one.student_id: Mark(one.score, one.max_score, one.needs_manual_grade)
                 for one in gradebook.assignment_submissions(module.slug)
             }
 
-    def unfinished(self, module: Module) -> Path:
-        """The note that a regrade leaves here while it changes the gradebook and the files."""
+    def regrade_note(self, module: Module) -> Path:
+        """Return the path of the note that exists while a regrade changes the gradebook and the files."""
         return self.folder / f".regrade-{module.slug}.json"
 
     def has_release(self, module: Module) -> bool:
         return (self.folder / "release" / module.slug).is_dir()
 
-    def _needs_release(self, module: Module) -> None:
-        if self.unfinished(module).is_file():
-            raise TitoError(f"regrading {module} was interrupted: `tito course regrade {module.id} --apply` completes it", code=1)
+    def _require_release(self, module: Module) -> None:
+        if self.regrade_note(module).is_file():
+            raise TitoError(f"regrading {module} was interrupted. `tito course regrade {module.id} --apply` completes it", code=1)
         if not self.has_release(module):
-            raise TitoError(f"{module} was never generated: run `tito course generate {module.id}`")
+            raise TitoError(f"{module} was never generated. Run `tito course generate {module.id}`")
 
 
-def _cause(result: dict[str, Any]) -> str:
-    """What nbgrader's log and traceback come down to."""
+def _find_cause(result: dict[str, Any]) -> str:
+    """Return the first error message in nbgrader's log and traceback."""
     said = result.get("log", "") + result.get("error", "")
     causes = re.findall(r"^\s*(?:[\w.]+\.)?(\w+(?:Error|Missing\w+|Exception): .+)$", said, re.MULTILINE)
     return causes[0] if causes else said[-500:]
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """nbgrader 0.9 makes SQLAlchemy 2 and traitlets 5 warn about how it uses them."""
+def _silence_warnings() -> Iterator[None]:
+    """Ignore the warnings of SQLAlchemy 2 and traitlets 5 about how nbgrader 0.9 uses them."""
     from sqlalchemy.exc import SAWarning
 
     with warnings.catch_warnings():
@@ -357,19 +360,19 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _find_alembic() -> None:
-    """nbgrader runs `alembic` by name: it lies beside this Python, which need not be on the PATH."""
+def _add_alembic_to_path() -> None:
+    """Add the folder of `alembic` to the PATH. nbgrader runs it by name, and it is installed beside this Python."""
     scripts, path = sysconfig.get_path("scripts"), os.environ.get("PATH", "")
     if scripts not in path.split(os.pathsep):
         os.environ["PATH"] = scripts + os.pathsep + path
 
 
 def as_notebook(parsed: NotebookNode) -> NotebookNode:
-    """A source as the instructor's notebook file: without what only its percent form needs."""
+    """Turn a source into the instructor's notebook, without the metadata that only the percent format needs."""
     notebook = NotebookNode({**parsed, "nbformat": 4, "nbformat_minor": 5})
     notebook.metadata = NotebookNode({k: v for k, v in parsed.metadata.items() if k in ("kernelspec", "tinytorch")})
     title, *others = (NotebookNode(cell) for cell in parsed.cells)
-    title.source += f"\n\n{source.aims(parsed)}"
+    title.source += f"\n\n{source.describe_goals(parsed)}"
     for cell in filter(source.is_hidden, others):
         cell.source += f"\n{HIDDEN}"
     notebook.cells = [title, *others]

@@ -1,4 +1,4 @@
-"""The data sets of the course: which of them are here, and getting the one that does not ship with the package."""
+"""The data sets of the course: list them, and download the one that is not part of the package."""
 
 import importlib
 import importlib.util
@@ -24,12 +24,12 @@ class DataSet:
 
     @property
     def state(self) -> str:
-        return f"here: {self.place}" if self.here else f"not here: `tito data get {self.name}` puts it into {self.place}"
+        return f"here: {self.place}" if self.here else f"not here: `tito data get {self.name}` downloads it to {self.place}"
 
 
-def sets() -> list[DataSet]:
-    """Every data set of the course."""
-    cifar10 = _of_the_package("cifar10")
+def list_data_sets() -> list[DataSet]:
+    """Return every data set of the course."""
+    cifar10 = _import_dataset("cifar10")
     shipped, folder = Path(cifar10.__file__).with_name("digits.npz"), cifar10.data_folder() / cifar10.FOLDER
     return [
         DataSet("digits", "1,797 handwritten digits of 8 x 8 pixels (UCI)", True, str(shipped)),
@@ -38,18 +38,18 @@ def sets() -> list[DataSet]:
 
 
 def find(name: str) -> DataSet:
-    """The data set that a person means; a TitoError that lists them for a name that none has."""
-    known = {found.name: found for found in sets()}
+    """Find a data set by its name. If there is none, raise a TitoError that lists the names."""
+    known = {found.name: found for found in list_data_sets()}
     if name not in known:
-        raise TitoError(f"no data set is called {name!r}: there are {', '.join(known)}")
+        raise TitoError(f"no data set is called {name!r}. There are {', '.join(known)}")
     return known[name]
 
 
 def get(name: str, progress: Progress) -> DataSet:
-    """Bring a data set to this machine if it is not here; `progress` hears the bytes that came and those that will."""
+    """Download a data set if it is not here. `progress` gets the bytes so far and the bytes in all."""
     found = find(name)
     if not found.here:
-        cifar10 = _of_the_package("cifar10")
+        cifar10 = _import_dataset("cifar10")
         try:
             cifar10.fetch(progress=progress)
         except cifar10.DataError as error:
@@ -57,17 +57,17 @@ def get(name: str, progress: Progress) -> DataSet:
     return find(name)
 
 
-def _of_the_package(name: str) -> ModuleType:
-    """tinytorch.datasets.<name>: of the installed package, or, in a kit, where none is installed, of the workspace.
+def _import_dataset(name: str) -> ModuleType:
+    """Import tinytorch.datasets.<name> from the installed package or, in a kit, from the workspace.
 
-    A kit's tinytorch is no package of the tool's own Python: the file is loaded from where it lies, by itself.
+    In a kit, tinytorch is not installed, so the file is loaded by its path.
     """
     if importlib.util.find_spec("tinytorch") is not None:
         return importlib.import_module(f"tinytorch.datasets.{name}")
     root = workspace.find()
     path = root and root / "tinytorch" / "datasets" / f"{name}.py"
     if not path or not path.is_file():
-        raise TitoError(f"no tinytorch with a datasets/{name}.py at or above {Path.cwd()}: run this inside a workspace")
+        raise TitoError(f"no tinytorch with a datasets/{name}.py at or above {Path.cwd()}. Run this inside a workspace")
     spec = importlib.util.spec_from_file_location(f"tinytorch_datasets_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

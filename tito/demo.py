@@ -1,7 +1,7 @@
-"""The main job, on real input: an author exports, an instructor grades a class, a learner builds a package.
+"""The demo: an author exports, an instructor grades a class, a learner builds a package.
 
-Every step is a command that anybody can type; the demo prints it, runs it, and stops at the first that fails. Those who teach
-and the one who learns do not wait for each other, here as elsewhere: the learner's half runs beside, and is shown after.
+Every step is a command that you can type. The demo prints it, runs it, and stops at the first failure. The learner's half
+runs in parallel with the rest, and is shown afterwards.
 """
 
 import os
@@ -34,32 +34,32 @@ class Demo:
         self.folder = repository / "build" / "demo"
         self.course, self.workspace = self.folder / "course", self.folder / "workspace"
         self.sources = source.paths(repository)
-        self.problem = sandbox.missing()
+        self.problem = sandbox.find_problem()
         self.class_ = samples.students(sandboxed=self.problem is None)
         self.left_out: list[str] = []
 
     def run(self) -> None:
-        """All of it, in a folder of its own that is made anew."""
+        """Run the demo in a new folder."""
         started = time.monotonic()
         if self.folder.exists():
             shutil.rmtree(self.folder)
-        self.both()
+        self.teach_and_learn()
         self.say(f"Done in {time.monotonic() - started:.0f} s. Everything is in {self.folder}")
         for what in self.left_out:
             self.say(f"Not tried here: {what}")
 
-    def both(self) -> None:
-        """Teach, and show what is learned meanwhile when that is done."""
+    def teach_and_learn(self) -> None:
+        """Teach and learn in parallel. Show the learner's part afterwards."""
         said: SimpleQueue[str | None] = SimpleQueue()
         over = threading.Event()
 
-        def hear(line: str) -> None:
+        def receive(line: str) -> None:
             if over.is_set():
                 raise TitoError("the demo was stopped", code=1)
             said.put(line)
 
         with ThreadPoolExecutor(1) as beside:
-            learning = beside.submit(self.learn, hear)
+            learning = beside.submit(self.learn, receive)
             learning.add_done_callback(lambda _: said.put(None))
             try:
                 self.teach()
@@ -87,7 +87,7 @@ class Demo:
         live.tito("course", "export", self.folder / "marks.csv", "--folder", self.course)
 
     def hand_in(self) -> None:
-        """Fill in what was released, once for each student, into an inbox as `tito submit` makes it."""
+        """Fill in the released notebook for each student, and put it into an inbox as `tito submit` does."""
         name = f"{GRADED.slug}/{GRADED.slug}.ipynb"
         released, solved = (nbformat.read(self.course / kind / name, as_version=4) for kind in ("release", "source"))
         for student in self.class_:
@@ -95,7 +95,7 @@ class Demo:
             self.write(released, solved, student, self.folder / "inbox" / student.name / name)
         if self.problem:
             hostile = [student.name for student in samples.CLASS if student.hostile]
-            self.left_out.append(f"the sandbox, and so {' and '.join(hostile)}, who would do harm outside it. {self.problem}")
+            self.left_out.append(f"the sandbox, and {' and '.join(hostile)}, who would do harm without it: {self.problem}")
 
     def write(self, released: NotebookNode, solved: NotebookNode, student: samples.Student, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,13 +125,13 @@ class Demo:
 
 
 class Typist:
-    """Types `tito` commands in a folder and shows them with what they print; `quiet` without what they say of their progress."""
+    """Runs `tito` commands in a folder, and shows them with their output. If `quiet`, without their progress."""
 
     def __init__(self, where: Path, say: Say, quiet: bool = False):
         self.where, self.say, self.quiet = where, say, quiet
 
     def tito(self, *words: object, since: str = "") -> None:
-        """Run a command; of what it prints, what comes before the line that begins with `since` is not shown."""
+        """Run a command. Its output is shown from the line that begins with `since`."""
         shown = [os.path.relpath(word, self.where) if isinstance(word, Path) else str(word) for word in words]
         self.say(f"$ tito {' '.join(shown)}")
         done = subprocess.run(

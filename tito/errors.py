@@ -1,4 +1,4 @@
-"""The one exception that a person sees, and writing files so that nothing is half written."""
+"""The exception that a person sees, and functions that never leave a half-written file."""
 
 import datetime
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class TitoError(Exception):
-    """One line for a person: what is wrong, where, and what to do. `code` is the exit code, 1 or 2."""
+    """One line for a person: what is wrong, the value, and what to do. `code` is the exit code, 1 or 2."""
 
     def __init__(self, message: str, code: int = 2):
         super().__init__(" ".join(str(message).split()))
@@ -19,9 +19,9 @@ class TitoError(Exception):
 
 
 @contextmanager
-def only_one(path: Path, doing: str) -> Iterator[None]:
-    """Hold the file `path`, or say that another process does. The system lets go of it whatever becomes of this one."""
-    if sys.platform == "win32":  # which has no such lock, and no sandbox to grade in
+def hold_lock(path: Path, doing: str) -> Iterator[None]:
+    """Lock the file `path`, or raise a TitoError if another process holds it. The lock ends with this process."""
+    if sys.platform == "win32":  # Windows has no such lock, and no sandbox to grade in
         yield
         return
     import fcntl
@@ -31,19 +31,19 @@ def only_one(path: Path, doing: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise TitoError(f"another {doing}: wait until it has ended", code=1) from None
+            raise TitoError(f"another {doing}. Wait until it has ended", code=1) from None
         yield
 
 
-def described(error: OSError) -> str:
-    """What the system said, and of which file."""
+def describe_error(error: OSError) -> str:
+    """Return the system's message with the name of the file."""
     said = error.strerror or str(error)
     return f"{os.fsdecode(error.filename)}: {said}" if error.filename else said
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Whatever keeps `path` from being written, a full disk as well as a right that is missing, is one line."""
+def catch_write_errors(path: Path) -> Iterator[None]:
+    """Turn any failure to write `path`, such as a full disk or a missing permission, into a TitoError."""
     try:
         yield
     except OSError as error:
@@ -51,9 +51,9 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_atomic(path: Path, data: str | bytes, mode: int | None = None) -> None:
-    """Write a whole file or none: into a file beside it, then renamed over it. The mode is that of any new file, or `mode`."""
+    """Write a file completely or not at all: write a temporary file beside it and rename it. `mode` defaults to the usual one."""
     raw = data.encode() if isinstance(data, str) else data
-    with writing(path):
+    with catch_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
         try:
@@ -70,8 +70,8 @@ def write_atomic(path: Path, data: str | bytes, mode: int | None = None) -> None
             raise
 
 
-def replace_kept(root: Path, name: str, data: bytes, kept: Path, mode: int | None = None) -> bool:
-    """Write the file `name` below `root`; another text that stood there is kept below `kept`. False if it stood there already."""
+def replace_with_backup(root: Path, name: str, data: bytes, kept: Path, mode: int | None = None) -> bool:
+    """Write the file `name` below `root`, and back up another text below `kept`. Return False if it has this text already."""
     path = root / name
     if path.is_file() and path.read_bytes() == data:
         return False
@@ -82,10 +82,10 @@ def replace_kept(root: Path, name: str, data: bytes, kept: Path, mode: int | Non
 
 
 def write_private(path: Path, data: str | bytes) -> None:
-    """Write what names people's marks: only the owner reads it, or the group that a folder is shared by. What stood there
-    is kept beside it, with its date."""
+    """Write a file with people's marks: only its owner can read it, or the group of a shared folder. An earlier version is
+    kept beside it, with the date in its name."""
     raw = data.encode() if isinstance(data, str) else data
-    with writing(path):
+    with catch_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = 0o660 if path.parent.stat().st_mode & stat.S_ISGID else 0o600
         before = path.read_bytes() if path.exists() else raw
@@ -94,18 +94,18 @@ def write_private(path: Path, data: str | bytes) -> None:
         write_atomic(path, raw, mode)
 
 
-def now() -> str:
-    """This moment, as a part of a file's name."""
+def file_timestamp() -> str:
+    """Return the current time, for a file's name."""
     return datetime.datetime.now().strftime("%Y-%m-%dT%H%M%S.%f")
 
 
 def dated(path: Path) -> Path:
-    """A name beside `path` that carries the date, for what stood there until now."""
-    return path.with_name(f"{path.stem}.{now()}{path.suffix}")
+    """Return a path beside `path` with the date in its name, for the earlier version."""
+    return path.with_name(f"{path.stem}.{file_timestamp()}{path.suffix}")
 
 
-def keep_private(folder: Path) -> Path:
-    """A folder into which only its owner can look: made so, or if it was there, closed to all but owner and group."""
+def make_private(folder: Path) -> Path:
+    """Make a folder that only its owner can open. If it exists, close it to all but owner and group."""
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""From a notebook to a file of the package, through nbdev."""
+"""Export notebooks to files of the package, through nbdev."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def render(notebook: NotebookNode, module: Module, name: str) -> str:
-    """The text of `tinytorch/core/<module>.py`; header and cell marks say `name`, the file a person edits."""
+    """Return the text of `tinytorch/core/<module>.py`. Its header and cell marks show `name`, the file that a person edits."""
     import nbformat
     from nbdev.export import nb_export
     from nbdev.maker import ModuleMaker
@@ -51,7 +51,7 @@ def package_file(root: Path, module: Module) -> Path:
 
 
 def render_sources(root: Path, modules: list[Module]) -> dict[Module, str]:
-    """What each source exports. Every source of the course is read: a name that two of them export is an error."""
+    """Return what each source exports. All sources are read, because two that export the same name are an error."""
     texts = {}
     for module, path in source.paths(root).items():
         texts[module] = render(source.read(path), module, f"modules/{path.name}")
@@ -63,7 +63,7 @@ def render_sources(root: Path, modules: list[Module]) -> dict[Module, str]:
 
 
 def export(root: Path, modules: list[Module]) -> dict[Module, bool]:
-    """Write the package files; True for each that changed. Nothing is written if any source is wrong."""
+    """Write the package files, and return True for each that changed. Write nothing if any source is wrong."""
     changed = {}
     for module, text in render_sources(root, modules).items():
         path = package_file(root, module)
@@ -74,7 +74,7 @@ def export(root: Path, modules: list[Module]) -> dict[Module, bool]:
 
 
 def differences(root: Path, modules: list[Module]) -> dict[Module, str]:
-    """A unified diff for each package file that is out of step with its source, "" for one that is in step."""
+    """Return a unified diff for each package file that is out of step with its source, "" for the others."""
     diffs = {}
     for module, text in render_sources(root, modules).items():
         path = package_file(root, module)
@@ -97,4 +97,4 @@ def _one_home_per_name(texts: dict[Module, str]) -> None:
     for name, modules in homes.items():
         if len(modules) > 1:
             where = " and ".join(f"modules/{module.slug}.py" for module in modules)
-            raise TitoError(f"{name} is exported by {where}: a name has one home", code=1)
+            raise TitoError(f"{name} is exported by {where}. Export it from one module only", code=1)

@@ -1,4 +1,4 @@
-"""The database that the gradebook lies in: SQLite beside the course, or a server whose URL nbgrader's configuration names."""
+"""The gradebook's database: SQLite in the course's folder, or a server whose URL is in nbgrader's configuration."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from tito.errors import TitoError
 
 
-def must_answer(url: str) -> None:
-    """Say in one line, without the password, why a database server cannot be used."""
+def check_database(url: str) -> None:
+    """Raise a TitoError, without the password in it, if a database server cannot be used."""
     try:
         shown = make_url(url).render_as_string(hide_password=True)
         if not shown.startswith("sqlite"):
@@ -21,16 +21,16 @@ def must_answer(url: str) -> None:
             engine.dispose()
     except ModuleNotFoundError as error:
         driver = "pip install 'tinytorch[postgres]' and write postgresql+psycopg://..."
-        raise TitoError(f"the gradebook {shown} needs a driver ({error}): {driver}") from None
+        raise TitoError(f"the gradebook {shown} needs a driver ({error}). Run {driver}") from None
     except ArgumentError as error:
-        raise TitoError(f"the gradebook's URL is none ({error}): postgresql+psycopg://USER@HOST/DATABASE is one") from None
+        raise TitoError(f"the gradebook's URL is not valid ({error}). Write postgresql+psycopg://USER@HOST/DATABASE") from None
     except OperationalError as error:
         raise TitoError(f"the gradebook {shown} does not answer: {error.orig}", code=1) from None
 
 
 @contextmanager
-def in_one_line(url: str) -> Iterator[None]:
-    """A database that cannot be read or written, as on a full disk or a damaged one, is one line, without the password."""
+def catch_database_errors(url: str) -> Iterator[None]:
+    """Turn a failure of the database, such as a full or damaged disk, into a TitoError without the password in it."""
     try:
         yield
     except (DatabaseError, InvalidEntry) as error:

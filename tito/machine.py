@@ -1,13 +1,13 @@
-"""What only the system's own package manager can install: with which command here, and doing it where that is allowed."""
+"""Packages of the system: find the command that installs one here, and run it if that is allowed."""
 
 import os
 import shutil
 import subprocess
 from functools import cache
 
-SECONDS = 600  # for an installation: a slow mirror, another one that holds the lock
+SECONDS = 600  # for an installation: the mirror may be slow, or another one may hold the lock
 
-# What to type, by manager. The first that is found is taken; {} is the package.
+# The commands of each package manager. The first manager that is found is used; {} is the package.
 MANAGERS = {
     "apt-get": ("apt-get update -qq", "apt-get install -y -qq --no-install-recommends {}"),
     "dnf": ("dnf install -y -q {}",),
@@ -17,7 +17,7 @@ MANAGERS = {
     "xbps-install": ("xbps-install -Sy {}",),
     "brew": ("brew install {}",),
 }
-NAMES = {  # where they differ from Debian's
+NAMES = {  # packages whose names differ from Debian's
     ("postgresql", "dnf"): "postgresql-server",
     ("postgresql", "zypper"): "postgresql-server",
     ("chromium", "brew"): "--cask chromium",
@@ -25,34 +25,34 @@ NAMES = {  # where they differ from Debian's
 UNASKED = {"-y", "-q", "-qq", "--quiet", "--no-cache", "--no-install-recommends", "--noconfirm", "--needed", "--non-interactive"}
 
 
-def commands(package: str) -> list[str]:
-    """What an administrator of this machine types to install a package of the system; empty where that is not known."""
+def install_commands(package: str) -> list[str]:
+    """Return the commands with which an administrator installs a package here. Empty if the manager is not known."""
     manager = next(filter(shutil.which, MANAGERS), None)
     if manager is None:
         return []
     return [command.format(NAMES.get((package, manager), package)) for command in MANAGERS[manager]]
 
 
-def advice(package: str) -> str:
-    """How to install a package of the system here, in a few words: `sudo apt-get install bubblewrap`."""
-    known = commands(package)
+def install_advice(package: str) -> str:
+    """Say how to install a package here, in a few words: `sudo apt-get install bubblewrap`."""
+    known = install_commands(package)
     if not known:
         return f"install {package} with your system's package manager"
     words = [word for word in known[-1].split() if word not in UNASKED]
     return " ".join(words if words[0] == "brew" else [*_as_root(), *words])
 
 
-def may_install() -> bool:
-    """Is this the administrator, or somebody who becomes it without a password?"""
-    return _is_root() or _sudo_asks_nothing()
+def can_install() -> bool:
+    """Is this user root, or does sudo need no password?"""
+    return _is_root() or _sudo_needs_no_password()
 
 
 def install(package: str) -> str | None:
-    """Install a package of the system as an administrator who is asked nothing; returns why that failed, if it did."""
-    problem = "it is not known here how to"
-    for command in commands(package):  # what counts is the last one: old lists of packages may do
+    """Install a package as root, without questions. Return why that failed, if it did."""
+    problem = "the package manager is not known"
+    for command in install_commands(package):  # only the last must succeed: old package lists may be good enough
         problem = _run([*_as_root("-n"), *command.split()])
-    return problem and f"{advice(package)}: {problem}"
+    return problem and f"{install_advice(package)}: {problem}"
 
 
 def _run(words: list[str]) -> str | None:
@@ -73,10 +73,10 @@ def _is_root() -> bool:
 
 
 @cache
-def _sudo_asks_nothing() -> bool:
+def _sudo_needs_no_password() -> bool:
     return shutil.which("sudo") is not None and not _run(["sudo", "-n", "true"])
 
 
 def _as_root(*options: str) -> list[str]:
-    """What stands before a command that only root may run."""
+    """Return the words to put before a command that only root may run."""
     return [] if _is_root() else ["sudo", *options]

@@ -1,6 +1,6 @@
-"""Marks out of the gradebook, in the formats that other systems take.
+"""Export the gradebook's marks in the formats that other systems read.
 
-What a person may have had a hand in (an id, a name, a reason) is quoted, and never the beginning of a formula.
+Text that a person may have written (an id, a name, a reason) is quoted, and cannot begin a formula.
 """
 
 import csv
@@ -26,7 +26,7 @@ from tito.grading.judge import Verdict
 
 @dataclass
 class CellMark:
-    """What one graded cell earned: by its check, and by a person, whose word counts."""
+    """The points of one graded cell, from its check and from a person. The person's count."""
 
     id: str
     of: float
@@ -44,7 +44,7 @@ class CellMark:
 
 @dataclass
 class Record:
-    """One student's standing in one module, as the gradebook has it."""
+    """One student's marks in one module, as the gradebook has them."""
 
     assignment: str
     student: str
@@ -79,16 +79,16 @@ class Record:
 
 
 def records(gradebook: Gradebook, config: Config, assignments: Iterable[str] = ()) -> list[Record]:
-    """A record for every module and student, in an order that depends on nothing but them."""
+    """Return a record for every module and student. The order depends only on their names and due dates."""
     wanted, found = set(assignments), []
     students = sorted(gradebook.students, key=lambda s: (s.last_name or "", s.first_name or "", s.id))
     for assignment in sorted(gradebook.assignments, key=lambda a: (a.duedate is not None, a.duedate, a.name)):
         if not wanted or assignment.name in wanted:
-            found += _of_assignment(gradebook, config, assignment, students)
+            found += _assignment_records(gradebook, config, assignment, students)
     return found
 
 
-def _of_assignment(gradebook: Gradebook, config: Config, assignment: Assignment, students: list) -> list[Record]:
+def _assignment_records(gradebook: Gradebook, config: Config, assignment: Assignment, students: list) -> list[Record]:
     policy = late.LatePolicy(config=config)
     of = {
         one.id: Record(
@@ -119,7 +119,7 @@ def _of_assignment(gradebook: Gradebook, config: Config, assignment: Assignment,
 
 
 def _grades(gradebook: Gradebook, assignment: Assignment) -> tuple[dict[str, float], dict[str, list]]:
-    """Penalty and grades by submission: one query each, however many submissions there are."""
+    """Return penalties and grades by submission, with one query each for all submissions."""
     rows = (
         gradebook.db.query(SubmittedNotebook)
         .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
@@ -143,18 +143,18 @@ def _grades(gradebook: Gradebook, assignment: Assignment) -> tuple[dict[str, flo
 # -- CSV ---------------------------------------------------------------------------------------------------------------
 
 
-def harmless(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: what begins like one gets the apostrophe that means "text"."""
+def escape_formula(text: str) -> str:
+    """Put an apostrophe, which means "text", before text that a spreadsheet would read as a formula."""
     return f"'{text}" if re.match(r"\s*[=+\-@\t\r\n\0＝＋－＠]", text) else text
 
 
 def csv_text(header: list[str], rows: Iterable[Iterable[str | float | None]]) -> str:
-    """Rows with every text quoted and harmless; numbers stand bare."""
+    """Return rows as CSV. Every text is quoted and no formula; numbers are not quoted."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(header)
     for row in rows:
-        writer.writerow([harmless(value) if isinstance(value, str) else value for value in row])
+        writer.writerow([escape_formula(value) if isinstance(value, str) else value for value in row])
     return out.getvalue()
 
 
@@ -165,7 +165,7 @@ NBGRADERS = (
 
 
 def as_csv(found: list[Record]) -> str:
-    """nbgrader's own columns, then how late it was in seconds, and whether a person still has to read something of it."""
+    """Return nbgrader's own columns, then the seconds late, and whether a person still has to read a part."""
     rows = (
         [
             r.assignment, r.duedate, r.timestamp, r.student, r.last_name, r.first_name, r.email,
@@ -177,7 +177,7 @@ def as_csv(found: list[Record]) -> str:
 
 
 def as_canvas(found: list[Record]) -> str:
-    """Canvas's gradebook: a column a module, found by its title; a person is found by Canvas's id, else the login."""
+    """Return Canvas's gradebook, one column per module. Canvas finds a person by its own id, else by the login."""
     modules = _modules(found)
     header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *modules]
     rows: list[list] = [["    Points Possible", "", "", "", "", *modules.values()]]
@@ -188,7 +188,7 @@ def as_canvas(found: list[Record]) -> str:
 
 
 def as_moodle(found: list[Record]) -> str:
-    """Moodle's gradebook, as it exports it: a column a module; the person is mapped from ID number or email address."""
+    """Return Moodle's gradebook, one column per module. Moodle finds a person by ID number or email address."""
     modules = _modules(found)
     header = ["First name", "Last name", "ID number", "Email address", *modules]
     rows = (
@@ -203,7 +203,7 @@ def _modules(found: list[Record]) -> dict[str, float]:
 
 
 def _by_student(found: list[Record]) -> Iterable[tuple[Record, dict[str, float]]]:
-    """Each student's record and scores by module; of what was not handed in there is none, rather than a zero."""
+    """Return each student's record and scores by module. A module that was not handed in has no score, not a zero."""
     first: dict[str, Record] = {}
     scores: dict[str, dict[str, float]] = {}
     for record in found:
@@ -218,18 +218,18 @@ def _by_student(found: list[Record]) -> Iterable[tuple[Record, dict[str, float]]
 
 
 def as_json(found: list[Record]) -> str:
-    """All that the gradebook knows, cell by cell."""
+    """Return all marks as JSON, cell by cell."""
     return json.dumps([record.as_dict() for record in found], indent=1) + "\n"
 
 
 def as_gradescope(record: Record, verdict: Verdict | None) -> dict[str, Any]:
-    """What Gradescope reads as results.json: the mark, and a test for each graded cell, as plain text."""
+    """Return Gradescope's results.json: the mark, and a test for each graded cell, as plain text."""
     reasons = {check.id: check.reason for check in verdict.checks} if verdict else {}
     said = [verdict.status] if verdict else []
     if record.penalty:
-        said.append(f"{late.in_words(record.seconds_late)} late: {record.penalty:g} points were taken off.")
+        said.append(f"{late.format_duration(record.seconds_late)} late: {record.penalty:g} points were taken off.")
     if record.to_read:
-        said.append("A person still has to read some of it.")
+        said.append("A person still has to read a part of it.")
     return {
         "score": record.score,
         "output": "\n".join(said),
@@ -258,23 +258,23 @@ SUFFIXES = {".canvas.csv": "canvas", ".moodle.csv": "moodle", ".csv": "csv", ".j
 
 
 def format_of(path: Path, said: str | None) -> str:
-    """The format to write: the one that was said, else the one that the file's name ends with."""
+    """Return the format to write: the option, else the one that the end of the file's name means."""
     known = [*FORMATS, "gradescope"]
     if said is not None and said not in known:
-        raise TitoError(f"--format {said}: there are {', '.join(known)}")
+        raise TitoError(f"--format {said} is not known. There are {', '.join(known)}")
     by_name = next((kind for suffix, kind in SUFFIXES.items() if path.name.lower().endswith(suffix)), None)
     if said is None and by_name is None:
-        raise TitoError(f"{path}: end its name with {', '.join(SUFFIXES)}, or say --format {'|'.join(known)}")
+        raise TitoError(f"{path} has no known format. End its name with {', '.join(SUFFIXES)}, or use --format {'|'.join(known)}")
     return said or by_name
 
 
 def as_file_name(student: str) -> str:
-    """A name that a folder may have: a student's id, which an instructor may have entered in any form."""
+    """Return a student's id as a valid name of a folder. An instructor may have entered any text as an id."""
     return student if STUDENT.fullmatch(student) else urllib.parse.quote(student, safe="").replace(".", "%2E")
 
 
 class QuotedCsv(ExportPlugin):
-    """Lets plain `nbgrader export` write what `tito course export` writes."""
+    """Makes plain `nbgrader export` write the same as `tito course export`."""
 
     def export(self, gradebook: Gradebook) -> None:
         students = {str(student) for student in self.student}

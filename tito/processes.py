@@ -1,4 +1,4 @@
-"""How the processes that execute side by side are started, each from one that has imported what they need; where sockets lie."""
+"""Start parallel processes from a server that has imported what they need, and choose a folder for their sockets."""
 
 import multiprocessing
 import os
@@ -8,32 +8,32 @@ from multiprocessing import forkserver
 
 from tito.errors import TitoError
 
-FORKS = sys.platform != "win32"  # there each imports for itself
-SOCKET = 103  # bytes that the path of a Unix socket may have, on macOS; 107 on Linux
-LISTENER = "pymp-12345678/listener-12345678"  # multiprocessing's socket below a temporary folder
+FORKS = sys.platform != "win32"  # Windows has no fork server: there each process imports for itself
+SOCKET = 103  # the most bytes in the path of a Unix socket on macOS; Linux allows 107
+LISTENER = "pymp-12345678/listener-12345678"  # the form of multiprocessing's socket below a temporary folder
 
 
-def temporary(socket: str) -> str:
-    """The temporary folder; another one where its path is too long for a `socket` below it."""
+def temporary_folder(socket: str) -> str:
+    """Return the temporary folder, or another one if its path is too long for a `socket` below it."""
     usual = tempfile.gettempdir()
     for place in (usual, os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
         if sys.platform == "win32" or (place and len(os.fsencode(f"{place}/{socket}")) <= SOCKET and os.access(place, os.W_OK)):
             return place
-    raise TitoError(f"the temporary folder {usual} has too long a path for Unix sockets: name a shorter one in TMPDIR")
+    raise TitoError(f"the path of the temporary folder {usual} is too long for Unix sockets. Set TMPDIR to a shorter path")
 
 
-def context():
+def start_context():
     made = multiprocessing.get_context("forkserver" if FORKS else "spawn")
     if FORKS:
-        made.set_forkserver_preload(["tito.grading.workers", "matplotlib.font_manager"])  # the second for sandbox.font_list
-        before, tempfile.tempdir = tempfile.tempdir, temporary(LISTENER)
+        made.set_forkserver_preload(["tito.grading.workers", "matplotlib.font_manager"])  # sandbox.font_list needs the second
+        before, tempfile.tempdir = tempfile.tempdir, temporary_folder(LISTENER)
         try:
-            forkserver.ensure_running()  # its socket lies in a temporary folder, which is made once for a process
+            forkserver.ensure_running()  # makes its socket in a temporary folder, once per process
         finally:
             tempfile.tempdir = before
     return made
 
 
-def begin() -> None:
-    """Let that one import already: the process that asks for it has something to import too."""
-    context()
+def start_fork_server() -> None:
+    """Start the fork server early, so that it imports while this process imports, too."""
+    start_context()

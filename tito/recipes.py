@@ -1,6 +1,6 @@
-"""What `tito train` trains, and how: the data, the network, the optimizer, in the names of tinytorch.core alone.
+"""The recipes of `tito train`: data, network and optimizer, written with tinytorch.core only.
 
-Sizes, learning rates and epochs were chosen on images held back from training, as `tito train NAME --validate` does it, and never
+Sizes, learning rates and epochs were chosen with `tito train NAME --validate`, on images held back from training, and never
 on the test images.
 """
 
@@ -30,29 +30,29 @@ from tinytorch.core.training import CrossEntropyLoss, Trainer
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything about a run but its seed. The learning rate goes up to max_lr and down to nearly 0, once."""
+    """Everything about a run except its seed. The learning rate rises to max_lr once, then falls to nearly 0."""
 
-    data: Callable[[bool], Dataset]  # of True: the images to train with, of False: those to test with
+    data: Callable[[bool], Dataset]  # data(True) are the training images, data(False) the test images
     model: Callable[[], Layer]
     optimizer: Callable
     max_lr: float
     epochs: int
     batch_size: int = 128
-    prepare: tuple = ()  # done to every image
-    augment: tuple = ()  # done to images while training
+    prepare: tuple = ()  # transforms for every image
+    augment: tuple = ()  # transforms for training images only
     label_smoothing: float = 0.0
-    clip: float | None = None  # the norm that gradients are shortened to
-    threads: int | None = None  # of BLAS; None: as many as there are cores. To share out a small product costs more than it saves
+    clip: float | None = None  # the largest norm of the gradients
+    threads: int | None = None  # of BLAS; None means one per core. For small products, several threads cost more than they save
 
     def loader(self, dataset: Dataset, training: bool = False) -> DataLoader:
-        """Shuffled and augmented batches to train with, or plain ones."""
+        """Return shuffled and augmented batches for training, or plain ones."""
         if training:
             transform = Compose([*self.prepare, *self.augment])
             return DataLoader(dataset, self.batch_size, shuffle=True, drop_last=True, transform=transform)
         return DataLoader(dataset, self.batch_size, transform=Compose(self.prepare))
 
     def trainer(self, batches: int) -> Trainer:
-        """The model and all that trains it, for so many batches in all."""
+        """Return a trainer with a new model, for so many batches in all."""
         model = self.model()
         optimizer = self.optimizer(model.parameters())
         schedule = OneCycleLR(optimizer, self.max_lr, total_steps=batches)
@@ -60,18 +60,18 @@ class Recipe:
 
 
 def digits(train: bool) -> Dataset:
-    """Four fifths of the 1,797 digits to train with and the rest to test with, for every seed the same."""
+    """Return four fifths of the 1,797 digits for training or the rest for testing, the same for every seed."""
     order = np.random.default_rng(0).permutation(1797)
     return Subset(Digits(), order[:1437] if train else order[1437:])
 
 
 def cifar10(train: bool) -> Dataset:
-    """The 50,000 images to train with, or the 10,000 to test with."""
+    """Return the 50,000 training images or the 10,000 test images."""
     return CIFAR10(train=train)
 
 
-def started(model: Layer) -> Layer:
-    """Weights that keep the scale, as deep networks need them, and biases of 0; a = 1 as max pools undo what ReLUs take away."""
+def initialise(model: Layer) -> Layer:
+    """Set weights that keep the scale, and biases of 0. a = 1, because max pooling makes up for what ReLU removes."""
     for parameter in model.parameters():
         parameter.assign(kaiming_normal(parameter.shape, a=1).data if parameter.ndim > 1 else 0)
     return model
@@ -106,14 +106,15 @@ def cifar10_cnn() -> Layer:
 
 
 def cifar10_better() -> Layer:
-    """Narrow where images are large, wide where they are small; a pool before its ReLU gives the same for less."""
+    """A network with few channels while images are large, and many when they are small. Pooling before ReLU gives the same
+    result with less work."""
     body = Sequential(
         Conv2d(3, 32, 3, padding=1), MaxPool2d(2), ReLU(),  # (n, 32, 16, 16)
         Conv2d(32, 64, 3, padding=1), MaxPool2d(2), ReLU(),  # (n, 64, 8, 8)
         Conv2d(64, 128, 3, padding=1), ReLU(),
         Conv2d(128, 128, 3, padding=1), MaxPool2d(2), ReLU(),  # (n, 128, 4, 4)
     )  # fmt: skip
-    return Sequential(*started(body), Flatten(), Dropout(0.2), Linear(2048, 10))
+    return Sequential(*initialise(body), Flatten(), Dropout(0.2), Linear(2048, 10))
 
 
 COLOURS = (Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),)  # channel_statistics of the training images

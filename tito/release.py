@@ -1,4 +1,4 @@
-"""The notebook that learners get, from a source: nbgrader's own steps, without its gradebook."""
+"""Make the notebook that learners get from a source, with nbgrader's own steps but without its gradebook."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +16,13 @@ from tito.syllabus import Module
 
 
 def releases(repository: Path) -> Iterator[tuple[Module, str]]:
-    """The text of every released notebook, in the order of the course."""
+    """Yield the text of every released notebook, in the order of the course."""
     for module, path in source.paths(repository).items():
         yield module, release(repository, path)
 
 
 def release(repository: Path, path: Path) -> str:
-    """What nbgrader's generate_assignment would write into course/release, with the repository's configuration."""
+    """Return what nbgrader's generate_assignment would write into course/release, with the repository's configuration."""
     config = PyFileConfigLoader("nbgrader_config.py", path=str(repository)).load_config()
     exporter = NotebookExporter(config=Config({**config, "Exporter": {"default_preprocessors": []}}))
     for step in GenerateAssignment(config=config).preprocessors:

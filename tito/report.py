@@ -1,4 +1,4 @@
-"""How a class did in a module, check by check: which are too hard, which say nothing, and what most people got wrong."""
+"""Report how a class did in a module, check by check: which are too hard, which tell nothing, what most got wrong."""
 
 import io
 import statistics
@@ -23,22 +23,22 @@ BINS = 10
 
 @dataclass
 class CheckReport:
-    """One graded cell over all who handed in."""
+    """One graded cell, over all who handed in."""
 
     id: str
     kind: str  # check, hidden check, by hand
     of: float
-    graded: int  # whom it has points for: of a reflection, those that a person has read
-    passed: int  # who earned all of it
+    graded: int  # how many have points for it; of a reflection, how many a person has read
+    passed: int  # how many earned all its points
     mean: float | None
-    discrimination: float | None  # point-biserial: passing it, against the points of all other cells
-    commonest: str = ""  # the reason that most people lost points for
+    discrimination: float | None  # point-biserial correlation of passing it with the points of all other cells
+    commonest: str = ""  # the most frequent reason for lost points
     how_often: int = 0
 
 
 @dataclass
 class Report:
-    """A module over all who handed it in."""
+    """One module, over all who handed it in."""
 
     module: str
     handed_in: int
@@ -52,10 +52,10 @@ class Report:
     statuses: dict[str, int] = field(default_factory=dict)  # how submissions ended
 
 
-def of(course: "Course", module: Module) -> Report:
+def build_report(course: "Course", module: Module) -> Report:
     found = [record for record in course.records([module]) if record.handed_in]
     if not found:
-        raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
+        raise TitoError(f"no submission of {module} is graded yet. Run `tito course autograde {module.id}`", code=1)
     verdicts = {record.student: course.verdict(module, record.student) for record in found}
     cells = [cell for cell in reference.solved(course.folder, module.slug).cells if source.is_graded(cell)]
     checks = [_check(cell.id, _kind(cell), source.points(cell), found, verdicts) for cell in cells]
@@ -90,7 +90,7 @@ def _check(name: str, kind: str, of: float, found: list[Record], verdicts: dict[
 
 
 def point_biserial(passed: np.ndarray, rest: np.ndarray) -> float | None:
-    """Pearson's correlation of a yes or no with a number; None where one of them is the same for everybody."""
+    """Return Pearson's correlation of a yes or no with a number. None if one of them is the same for everybody."""
     if len(passed) < 3 or passed.all() or not passed.any() or np.ptp(rest) < 0.005:  # points have two decimals
         return None
     return round(float(np.corrcoef(passed, rest)[0, 1]), 2)
@@ -100,7 +100,7 @@ def point_biserial(passed: np.ndarray, rest: np.ndarray) -> float | None:
 
 
 def page(report: Report) -> str:
-    """The report as one HTML file that fetches nothing; whatever a submission had a hand in stands in it as text."""
+    """Return the report as one HTML file that loads nothing else. Text from submissions is escaped."""
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
 
@@ -110,7 +110,7 @@ def page(report: Report) -> str:
 
 
 def _svg(draw, report: Report) -> str:
-    """A plot as an element of the page. Its words are ours: the module's, and the names of its checks."""
+    """Draw a plot as an element of the page. Its words come from the module, never from a submission."""
     import matplotlib
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""A sample class: released notebooks filled in as people fill them in, some well, some badly, one in bad faith."""
+"""A sample class for the demo: students who fill in notebooks well or badly, and two who attack."""
 
 import copy
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from nbformat import NotebookNode
 
 from tito import source
 
-Edit = dict[str, str]  # what stands between the fences of a solution cell, by grade_id
+Edit = dict[str, str]  # text to put between the fences of a solution cell, by grade_id
 
 
 @dataclass(frozen=True)
 class Student:
-    """Who, what they do (shown in the demo), and how their notebook of module 03 differs from the solved one."""
+    """A student: the name, what they do (the demo shows it), and how their notebook differs from the solved one."""
 
     name: str
     does: str
-    wrong: Edit | None = None  # bodies of their own, the rest solved
-    solves: float = 1.0  # the share of the exercises that is filled in, from the first on
-    hostile: bool = False  # does its code try to do harm? Then it runs in the sandbox or not at all
+    wrong: Edit | None = None  # cells with their own text
+    solves: float = 1.0  # the share of the exercises that they solve, from the first on
+    hostile: bool = False  # their code tries to do harm, so it runs only in the sandbox
 
 
 LOOP = "    while True:\n        pass"
 
-# It knows where the demo's gradebook lies, and looks nowhere else: outside a sandbox it could harm no other class.
+# It attacks only the demo's own gradebook, so even outside a sandbox it cannot harm another class.
 GRADEBOOK_RAID = '''        import os, sqlite3
         gradebook = FOLDER + "/course/gradebook.db"
         if os.path.exists(gradebook):
@@ -61,12 +61,12 @@ CLASS = (
 
 
 def students(sandboxed: bool) -> list[Student]:
-    """Those of the class whose notebooks may be run: without a sandbox, nobody who tries to do harm."""
+    """Return the students whose notebooks may be run. Without a sandbox, leave out the hostile ones."""
     return [student for student in CLASS if sandboxed or not student.hostile]
 
 
 def fill(released: NotebookNode, solved: NotebookNode, student: Student, folder: Path) -> dict[str, Any]:
-    """The released notebook as `student` hands it in; `solved` is the instructor's. All lies in the demo's `folder`."""
+    """Fill in the released notebook as `student` does. `solved` is the instructor's notebook; `folder` is the demo's."""
     notebook = copy.deepcopy(released)
     texts = {cell.id: cell.source for cell in solved.cells}
     exercises = [cell for cell in notebook.cells if source.is_solution(cell)]

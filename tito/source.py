@@ -1,6 +1,6 @@
-"""Reading a module's source, `modules/NN_name.py`, as a notebook, and refusing one that would break the course.
+"""Read a module's source, `modules/NN_name.py`, as a notebook, and refuse one that breaks a rule of the course.
 
-The rules stand here, one function each; `read` applies them all and names the file and the cell in one line.
+Each rule is one function. `read` applies them all, and an error names the file and the cell.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 from tito.errors import TitoError
 from tito.syllabus import MODULES, Module
 
-if TYPE_CHECKING:  # importing nbformat costs a second, which `tito status` need not spend
+if TYPE_CHECKING:  # importing nbformat takes a second, and `tito status` does not need it
     from nbformat import NotebookNode
 
 DIRECTIVES = {"default_exp", "export"}
 AUTOMATIC_POINTS, MANUAL_POINTS = 80, 20
 
-UNSOLVED = "not solved yet, or built on what is not"  # the reason that a check gives for a NotImplementedError
+UNSOLVED = "not solved yet, or it uses something that is not solved yet"  # a check's reason for a NotImplementedError
 FENCE = re.compile(r"^\s*### (?P<edge>BEGIN|END) (?P<what>SOLUTION|HIDDEN TESTS|MARK SCHEME)\s*$", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^\s*#\|\s*(\w+)", re.MULTILINE)
 
 
 class SourceError(TitoError):
-    """What is wrong with a cell of a source, and where."""
+    """An error in a source, with the file and the cell."""
 
     def __init__(self, path: Path, cell: NotebookNode | None, problem: str):
         place = f"modules/{path.name}" + (f", cell {cell.id}" if cell is not None else "")
@@ -34,13 +34,13 @@ class SourceError(TitoError):
 
 
 def paths(root: Path) -> dict[Module, Path]:
-    """The sources that exist below `root/modules`, in the order of the course."""
+    """Return the sources that exist below `root/modules`, in the order of the course."""
     found = {module: root / "modules" / f"{module.slug}.py" for module in MODULES}
     return {module: path for module, path in found.items() if path.is_file()}
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook of a source, with a stable id for every cell; a SourceError for the first rule it breaks."""
+    """Read a source as a notebook with a stable id for every cell. Raise a SourceError for the first rule that it breaks."""
     notebook = parse(path)
     for rule in RULES:
         for cell, problem in rule(notebook, path):
@@ -49,7 +49,7 @@ def read(path: Path) -> NotebookNode:
 
 
 def parse(path: Path) -> NotebookNode:
-    """The notebook of a percent file, unchecked. A cell's id is its grade_id, else its position."""
+    """Read a percent file as a notebook, without the rules. A cell's id is its grade_id, else its position."""
     import jupytext
 
     try:
@@ -62,12 +62,12 @@ def parse(path: Path) -> NotebookNode:
 
 
 def about(notebook: NotebookNode) -> dict:
-    """Title, part, hours and goals of a module, as its notebook's own metadata states them."""
+    """Return title, part, hours and goals of a module from its notebook's metadata."""
     return dict(notebook.metadata.get("tinytorch", {}))
 
 
-def aims(notebook: NotebookNode) -> str:
-    """What the first cell of a notebook says beside its title: how long it takes, and what its reader can do afterwards."""
+def describe_goals(notebook: NotebookNode) -> str:
+    """Return the text below a notebook's title: how long it takes, and what its reader can do afterwards."""
     facts = about(notebook)
     goals = "\n".join(f"- {goal}" for goal in facts["goals"])
     return f"Takes about {facts['hours']:g} hour{'s' if facts['hours'] != 1 else ''}. Afterwards you can\n\n{goals}"
@@ -89,7 +89,7 @@ def is_graded(cell: NotebookNode) -> bool:
 
 
 def is_check(cell: NotebookNode) -> bool:
-    """Is it graded by running it? (A graded markdown cell is a reflection, read by a person.)"""
+    """Is the cell graded by running it? (A person grades markdown cells.)"""
     return is_graded(cell) and cell.cell_type == "code"
 
 
@@ -106,7 +106,7 @@ def points(cell: NotebookNode) -> float:
 
 
 def directives(source: str) -> list[str]:
-    """The names of nbdev's directives that lead a cell: `#| export` and the like."""
+    """Return the names of nbdev's directives in the first lines of a cell, such as `#| export`."""
     names = []
     for line in source.splitlines():
         match = _DIRECTIVE.match(line)
@@ -117,12 +117,12 @@ def directives(source: str) -> list[str]:
 
 
 def runs_in_grading(cell: NotebookNode) -> bool:
-    """Does a grade depend on this cell? Those that are exported or have a grade_id; plots and measurements do not."""
+    """Does a grade depend on this cell? It does if the cell is exported or has a grade_id."""
     return cell.cell_type == "code" and (bool(grade_id(cell)) or is_exported(cell))
 
 
 def in_grading_order(notebook: NotebookNode) -> list[NotebookNode]:
-    """The cells a grade depends on: the hidden checks come last, so that nothing submitted runs after it saw one."""
+    """Return the cells that a grade depends on. Hidden checks come last, so that no submitted code can run after one."""
     cells = [cell for cell in notebook.cells if runs_in_grading(cell)]
     return sorted(cells, key=is_hidden)
 
@@ -131,12 +131,12 @@ def in_grading_order(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def without_fences(text: str) -> str:
-    """A solution as a learner writes it, and as it is exported."""
+    """Remove the fences from a solution, as in the learner's notebook and in the export."""
     return "\n".join(line for line in text.splitlines() if not FENCE.match(line))
 
 
 def with_body(text: str, body: str) -> str:
-    """A solution cell with `body` in place of its fence and of what stands in it."""
+    """Replace the fences of a solution cell and the text between them by `body`."""
     lines = text.splitlines()
     begin, end = (i for i, line in enumerate(lines) if FENCE.match(line))
     return "\n".join([*lines[:begin], *body.splitlines(), *lines[end + 1 :]])
@@ -160,11 +160,11 @@ def _ids_are_unique(notebook: NotebookNode, path: Path) -> Problems:
     for cell in notebook.cells:
         name = grade_id(cell)
         if "nbgrader" in cell.metadata and not name:
-            yield cell, "it has nbgrader metadata but no grade_id: give it one"
+            yield cell, "it has nbgrader metadata but no grade_id. Give it one"
         if name and not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
             yield cell, f"grade_id {name!r} is not a lower-case name of at most 64 letters, digits and underscores"
         if cell.id in seen:
-            yield cell, f"grade_id {cell.id!r} stands twice: every cell needs its own"
+            yield cell, f"grade_id {cell.id!r} appears twice. Every cell needs its own"
         seen.add(cell.id)
 
 
@@ -175,7 +175,7 @@ def _directives_are_known(notebook: NotebookNode, path: Path) -> Problems:
         everywhere = _DIRECTIVE.findall(cell.source)
         for name in everywhere:
             if name not in DIRECTIVES:
-                yield cell, f"unknown directive '#| {name}': there are {', '.join(sorted(DIRECTIVES))}"
+                yield cell, f"unknown directive '#| {name}'. There are {', '.join(sorted(DIRECTIVES))}"
         if len(everywhere) > len(leading):
             name = everywhere[len(leading)]
             yield cell, f"'#| {name}' must be the first line of its cell, or nbdev ignores it"
@@ -193,7 +193,7 @@ def _fences_are_whole(notebook: NotebookNode, path: Path) -> Problems:
             yield cell, "its BEGIN and END fences do not pair up"
         solutions = kinds.count("SOLUTION")
         if is_solution(cell) and solutions != 1:
-            yield cell, f"a solution cell needs one '### BEGIN ' / '### END ' pair round its SOLUTION, found {solutions}"
+            yield cell, f"a solution cell needs one pair of '### BEGIN ' and '### END ' around its SOLUTION, found {solutions}"
         if solutions and not is_solution(cell):
             yield cell, "it has a solution fence but is not a solution cell in nbgrader's metadata"
         if "HIDDEN TESTS" in kinds and not is_check(cell):
@@ -209,7 +209,7 @@ def _checks_can_fail(notebook: NotebookNode, path: Path) -> Problems:
         except SyntaxError:
             continue
         if not any(_asserts(node) for node in _top_level(tree)):
-            yield cell, "a graded cell needs an assertion or an answer() at its top level: this one cannot fail"
+            yield cell, "it cannot fail. A graded cell needs an assertion or an answer() at its top level"
 
 
 def _points_add_up(notebook: NotebookNode, path: Path) -> Problems:
@@ -224,7 +224,7 @@ def _points_add_up(notebook: NotebookNode, path: Path) -> Problems:
             yield None, f"the points of its {kind} cells add up to {total:g}, not {wanted}"
 
 
-def _says_what_it_is(notebook: NotebookNode, path: Path) -> Problems:
+def _header_is_complete(notebook: NotebookNode, path: Path) -> Problems:
     facts = about(notebook)
     for key in ("title", "part", "hours", "goals"):
         if not facts.get(key):
@@ -236,7 +236,7 @@ def _says_what_it_is(notebook: NotebookNode, path: Path) -> Problems:
 
 RULES = (
     _compiles, _ids_are_unique, _directives_are_known, _fences_are_whole, _checks_can_fail, _points_add_up,
-    _says_what_it_is,
+    _header_is_complete,
 )  # fmt: skip
 
 
@@ -249,7 +249,7 @@ def _is_reflection(cell: NotebookNode) -> bool:
 
 
 def _top_level(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node that runs when the cell runs: bodies of functions, lambdas and classes are left out."""
+    """Yield every node that runs when the cell runs. Bodies of functions, lambdas and classes do not."""
     for node in ast.iter_child_nodes(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             yield node

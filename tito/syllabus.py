@@ -1,4 +1,4 @@
-"""The seventeen modules: their numbers and names, and how a person may write one."""
+"""The seventeen modules: their numbers and names, and the ways to write one."""
 
 from dataclasses import dataclass
 
@@ -32,9 +32,9 @@ MODULES = tuple(Module(number, name) for number, name in enumerate(NAMES))
 
 
 def module(text: str | int) -> Module:
-    """The module that a person means by `3`, `03`, `activations` or `03_activations`."""
+    """Return the module that a person means by `3`, `03`, `activations` or `03_activations`."""
     text = str(text).strip().lower().removeprefix("modules/").removesuffix(".py").removesuffix(".ipynb")
     for candidate in MODULES:
         if text in (candidate.slug, candidate.name, candidate.id, str(candidate.number)):
             return candidate
-    raise TitoError(f"no module is called {text!r}: they are 00 to {MODULES[-1].id}, for example 03 or activations")
+    raise TitoError(f"no module is called {text!r}. Write a number from 00 to {MODULES[-1].id} or a name, as 03 or activations")

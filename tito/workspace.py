@@ -1,6 +1,6 @@
-"""Whose `tinytorch` a notebook imports: the one in its own workspace, as far as the modules before it.
+"""Make a notebook import the `tinytorch` of its own workspace, and of that only the earlier modules.
 
-This file is loaded inside learners' kernels and inside the sandbox, so it imports nothing but the standard library.
+This file is loaded inside learners' kernels and inside the sandbox, so it imports only the standard library.
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def find(start: Path | None = None) -> Path | None:
-    """The nearest folder at or above `start` that holds both a `tinytorch` package and `modules`."""
+    """Return the nearest folder at or above `start` with a `tinytorch` package and `modules` in it."""
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
         if (folder / "tinytorch" / "__init__.py").is_file() and (folder / "modules").is_dir():
@@ -18,7 +18,7 @@ def find(start: Path | None = None) -> Path | None:
 
 
 class OnlyBefore(MetaPathFinder):
-    """Refuses `tinytorch.core.<name>` for module `number` and those after it: its own notebook is what builds it."""
+    """Refuses to import `tinytorch.core.<name>` for module `number`, which the notebook itself builds, and for later ones."""
 
     def __init__(self, number: int, modules: tuple[str, ...]):
         self.number, self.modules = number, modules
@@ -28,25 +28,25 @@ class OnlyBefore(MetaPathFinder):
         if package == "tinytorch.core" and name in self.modules[self.number :]:
             built = self.modules.index(name)
             if built == self.number:
-                what = "this very notebook builds: use the names that you define here"
+                what = "is built in this notebook. Use the names that you define here"
             else:
-                what = f"module {built:02d} builds, and this is module {self.number:02d}"
-            before = f"Import what the modules before {self.number:02d} built"
+                what = f"is built in module {built:02d}, but this is module {self.number:02d}"
+            before = f"Import only from the modules before {self.number:02d}"
             advice = before if self.number else "There is nothing to import yet"
-            raise ImportError(f"{fullname} is what {what}. {advice}.", name=fullname)
+            raise ImportError(f"{fullname} {what}. {advice}.", name=fullname)
         return None
 
 
 def use_prefix(number: int) -> None:
-    """Let `import tinytorch` find the workspace's own package, modules 00 to `number` - 1, and no other copy of it."""
+    """Make `import tinytorch` find only the workspace's own package, with the modules 00 to `number` - 1."""
     if sys.flags.optimize:
         raise RuntimeError(
-            "this Python leaves out every assert, so no check could fail: start Jupyter without PYTHONOPTIMIZE and -O"
+            "this Python skips every assert, so no check could fail. Start Jupyter without PYTHONOPTIMIZE and -O"
         )
     root = find()
     if root is None:
         raise RuntimeError(
-            f"no workspace at or above {Path.cwd()}: a notebook of the course lies in the folder 'modules' of a "
+            f"no workspace at or above {Path.cwd()}. A notebook of the course must be in the folder 'modules' of a "
             "workspace, beside its 'tinytorch'. Make one with `tito init`, and open the notebook there."
         )
     for name in [name for name in sys.modules if name == "tinytorch" or name.startswith("tinytorch.")]:

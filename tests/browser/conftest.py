@@ -1,4 +1,4 @@
-"""The system's Chromium, driven by playwright: what cannot be had here is skipped, and says what to install."""
+"""The system's Chromium, driven by playwright. If it is missing, tests are skipped with what to install."""
 
 import shutil
 
@@ -17,7 +17,7 @@ def chromium():
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright: pip install playwright")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.skip(f"Chromium is not installed: {machine.advice('chromium')}")
+        pytest.skip(f"Chromium is not installed: {machine.install_advice('chromium')}")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

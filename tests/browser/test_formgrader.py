@@ -1,4 +1,4 @@
-"""An instructor reads and grades in formgrader: a real server, a real browser, real clicks."""
+"""An instructor reads and grades in formgrader, with a real server and a real browser."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ EVIL = f"{ESSAY} <script>alert(1)</script><img src=x onerror=alert(2)> ![drawing
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory) -> Lab:
-    """A course with two graded submissions, and one whose essay would run in the page of who reads it."""
+    """A course with two graded submissions, and one whose essay contains scripts."""
     made = Lab(tmp_path_factory.mktemp("formgrader") / "repository")
     made.course.generate(MODULE)
     made.hand_in("ada")
@@ -37,7 +37,7 @@ def address(lab, tmp_path_factory):
 
 @pytest.fixture
 def page(chromium):
-    """A page that reaches this machine only; nothing may have opened a dialog in it."""
+    """A page that can reach only this machine. No dialog may have opened in it."""
     page, dialogs = chromium.new_page(), []
     page.set_default_timeout(60 * SECONDS)
     page.route("**/*", lambda route: route.continue_() if _is_here(route.request.url) else route.abort())
@@ -52,7 +52,7 @@ def _is_here(url: str) -> bool:
 
 
 def open_submission(page, address: str, student: str) -> None:
-    """From formgrader's first page to what one student wrote, as a person clicks."""
+    """Click from formgrader's first page to one student's submission."""
     page.goto(f"{address}/formgrader/", wait_until="domcontentloaded")
     page.get_by_role("link", name="Manual Grading").click()
     for place in (f"**/gradebook/{MODULE.slug}", f"**/gradebook/{MODULE.slug}/{MODULE.slug}"):  # the assignment, its notebook
@@ -65,7 +65,7 @@ def open_submission(page, address: str, student: str) -> None:
 
 
 def grade(page, points: str, comment: str) -> None:
-    """Give points and a comment to the essay, as a person types, and wait until the server has both."""
+    """Type points and a comment for the essay, and wait until the server has both."""
     for box, text, api in (("#half_reflect", points, "grade"), ("#half_reflect-comment", comment, "comment")):
         with page.expect_response(re.compile(f"/api/{api}/")) as answer:
             page.locator(box).fill(text)
@@ -84,7 +84,7 @@ def feedback(page, lab: Lab, student: str) -> str:
     return page.locator("body").inner_text()
 
 
-def test_the_rubric_stands_beside_the_essay_for_those_who_grade_and_for_no_one_else(lab, address, page):
+def test_formgrader_shows_the_rubric_beside_the_essay_and_no_learner_sees_it(lab, address, page):
     open_submission(page, address, "ada")
     shown = page.locator("body").inner_text()
     assert ESSAY in shown
@@ -98,7 +98,7 @@ def test_the_rubric_stands_beside_the_essay_for_those_who_grade_and_for_no_one_e
     assert not [secret for secret in (RUBRIC, REFERENCE, SECRET) if secret in told]
 
 
-def test_points_and_words_given_in_the_browser_reach_the_export_and_the_feedback(lab, address, page, tmp_path):
+def test_points_and_comments_from_the_browser_reach_the_export_and_the_feedback(lab, address, page, tmp_path):
     before = exported(lab, tmp_path / "before.csv")
     open_submission(page, address, "bob")
     grade(page, "17", "Say what an integer is.")
@@ -120,7 +120,7 @@ def test_points_given_in_the_browser_survive_every_later_autograde(lab, address,
     assert "Nearly." in feedback(page, lab, "ada")
 
 
-def test_an_essay_that_would_run_is_read_like_any_other(lab, address, page):
+def test_an_essay_with_scripts_is_shown_as_text(lab, address, page):
     open_submission(page, address, "eve")
     assert "attachment:a.png" in page.locator("body").inner_text()
     assert page.locator("img[onerror]").count() == 0

@@ -1,4 +1,4 @@
-"""The pages about a class, in a real browser: whole on a narrow screen, legible in the dark, and alone with themselves."""
+"""The pages about a class in a real browser: they fit a narrow screen, are legible in dark mode, and load nothing else."""
 
 import random
 
@@ -42,9 +42,10 @@ def a_comparison() -> Comparison:
         f"    row_{n} = accumulate_over_the_window(image[:, :, {n}:{n} + kernel.shape[2]], kernel) * stride ** {n}  # part {n}\n"
         for n in range(12)
     )
-    class_ = [comparing.marked(Submission(name, {"conv2d": code.replace("part", name[:8])}), {}) for name in NAMES[-8:]]
-    others = [comparing.marked(Submission(name, {"conv2d": f"def conv2d(x):\n    return {name!r}"}), {}) for name in NAMES[:-8]]
-    pairs = comparing.ranked([*class_, *others], set(), 10)
+    class_ = [comparing.add_fingerprints(Submission(name, {"conv2d": code.replace("part", name[:8])}), {}) for name in NAMES[-8:]]
+    returns_name = "def conv2d(x):\n    return {!r}"
+    others = [comparing.add_fingerprints(Submission(name, {"conv2d": returns_name.format(name)}), {}) for name in NAMES[:-8]]
+    pairs = comparing.rank_pairs([*class_, *others], set(), 10)
     return Comparison(syllabus.module("06"), 30, pairs, {NAMES[0]: LONG, NAMES[-2]: "its JSON cannot be read"})
 
 
@@ -58,7 +59,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(params=["report", "similarity"])
 def opened(request, chromium, folder):
-    """Opens the page so wide, in a light or a dark scheme. It may ask for nothing, and nothing in it may run."""
+    """Open the page at a width, in a light or dark scheme. It must load nothing else and run nothing."""
     asked, dialogs, contexts = [], [], []
 
     def open_(width: int, scheme: str = "light"):
@@ -86,7 +87,7 @@ def test_the_page_is_no_wider_than_the_window(opened, width):
     assert page.evaluate(cut) == 0
 
 
-# Of every text its contrast with what is behind it, as WCAG reckons it. What is drawn is turned round as a whole, and not asked.
+# The contrast of every text with its background, as WCAG defines it. Plots are inverted as a whole and not measured.
 CONTRASTS = """() => {
   const rgb = text => text.match(/[\\d.]+/g).map(Number);
   const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -112,7 +113,7 @@ def test_every_word_can_be_read_in_the_light_and_in_the_dark(opened, scheme):
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_that_alike_is_no_verdict_is_seen_before_anybody_scrolls(chromium, folder, width):
+def test_the_note_that_this_is_no_verdict_is_visible_without_scrolling(chromium, folder, width):
     page = chromium.new_page(viewport={"width": width, "height": 600})
     page.goto((folder / "similarity.html").as_uri())
     note = page.get_by_text(comparing.NO_VERDICT)

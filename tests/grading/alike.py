@@ -1,4 +1,4 @@
-"""Two exercises as twelve people solved them, each alone, and a copy in disguise."""
+"""Two exercises, solved by twelve people independently, and a disguised copy of one of them."""
 
 GIVEN = {
     "shapes": '''#| export
@@ -251,7 +251,7 @@ ALONE = {
     ),
 }
 
-# ben's, by somebody who renames all, turns statements round, comments, and formats in another way.
+# A copy of ben's solution with other names, reordered statements, comments, and another format.
 DISGUISED = (
     '''
     """Pad, then compare."""
@@ -284,12 +284,12 @@ DISGUISED = (
 
 
 def texts(bodies: tuple[str, str]) -> dict[str, str]:
-    """Both cells, with these bodies."""
+    """Return both cells, with these bodies."""
     return {name: GIVEN[name].replace(STUB, body.strip("\n")) for name, body in zip(GIVEN, bodies, strict=True)}
 
 
 def disguised() -> dict[str, str]:
-    """ben's cells as the copy has them: the parameters are called otherwise too."""
+    """Return the cells of the copy of ben's solution, which has other names for parameters too."""
     cells = texts(DISGUISED)
     cells["shapes"] = cells["shapes"].replace("(a: tuple, b: tuple)", "(first, second)")
     cells["order"] = cells["order"].replace("(roots, parents)", "(start, up)")

@@ -8,7 +8,7 @@ import pytest
 from tito import cli
 from tito.grading import sandbox
 
-# What is harmless looks first whether it is shut in: before that no hostile text runs.
+# A harmless text first tests the sandbox. No hostile text runs before that.
 LOOK = """
 import os, socket, sys
 if os.path.exists({hidden!r}):
@@ -32,7 +32,7 @@ if len(socket.if_nameindex()) > 1:
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory) -> Path:
-    """The tiny course with its assignment generated: to be copied, never written to."""
+    """The tiny course with its assignment generated. Tests copy it and never write to it."""
     import lab
 
     made = lab.Lab(tmp_path_factory.mktemp("tiny") / "repository")
@@ -42,18 +42,18 @@ def generated(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def lab(generated, tmp_path_factory):
-    """A course whose submissions are executed and judged one by one; nothing is handed in to it."""
+    """A course for submissions that are executed and judged one by one. Nothing is handed in to it."""
     from lab import Lab
 
     made = Lab(tmp_path_factory.mktemp("lab") / "repository", generated)
-    if sandbox.missing() is None:
+    if sandbox.find_problem() is None:
         assert made.probe(LOOK.format(hidden=str(made.root))) == "", "the sandbox does not hold: nothing hostile is run in it"
     return made
 
 
 @pytest.fixture
 def own_lab(generated, tmp_path):
-    """A course of the test's own, to hand in to."""
+    """A course for one test, to hand in to."""
     from lab import Lab
 
     return Lab(tmp_path / "repository", generated)
@@ -61,7 +61,7 @@ def own_lab(generated, tmp_path):
 
 @pytest.fixture(scope="session")
 def graded(generated, tmp_path_factory, worker_id, sandboxed, lab):
-    """A class of good, unlucky and hostile people, graded once for all workers: to be looked at, not to be changed."""
+    """A class of honest, unlucky and hostile people, graded once for all workers. Tests must not change it."""
     import people
     from lab import MODULE, Lab
 
@@ -80,7 +80,7 @@ def graded(generated, tmp_path_factory, worker_id, sandboxed, lab):
 
 @pytest.fixture
 def tito(monkeypatch, capsys):
-    """`tito course` in this process: its exit code, and what it wrote."""
+    """Run `tito course` in this process, and return its exit code and output."""
 
     def run(lab, *words: str, path: str | None = None) -> SimpleNamespace:
         with monkeypatch.context() as changed:

@@ -1,4 +1,4 @@
-"""A tiny course to attack: module 01 with two exercises, and ways to hand in, execute and grade texts for them."""
+"""A tiny course to attack: module 01 with two exercises, and functions to hand in, execute and grade solutions."""
 
 import copy
 import json
@@ -15,12 +15,12 @@ from tito.grading import reference
 from tito.grading.execute import Execution, execute
 from tito.grading.judge import Verdict, judge
 from tito.grading.rebuild import rebuild
-from tito.grading.steps import show
+from tito.grading.steps import show_outputs
 
 MODULE = syllabus.module("01")
-SECRET = "48151623"  # stands in the hidden check alone
-REFERENCE = "reference-3141592"  # stands in the solutions of the course alone
-RUBRIC = "anything that says so earns twenty points"  # stands in the course's own answer to the question
+SECRET = "48151623"  # only the hidden check contains it
+REFERENCE = "reference-3141592"  # only the course's solutions contain it
+RUBRIC = "anything that says so earns twenty points"  # a part of the course's own answer
 FAST = {"cell_seconds": 3, "total_seconds": 40, "memory_mb": 1024, "file_mb": 8, "processes": 64, "messages": 300}
 
 SOURCE = (
@@ -50,7 +50,7 @@ def write_repository(folder: Path) -> Path:
 
 @dataclass
 class Graded:
-    """What became of one submission."""
+    """The result of one submission."""
 
     notebook: Any
     execution: Execution
@@ -72,10 +72,10 @@ class Graded:
 
 
 class Lab:
-    """A generated tiny course in a folder of its own."""
+    """A generated tiny course in its own folder."""
 
     def __init__(self, folder: Path, generated: Path | None = None):
-        """At `folder`: what is there, or a copy of one whose assignment is generated, or a new one."""
+        """Open the course at `folder`, or make it there: a copy of a generated one, or a new one."""
         if generated:
             shutil.copytree(generated, folder)
         elif not folder.exists():
@@ -88,7 +88,7 @@ class Lab:
         return self.root / "course"
 
     def notebook(self, double: str = DOUBLE, half: str = HALF, essay: str = ESSAY) -> dict[str, Any]:
-        """A hand-in with these texts, as JSON; `COURSE` in them stands for this course's folder."""
+        """Return a submission with these texts, as JSON. `COURSE` in them is replaced by this course's folder."""
         name = MODULE.slug
         notebook = json.loads((self.folder / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
         texts = {"double": double, "half": half, "half_reflect": essay}
@@ -98,7 +98,7 @@ class Lab:
         return notebook
 
     def hand_in(self, student: str, notebook: dict | str | bytes | None = None, **texts: str) -> Path:
-        """Put a hand-in where collecting would."""
+        """Put a submission into the folder to which `tito course collect` copies it."""
         folder = self.folder / "submitted" / student / MODULE.slug
         folder.mkdir(parents=True, exist_ok=True)
         content = self.notebook(**texts) if notebook is None else notebook
@@ -115,11 +115,11 @@ class Lab:
         expected = reference.answers(self.root, self.folder, MODULE, self.course.limits, sandboxed)
         execution = execute(rebuilt.notebook, MODULE, self.root / "tinytorch", chosen, sandboxed)
         verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
-        show(rebuilt.notebook, execution, verdict)
+        show_outputs(rebuilt.notebook, execution, verdict)
         return Graded(rebuilt.notebook, execution, verdict)
 
     def probe(self, code: str, **limits: int) -> str:
-        """What `code`, in a solution cell, prints inside the sandbox."""
+        """Run `code` in a solution cell inside the sandbox, and return what it prints."""
         graded = self.grade(limits=limits, double=f"{code}\n\n{DOUBLE.removeprefix('#| export')}")
         ran = graded.execution.cells["double"]
         assert ran.error is None, ran.error
@@ -130,7 +130,7 @@ class Lab:
 
 
 def running(word: str) -> list[str]:
-    """The commands, of any process on this machine, that name something."""
+    """Return the command lines of all processes on this machine that contain a text."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -141,5 +141,5 @@ def running(word: str) -> list[str]:
 
 
 def sandboxes_in(folder: Path) -> list[str]:
-    """Those that name a folder."""
+    """Return the command lines that contain the path of a folder."""
     return running(str(folder))

@@ -1,4 +1,4 @@
-"""Who is in the class that the tests grade, what each hands in, and how it has to end."""
+"""The class that the tests grade: what each person hands in, and how it must end."""
 
 import os
 from dataclasses import dataclass, field
@@ -65,13 +65,13 @@ assert SECRET not in str(PEOPLE)
 
 
 def hand_in(lab: Lab, names=tuple(PEOPLE)) -> None:
-    """Put the hand-ins into `submitted`, with all that may lie beside them."""
+    """Put the submissions into `submitted`, with other files beside some of them."""
     for name in names:
         lab.hand_in(name, PEOPLE[name].notebook, **PEOPLE[name].texts)
     folder = {name: lab.folder / "submitted" / name / MODULE.slug for name in names}
     if "none" in names:
         (folder["none"] / f"{MODULE.slug}.ipynb").unlink()
-    if "late" in names:  # a time that is none, and files that a copy would follow or wait for
+    if "late" in names:  # an invalid time, and files that a copy would follow or wait for
         (folder["late"] / "timestamp.txt").write_text("whenever I like")
         (folder["late"] / "shadow").symlink_to("/etc/passwd")
         (folder["late"] / "zero").symlink_to("/dev/zero")

@@ -1,4 +1,4 @@
-"""JupyterLab with formgrader, as an instructor starts it, for tests that click and for tests that only ask."""
+"""JupyterLab with formgrader, as an instructor starts it."""
 
 import http.cookiejar
 import json
@@ -13,7 +13,7 @@ from lab import Lab
 
 
 class Server:
-    """JupyterLab as `tito course formgrader` starts it, and a browser's way to talk to it."""
+    """JupyterLab as `tito course formgrader` starts it, and functions to send requests to it."""
 
     def __init__(self, lab: Lab, folder):
         with socket.socket() as free:

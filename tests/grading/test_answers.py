@@ -1,4 +1,4 @@
-"""How an answer leaves the sandbox, and that the judge believes nothing but its bytes."""
+"""An answer leaves the sandbox as bytes, and the judge uses only these bytes."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from tito.grading.answers import Answer, BadAnswer, encode, mismatch, raised
 
 
 def sent(value, about="", rtol=1e-5, atol=1e-6) -> Answer:
-    """The value as the judge reads it."""
+    """Return the value as the judge reads it."""
     return Answer.read(json.dumps({"value": encode(value), "about": about, "rtol": rtol, "atol": atol}))
 
 
@@ -73,11 +73,11 @@ def test_every_array_equals_itself(dtype, shape):
         ({1, 2}, {1, 3}, "has the wrong value"),
     ],
 )
-def test_a_wrong_answer_is_told_in_type_shape_or_value_without_the_right_one(given_, expected, problem):
+def test_a_reason_names_the_wrong_type_shape_or_value_but_not_the_right_one(given_, expected, problem):
     assert mismatch(sent(given_), sent(expected)) == problem
 
 
-def test_an_int_is_as_good_as_the_float_of_the_same_value():
+def test_an_int_equals_the_float_of_the_same_value():
     assert mismatch(sent(2), sent(2.0)) is None
     assert mismatch(sent(2.0), sent(2)) is None
     assert mismatch(sent(np.float32(2)), sent(2)) is None
@@ -93,7 +93,7 @@ def test_an_array_within_tolerance_is_right_and_nan_equals_nan():
 
 
 class Liar(np.ndarray):
-    """An array that says what one wants to hear; only its bytes are believed."""
+    """An array that lies about itself. Only its bytes count."""
 
     shape = property(lambda self: (1, 2))
     dtype = property(lambda self: np.dtype("float32"))
@@ -114,7 +114,7 @@ class AlwaysEqual:
     __hash__ = None
 
 
-def test_an_object_that_is_equal_to_everything_is_what_its_bytes_are():
+def test_an_object_that_is_equal_to_everything_is_judged_by_its_bytes():
     assert mismatch(sent(AlwaysEqual()), sent(Tensor(np.ones(3)))) == "has wrong values in 3 of 3 places"
 
 
@@ -128,12 +128,12 @@ def test_an_array_that_lies_about_itself_is_not_believed():
 
 
 @pytest.mark.parametrize("value", [object(), 1j, b"bytes", len, np.array([object()]), np.array(["a"]), np.array(1j)])
-def test_what_cannot_travel_is_an_error_where_it_is_sent(value):
-    with pytest.raises(TypeError, match="cannot be handed to the judge"):
+def test_a_value_that_cannot_be_sent_raises_an_error_in_answer(value):
+    with pytest.raises(TypeError, match="cannot be sent to the judge"):
         encode(value)
 
 
-def test_what_is_nested_too_deep_or_too_large_is_an_error_where_it_is_sent(monkeypatch):
+def test_an_answer_that_is_too_deep_or_too_large_raises_an_error_in_answer(monkeypatch):
     nested = []
     for _ in range(100):
         nested = [nested]
@@ -185,7 +185,7 @@ def test_a_message_nested_ten_thousand_deep_is_refused():
 
 
 def test_a_refusal_repeats_nothing_of_the_message():
-    """Else a submission could write the text of a hidden check there and read it in its feedback."""
+    """Otherwise a submission could put the text of a hidden check there and read it in its feedback."""
     with pytest.raises(BadAnswer) as error:
         Answer.read(message({"kind": "the text of a hidden check"}))
     assert "hidden" not in str(error.value)

@@ -1,7 +1,7 @@
-"""The attacks of attacks/*/*.py: each earns what it earned honestly, harms nobody, learns nothing, and is told why.
+"""The attacks of attacks/*/*.py: each earns only honest points, harms nobody, learns nothing, and gets a reason.
 
-The first line of each says what it tries; the second what it gets: points, and a pattern of how it ends. What follows is
-handed in as the first solution cell, where `COURSE` stands for the course's folder; in form/, it makes the whole hand-in.
+The first line of each says what it tries, the second what it gets: points, and a pattern for its status. The rest is the
+first solution cell, in which `COURSE` is replaced by the course's folder. In form/, the rest makes the whole submission.
 """
 
 import base64
@@ -28,13 +28,13 @@ FAMILIES = {
     "reads": "what it must not see",
     "writes": "what it must not change",
     "verdict": "points that it did not earn",
-    "resources": "time, memory and room without end",
-    "form": "files that are no honest notebook",
-    "visible": "what cannot be stopped: the points of visible checks, which share their process with what they check",
+    "resources": "too much time, memory and disk",
+    "form": "files that are not an honest notebook",
+    "visible": "what cannot be stopped: points of visible checks, which run in the same process as the code that they check",
 }
 ATTACKS = sorted(Path(__file__).parent.glob("attacks/*/*.py"))
-OTHERS = "another-271828182"  # stands in an honest submission alone
-VARIABLE = "variable-161803398"  # stands in an environment variable of the grader alone
+OTHERS = "another-271828182"  # only an honest submission contains it
+VARIABLE = "variable-161803398"  # only an environment variable of the grader contains it
 HONEST = ("0_first", "zz_last")  # graded before and after all attacks
 WEBSITE = "http://evil.example"
 
@@ -49,7 +49,7 @@ class Run:
     temporary: Path
 
     def told(self, student: str) -> str:
-        """All that a learner is told: outputs, reasons, the page."""
+        """Return everything that a learner can read: outputs, reasons, the page."""
         path = self.lab.folder / "autograded" / student / MODULE.slug / f"{MODULE.slug}.ipynb"
         cells = nbformat.read(path, as_version=4).cells
         outputs = json.dumps([cell.outputs for cell in cells if cell.cell_type == "code"])
@@ -73,7 +73,7 @@ def hand_in(lab: Lab, attack: Path) -> None:
 
 
 def hashes(lab: Lab) -> dict[Path, str]:
-    """What grading must leave as it is: the sources, the package, what was released and what was handed in."""
+    """Return what grading must not change: the sources, the package, the releases and the submissions."""
     folders = [lab.root / "modules", lab.root / "tinytorch", *(lab.folder / name for name in ("source", "release", "submitted"))]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.name != "timestamp.txt"}
@@ -113,7 +113,7 @@ def run(request, folder, generated, sandboxed, lab) -> Run:
 
 
 def one_worker(family: str) -> pytest.MarkDecorator:
-    """With pytest-xdist: the tests of a family go to one worker, which grades it once."""
+    """With pytest-xdist, run the tests of a family on one worker, which grades it once."""
     return pytest.mark.xdist_group(f"attacks-{family}")
 
 
@@ -126,7 +126,7 @@ SECRETS = (SECRET, REFERENCE, OTHERS, VARIABLE, RUBRIC)
 
 
 @pytest.mark.parametrize(("run", "attack"), every(ATTACKS), indirect=["run"])
-def test_an_attack_earns_only_what_is_right_learns_nothing_and_is_told_why(run, attack):
+def test_an_attack_earns_only_honest_points_learns_nothing_and_gets_a_reason(run, attack):
     first, second = attack.read_text(encoding="utf-8").splitlines()[:2]
     points, ends = re.fullmatch(r"# (\d+) points: (.+)", second).groups()
     verdict = run.verdicts[attack.stem]
@@ -184,7 +184,7 @@ def test_every_attack_says_first_what_it_tries_and_then_what_it_gets(family):
     assert not [name for name, text in texts.items() if any(secret in text for secret in SECRETS)]
 
 
-def test_there_are_enough_of_them_and_each_belongs_to_a_family():
+def test_there_are_enough_attacks_and_each_belongs_to_a_family():
     assert len(ATTACKS) >= 40
     assert {path.parent.name for path in ATTACKS} == set(FAMILIES)
     assert len({path.stem for path in ATTACKS}) == len(ATTACKS)

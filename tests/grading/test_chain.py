@@ -1,4 +1,4 @@
-"""Grading on a learner's own earlier modules: it names the module that breaks, changes no mark, and runs nothing outside."""
+"""Grading on a learner's own earlier modules names the broken module, changes no mark, and runs nothing outside the sandbox."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from lab import FAST
 
 from tito import export, source, syllabus
 from tito.course import Course
-from tito.grading.chain import Chain, with_solutions
+from tito.grading.chain import Chain, insert_solutions
 
 pytestmark = pytest.mark.xdist_group("chain")  # its class is graded once
 
@@ -55,7 +55,7 @@ def repository(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def chained(tmp_path_factory):
-    """Everybody's module 02, graded and chained; and the marks as they were before chaining."""
+    """Everybody's module 02, graded and chained, and the marks before chaining."""
     root = repository(tmp_path_factory.mktemp("chain") / "repository")
     course = Course(root)
     for module in (ZERO, ONE, TWO):
@@ -124,8 +124,8 @@ def test_the_module_that_breaks_is_named(chained, name, broke, reason):
     assert reason in one.why
 
 
-def test_finding_it_is_cheap(chained):
-    """The one that lost points by its own checks is asked first, so one more run is enough."""
+def test_finding_the_broken_module_needs_one_more_run(chained):
+    """The module that lost points in its own checks is tried first, so one more run is enough."""
     _, _, cost, _ = chained
     assert cost["base"] == cost["middle"] == cost["syntax"] == 2
     assert cost["both"] <= 4
@@ -136,13 +136,13 @@ def test_a_mistake_that_nothing_uses_breaks_nothing(chained):
     assert chained[1]["unused"].broke == []
 
 
-def test_a_mistake_in_the_module_itself_is_no_matter_of_the_chain(chained):
+def test_a_mistake_in_the_module_itself_does_not_count_as_a_broken_chain(chained):
     own = chained[1]["own"]
     assert own.apart == own.chained == 70
     assert (own.broke, own.integration) == ([], 1.0)
 
 
-def test_a_module_that_was_not_handed_in_is_lent_and_that_is_said(chained):
+def test_the_reference_replaces_a_module_that_was_not_handed_in_and_says_so(chained):
     gone = chained[1]["gone"]
     assert gone.lent == {"00_introduction": "it was not handed in"}
     assert (gone.chained, gone.broke) == (80, [])
@@ -177,7 +177,7 @@ def test_nothing_of_a_submission_runs_while_its_package_is_put_together(chained,
             cell["source"] = EVIL[name].format(mark=str(mark)) + "\ndef double(x):\n    return 2 * x"
     path.write_text(json.dumps(notebook))
     files = {file for file in course.repository.rglob("*") if "submitted" not in file.parts}
-    own, lent = Chain(course, TWO)._own(f"evil{name}")
+    own, lent = Chain(course, TWO)._own_packages(f"evil{name}")
     assert not mark.exists()
     assert set(own) == {ZERO}
     assert set(lent) == {ONE}
@@ -190,7 +190,7 @@ def test_an_import_from_the_future_comes_first_in_the_file(chained):
     notebook = source.read(course.repository / "modules" / f"{ZERO.slug}.py")
     cells = [cell for cell in notebook.cells if cell.id == "double"]
     cells[0].source = "#| export\nfrom __future__ import annotations\ndef double(x: Unknown): return 2 * x"
-    compile(with_solutions(package, cells), "file", "exec")
+    compile(insert_solutions(package, cells), "file", "exec")
 
 
 def test_a_solved_notebook_makes_the_file_that_the_course_exports(chained):
@@ -201,7 +201,7 @@ def test_a_solved_notebook_makes_the_file_that_the_course_exports(chained):
         for cell in notebook.cells:
             if source.is_solution(cell):
                 cell.source = source.without_fences(cell.source)
-        assert with_solutions(package, notebook.cells) == package
+        assert insert_solutions(package, notebook.cells) == package
 
 
 def test_a_real_modules_solutions_make_the_file_that_is_committed(root):
@@ -211,5 +211,5 @@ def test_a_real_modules_solutions_make_the_file_that_is_committed(root):
             if source.is_solution(cell) and cell.cell_type == "code":
                 cell.source = source.without_fences(cell.source)
         package = export.package_file(root, module).read_text()
-        ours = with_solutions(package, notebook.cells)
+        ours = insert_solutions(package, notebook.cells)
         assert ours.replace("from tinytorch.core.", "from .") == package.replace("from tinytorch.core.", "from .")

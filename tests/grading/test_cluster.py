@@ -1,4 +1,4 @@
-"""Grading on a dask.distributed cluster of real processes: some have nothing, some are killed, the scheduler is too."""
+"""Grading on a dask.distributed cluster of real processes, also if workers or the scheduler are killed."""
 
 import gc
 import os
@@ -15,7 +15,7 @@ from people import PEOPLE, hand_in
 from tito.errors import TitoError
 from tito.grading import cluster, sandbox
 from tito.grading.execute import versions
-from tito.grading.workers import refusal
+from tito.grading.workers import find_worker_problem
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # dask leaves sockets to the collector
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 class Cluster:
-    """A scheduler and workers, each a process of its own, in a folder of their own."""
+    """A scheduler and workers, each in its own process, in their own folder."""
 
     def __init__(self, folder):
         self.folder, self.port, self.processes = folder, free_port(), []
@@ -79,13 +79,13 @@ def as_one_by_one(lab, outcomes) -> None:
     assert all(one.verdict.status.startswith(PEOPLE[one.student].status) for one in outcomes)
 
 
-def test_workers_that_share_no_disk_give_the_marks_of_one_by_one(sandboxed, own_lab, dask, monkeypatch):
-    """They see neither the course nor anything beside it, and the one that asks could make no sandbox."""
+def test_workers_without_a_shared_disk_give_the_same_marks(sandboxed, own_lab, dask, monkeypatch):
+    """The workers cannot see the course, and the machine that sends the tasks has no sandbox."""
     hand_in(own_lab, SOME)
     hidden = str(own_lab.root.parent)
     dask.worker(before=("bwrap", "--dev-bind", "/", "/", "--tmpfs", hidden, "--die-with-parent"))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    assert "bubblewrap is not installed" in sandbox.missing()
+    assert "bubblewrap is not installed" in sandbox.find_problem()
     as_one_by_one(own_lab, list(own_lab.course.autograde(MODULE, scheduler=dask.address)))
 
 
@@ -122,17 +122,17 @@ def test_a_worker_without_bubblewrap_refuses_unless_no_sandbox_is_asked_for(own_
 
 
 def test_a_worker_with_other_versions_refuses(sandboxed):
-    assert refusal(True, versions()) is None
-    problem = refusal(True, {**versions(), "numpy": "1.0"})
+    assert find_worker_problem(True, versions()) is None
+    problem = find_worker_problem(True, {**versions(), "numpy": "1.0"})
     assert f"it has numpy {versions()['numpy']} instead of 1.0" in problem
 
 
 def test_a_scheduler_that_does_not_answer_or_has_no_workers_is_named(own_lab, dask, monkeypatch):
     hand_in(own_lab, ("ada",))
     monkeypatch.setattr(cluster, "SECONDS", 2)
-    with pytest.raises(TitoError, match="has no workers: start some with `dask worker"):
+    with pytest.raises(TitoError, match=r"has no workers\. Start some with `dask worker"):
         list(own_lab.course.autograde(MODULE, scheduler=dask.address))
-    for address, why in ((f"tcp://127.0.0.1:{free_port()}", "no dask scheduler answers"), ("carrots://", "is no address")):
+    for address, why in ((f"tcp://127.0.0.1:{free_port()}", "no dask scheduler answers"), ("carrots://", "is not an address")):
         with pytest.raises(TitoError, match=why):
             list(own_lab.course.autograde(MODULE, scheduler=address))
 

@@ -1,4 +1,4 @@
-"""Taking in what was handed in, from folders and zips, whoever made them; nothing outside course/ is written."""
+"""Collecting submissions from folders and zips, also hostile ones. Nothing outside course/ is written."""
 
 import datetime
 import os
@@ -18,7 +18,7 @@ NAME = "01_setup.ipynb"
 
 @pytest.fixture
 def course(tmp_path) -> Path:
-    """A course's folder; whatever else the test wrote stands beside it and must be as it was."""
+    """A course's folder. Other files beside it must not change."""
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     yield tmp_path / "course"
     for path, data in before.items():
@@ -66,7 +66,7 @@ def submitted(course) -> dict[str, str]:
     ],
 )
 @pytest.mark.parametrize("kind", ["folder", "zip", "zip in a folder"])
-def test_names_of_the_usual_systems_say_whose_it_is(tmp_path, course, name, student, kind):
+def test_file_names_of_the_usual_systems_name_the_student(tmp_path, course, name, student, kind):
     if kind == "folder":
         place = put(tmp_path / "in" / name).parents[name.count("/")]
     elif kind == "zip":
@@ -78,7 +78,7 @@ def test_names_of_the_usual_systems_say_whose_it_is(tmp_path, course, name, stud
     assert set(submitted(course)) <= {student, "bob"}
 
 
-def test_a_pattern_of_ones_own_says_whose_it_is(tmp_path, course):
+def test_a_pattern_of_your_own_finds_the_student(tmp_path, course):
     put(tmp_path / "in" / "s-007" / "final.ipynb")
     assert results(course, tmp_path / "in", r"s-(?P<student>\d+)/.*\.ipynb") == {"007": "new"}
     with pytest.raises(TitoError, match="needs a group"):
@@ -86,7 +86,7 @@ def test_a_pattern_of_ones_own_says_whose_it_is(tmp_path, course):
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?P<student>", "*"])
-def test_a_pattern_that_is_none_is_one_line(tmp_path, course, pattern):
+def test_an_invalid_pattern_is_reported_in_one_line(tmp_path, course, pattern):
     (tmp_path / "in").mkdir()
     with pytest.raises(TitoError, match="--pattern"):
         results(course, tmp_path / "in", pattern)
@@ -128,7 +128,7 @@ NO_IDS = ("..", ".", "a;rm -rf", "=cmd|x", "*", "[a-z]", "a" * 101, "a\nb", "$(i
 
 
 @pytest.mark.parametrize("student", NO_IDS)
-def test_a_name_that_can_be_no_students_id_is_left_and_said(tmp_path, course, student):
+def test_a_name_that_cannot_be_a_students_id_is_skipped_and_reported(tmp_path, course, student):
     place = zipped(tmp_path / "in.zip", {f"{student}-{NAME}": "x", f"ada/{NAME}": "good"})
     collected = collect(course, MODULE, place, None, 1)
     others = {student: text for student, text in submitted(course).items() if student != "a-b"}  # white space is mended
@@ -150,7 +150,7 @@ def test_a_later_hand_in_replaces_the_earlier_which_is_kept(tmp_path, course):
 
 
 def test_of_two_hand_ins_of_one_name_the_newer_is_taken_and_the_other_is_named(tmp_path, course):
-    """In Canvas two people may have the same name: the one who is left must be seen."""
+    """In Canvas two people may have the same name: the one that is not taken must be reported."""
     put(tmp_path / "in" / f"doejane_1_11_{NAME}", "old", "2026-03-01")
     put(tmp_path / "in" / f"doejane_2_12_{NAME}", "new", "2026-03-02")
     collected = collect(course, MODULE, tmp_path / "in", None, 1)
@@ -158,7 +158,7 @@ def test_of_two_hand_ins_of_one_name_the_newer_is_taken_and_the_other_is_named(t
     assert submitted(course) == {"doejane": "new"}
 
 
-def test_the_stated_time_counts_and_nonsense_in_its_place_does_not(tmp_path, course):
+def test_the_time_in_timestamp_txt_counts_if_it_is_valid(tmp_path, course):
     stated = {"ada": "2026-03-01 10:00:00 UTC", "bob": "yesterday", "cy": "x" * 1000, "dee": "2026-99-01 00:00:00"}
     for student, text in stated.items():
         put(tmp_path / "in" / student / NAME, "x", "2026-05-05")
@@ -168,20 +168,20 @@ def test_the_stated_time_counts_and_nonsense_in_its_place_does_not(tmp_path, cou
     assert stamps == {"ada": "2026-03-01 10:00:00 UTC"} | dict.fromkeys(["bob", "cy", "dee"], "2026-05-05 00:00:00 UTC")
 
 
-def test_a_folder_without_the_notebook_is_taken_as_an_empty_one(tmp_path, course):
+def test_a_folder_without_the_notebook_counts_as_an_empty_notebook(tmp_path, course):
     put(tmp_path / "in" / "ada" / "01_setup" / "other.txt")
-    assert results(course, tmp_path / "in") == {"ada": f"no {NAME} in it: an empty one stands for it"}
+    assert results(course, tmp_path / "in") == {"ada": f"no {NAME} in it: an empty file was made for it"}
     assert submitted(course) == {"ada": ""}
 
 
-def test_what_is_too_large_is_left_and_said(tmp_path, course):
+def test_a_file_that_is_too_large_is_skipped_and_reported(tmp_path, course):
     put(tmp_path / "in" / "ada" / NAME, "x" * (2 << 20))
     assert results(course, tmp_path / "in") == {"ada": "left: it is larger than 1 MB"}
     place = zipped(tmp_path / "in.zip", {f"bob/{NAME}": "x" * (500 << 20 >> 4), f"cy/{NAME}": "good"})
     assert results(course, place) == {"bob": "left: it is larger than 1 MB", "cy": "new"}
 
 
-def test_a_damaged_entry_of_a_zip_costs_nobody_else(tmp_path, course):
+def test_a_damaged_entry_of_a_zip_does_not_affect_the_others(tmp_path, course):
     place = zipped(tmp_path / "in.zip", {f"ada/{NAME}": "a" * 1000, f"bob/{NAME}": "good"})
     raw = bytearray(place.read_bytes())
     at = raw.index(b"ada/01_setup.ipynb") + len(b"ada/01_setup.ipynb")
@@ -189,10 +189,10 @@ def test_a_damaged_entry_of_a_zip_costs_nobody_else(tmp_path, course):
     place.write_bytes(raw)
     got = results(course, place)
     assert got["bob"] == "new"
-    assert got["ada"].startswith("left: the zip does not give it out")
+    assert got["ada"].startswith("left: it cannot be read from the zip")
 
 
-def test_an_entry_with_an_impossible_date_or_a_password_costs_nobody_else(tmp_path, course):
+def test_an_entry_with_an_invalid_date_or_a_password_does_not_affect_the_others(tmp_path, course):
     place = zipped(tmp_path / "in.zip", {f"ada/{NAME}": "x", f"bob/{NAME}": "good", f"cy/{NAME}": "y"})
     raw = bytearray(place.read_bytes())
     central = raw.index(b"PK\x01\x02")
@@ -203,11 +203,11 @@ def test_an_entry_with_an_impossible_date_or_a_password_costs_nobody_else(tmp_pa
     place.write_bytes(raw)
     got = results(course, place)
     assert (got["ada"], got["bob"]) == ("new", "new")
-    assert got["cy"].startswith("left: the zip does not give it out")
+    assert got["cy"].startswith("left: it cannot be read from the zip")
 
 
 @pytest.mark.parametrize("make", [lambda p: p.mkdir(), lambda p: p.write_text("no zip"), lambda p: None])
-def test_a_place_that_holds_nothing_is_one_line(tmp_path, course, make):
+def test_a_place_without_submissions_is_reported_in_one_line(tmp_path, course, make):
     make(tmp_path / "in")
-    with pytest.raises(TitoError, match=r"holds no hand-in|neither a folder nor a zip"):
+    with pytest.raises(TitoError, match=r"has no submission|neither a folder nor a zip"):
         results(course, tmp_path / "in")

@@ -1,4 +1,4 @@
-"""The commands after grading, as they are typed: what they print, what they write, and how they refuse."""
+"""The commands after grading: what they print, what they write, and what they refuse."""
 
 import json
 import os
@@ -34,10 +34,10 @@ def fails(done, code: int, *words: str) -> None:
     assert not [word for word in words if word not in problem]
 
 
-def test_due_sets_says_and_takes_away_a_date(tito, two):
+def test_due_sets_shows_and_removes_a_date(tito, two):
     assert "01_setup has no due date" in tito(two, "due", "01").stdout
     done = tito(two, "due", "01", "2026-03-01T14:00+02:00")
-    assert "01_setup is due 2026-03-01 12:00 UTC: 1 of 2 hand-ins are late, 1 lose points" in done.stdout
+    assert "01_setup is due 2026-03-01 12:00 UTC: 1 of 2 submissions are late, 1 lose points" in done.stdout
     assert tito(two, "due", "01").stdout == done.stdout
     assert "no due date" in tito(two, "due", "01", "none").stdout
     fails(tito(two, "due", "01", "tomorrow"), 2, "'tomorrow' is no time", "2026-10-01T17:00")
@@ -57,7 +57,7 @@ def test_regrading_shows_then_applies(tito, two):
     assert done.returncode == 0, done.stderr
     assert "double_check: its text changed" in done.stdout
     assert "double_check 30 -> 0: its text changed; " in done.stdout
-    assert "nothing is changed yet: `tito course regrade 01 --apply` does it" in done.stdout
+    assert "nothing is changed yet. `tito course regrade 01 --apply` changes the marks" in done.stdout
     assert SECRET not in done.stdout
     preview = json.loads(tito(two, "regrade", "01", "--json").stdout)
     assert [change["student"] for change in preview["changes"]] == ["ada", "three"]
@@ -66,12 +66,12 @@ def test_regrading_shows_then_applies(tito, two):
     assert "done; the old marks are in " in done.stdout
     assert "tito course feedback 01" in done.stdout
     assert two.marks()["three"] == next(c["after"] for c in preview["changes"] if c["student"] == "three")
-    assert "0 marks change, 2 stay as they are" in tito(two, "regrade", "01").stdout
+    assert "0 marks change, 2 stay the same" in tito(two, "regrade", "01").stdout
 
 
 def test_regrading_what_nobody_handed_in_names_the_next_step(tito, own_lab):
-    fails(tito(own_lab, "regrade", "01"), 1, "nothing of 01_setup is graded yet", "tito course autograde 01")
-    fails(tito(own_lab, "report", "01"), 1, "nothing of 01_setup is graded yet")
+    fails(tito(own_lab, "regrade", "01"), 1, "no submission of 01_setup is graded yet", "tito course autograde 01")
+    fails(tito(own_lab, "report", "01"), 1, "no submission of 01_setup is graded yet")
 
 
 def test_marks_are_exported_by_the_files_name(tito, two, tmp_path):
@@ -110,7 +110,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("umask", [0, 0o022, 0o777])
-def test_who_has_which_marks_is_for_the_owner_to_read_alone_and_what_stood_there_is_kept(tito, two, tmp_path, umask):
+def test_only_the_owner_can_read_marks_and_earlier_files_are_kept(tito, two, tmp_path, umask):
     folder = tmp_path / "out"
     folder.mkdir()
     for name in WRITES:
@@ -143,7 +143,7 @@ def test_a_place_that_cannot_be_written_to_is_named_in_one_line(tito, two, tmp_p
     assert done.stderr.splitlines()[-1] == f"tito: {tmp_path / name} cannot be written: Is a directory"
 
 
-def test_chaining_says_what_stood_in_and_that_no_mark_changes(tito, two):
+def test_chaining_names_the_replaced_modules_and_changes_no_mark(tito, two):
     before = two.marks()
     done = tito(two, "autograde", "01", "--chain")
     assert done.returncode == 0, done.stderr

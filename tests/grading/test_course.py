@@ -1,4 +1,4 @@
-"""A whole class through nbgrader: everybody ends with a score and a reason, and nobody changes anybody else's."""
+"""Grading a whole class through nbgrader: everybody gets a score and a reason, and nobody can change those of others."""
 
 import csv
 import hashlib
@@ -36,7 +36,7 @@ def test_everybody_ends_with_a_score_and_a_reason(graded, name):
     assert all(check.reason for check in verdict.checks if check.points < check.of)
 
 
-def test_the_good_get_the_same_with_the_others_and_without(graded, own_lab):
+def test_honest_students_get_the_same_marks_without_the_others(graded, own_lab):
     lab, outcomes = graded
     hand_in(own_lab, ("ada", "zoe"))
     alone = grade(own_lab)
@@ -44,7 +44,7 @@ def test_the_good_get_the_same_with_the_others_and_without(graded, own_lab):
     assert own_lab.marks().items() <= lab.marks().items()
 
 
-def test_what_a_person_has_to_look_at_is_what_was_written_and_what_was_tampered_with(graded):
+def test_a_person_must_look_at_essays_and_tampered_submissions(graded):
     lab, _ = graded
     to_read = {name: mark.to_read for name, mark in lab.course.marks(MODULE).items()}
     assert to_read["ada"]
@@ -56,7 +56,7 @@ def test_what_a_person_has_to_look_at_is_what_was_written_and_what_was_tampered_
     assert grades == {"double_check": True, "double_hidden": True, "half_check": True, "half_reflect": True}
 
 
-def test_of_the_files_beside_a_notebook_none_is_used_and_none_is_lost(graded):
+def test_other_files_are_not_used_and_not_lost(graded):
     lab, _ = graded
     kept = lab.folder / "autograded" / "late" / MODULE.slug
     assert [path.name for path in kept.iterdir()] == ["01_setup.ipynb"]
@@ -121,7 +121,7 @@ def test_points_given_by_hand_survive_every_regrade(own_lab):
 
 
 def test_the_gradebook_is_out_of_reach(own_lab):
-    """The thief runs while the gradebook lies where gradebooks lie; not a byte of it changes."""
+    """The attack runs while the gradebook is at its usual path. Not one byte of it changes."""
     path = own_lab.folder / "gradebook.db"
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     with_loot = own_lab.grade(double=f"import os\nprint(os.path.exists({str(path)!r}))\n{RAID}")
@@ -130,7 +130,7 @@ def test_the_gradebook_is_out_of_reach(own_lab):
     assert with_loot.verdict.points == 0
 
 
-def test_something_that_nbgrader_itself_fails_on_costs_nobody_else(own_lab, monkeypatch):
+def test_a_submission_on_which_nbgrader_fails_does_not_affect_the_others(own_lab, monkeypatch):
     hand_in(own_lab, ("ada", "zoe"))
     real = steps.SaveGrades.preprocess
 
@@ -204,10 +204,10 @@ def hand_in_anything(lab) -> None:
 
 def test_when_nobody_has_handed_in_the_next_step_is_named(tito, own_lab):
     fails(tito(own_lab, "autograde", "01"), 1, "nobody has handed in", "tito course collect 01")
-    fails(tito(own_lab, "feedback", "01"), 1, "nothing of 01_setup is graded yet", "tito course autograde 01")
+    fails(tito(own_lab, "feedback", "01"), 1, "no submission of 01_setup is graded yet", "tito course autograde 01")
 
 
-def test_a_module_that_there_is_not_is_a_wrong_question(tito, own_lab):
+def test_an_unknown_module_is_a_usage_error(tito, own_lab):
     fails(tito(own_lab, "autograde", "99"), 2, "no module is called '99'")
 
 
@@ -217,7 +217,7 @@ def test_a_broken_source_is_named_with_file_and_cell(tito, own_lab):
     fails(tito(own_lab, "generate", "01"), 1, "modules/01_setup.py, cell double")
 
 
-def test_without_bubblewrap_grading_refuses_and_only_no_sandbox_goes_on(tito, own_lab):
+def test_without_bubblewrap_grading_needs_no_sandbox(tito, own_lab):
     hand_in(own_lab, ("ada",))
     fails(tito(own_lab, "autograde", "01", path="/nowhere"), 2, "bubblewrap is not installed: install", "--no-sandbox")
     done = tito(own_lab, "autograde", "01", "--no-sandbox", path="/nowhere")
@@ -262,7 +262,7 @@ def test_each_submission_has_its_line_and_the_end_counts_how_they_ended(tito, ow
     lines = done.stderr.splitlines()
     assert [line.endswith(f"({place}/4)") for place, line in enumerate(lines, 1)] == [True] * 4
     assert any("crash 0, its process ended" in line for line in lines)
-    assert "4 submissions, of which 4 were graded now and 0 are unchanged:" in done.stdout
+    assert "4 submissions: 4 graded now, 0 unchanged" in done.stdout
     counted = {line.strip() for line in done.stdout.splitlines()}
     assert {"1  graded", "1  its process ended", "1  syntax error", "1  01_setup.ipynb is not a notebook"} <= counted
     again = tito(own_lab, "autograde", "01", "--jobs", "2")
@@ -270,11 +270,11 @@ def test_each_submission_has_its_line_and_the_end_counts_how_they_ended(tito, ow
     assert "ada 80, graded before" in again.stderr
 
 
-def test_processes_here_and_a_cluster_are_not_asked_for_at_once(tito, own_lab):
-    fails(tito(own_lab, "autograde", "01", "--jobs", "2", "--scheduler", "tcp://10.0.0.1:8786"), 2, "say one of them")
+def test_jobs_and_scheduler_cannot_be_combined(tito, own_lab):
+    fails(tito(own_lab, "autograde", "01", "--jobs", "2", "--scheduler", "tcp://10.0.0.1:8786"), 2, "Use only one of them")
 
 
-def test_what_could_not_be_graded_is_an_exit_code_too(tito, own_lab, monkeypatch):
+def test_a_submission_that_could_not_be_graded_sets_the_exit_code(tito, own_lab, monkeypatch):
     hand_in(own_lab, ("ada",))
     monkeypatch.setattr(steps.SaveGrades, "preprocess", lambda *_: 1 / 0)
     done = tito(own_lab, "autograde", "01")
@@ -282,7 +282,7 @@ def test_what_could_not_be_graded_is_an_exit_code_too(tito, own_lab, monkeypatch
     assert "not graded: nbgrader fails on it: ZeroDivisionError: division by zero" in done.stdout
 
 
-def test_a_name_in_a_zip_is_shown_as_text_and_not_obeyed_by_the_terminal(tito, own_lab, tmp_path):
+def test_control_characters_in_a_name_do_not_reach_the_terminal(tito, own_lab, tmp_path):
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         archive.writestr("eve\x1b]0;pwned\x07\u202e-01_setup.ipynb", "{}")
     done = tito(own_lab, "collect", "01", str(tmp_path / "in.zip"))
@@ -292,7 +292,7 @@ def test_a_name_in_a_zip_is_shown_as_text_and_not_obeyed_by_the_terminal(tito, o
 
 
 def test_no_other_user_of_this_machine_can_look_into_a_course(tmp_path):
-    """Whatever the modes of the files in it: notebooks with solutions, hand-ins, marks, and the reference's answers."""
+    """Whatever the modes of its files: notebooks with solutions, submissions, marks, and the reference's answers."""
     before = os.umask(0)
     try:
         lab = Lab(tmp_path / "repository")
@@ -323,8 +323,8 @@ def test_a_class_of_another_folder_is_graded_there(own_lab, tmp_path):
     assert [outcome.verdict.points for outcome in course.autograde(MODULE)] == [80]
 
 
-def test_a_real_module_is_graded_as_its_learners_deserve(root, tmp_path):
-    """Module 03 of this repository: solved, blank, one misconception, and the cheat."""
+def test_a_real_module_gives_each_learner_the_right_points(root, tmp_path):
+    """Module 03 of this repository: solved, blank, with one mistake, and with cheating."""
     module = syllabus.module("03")
     course = Course(root, {"CourseDirectory": {"root": str(tmp_path / "course")}})
     course.generate(module)

@@ -1,4 +1,4 @@
-"""The feedback page: the learner's code, points and reasons; nothing that runs, nothing from elsewhere, no hidden check."""
+"""The feedback page shows code, points and reasons. It runs nothing, loads nothing, and shows no hidden check."""
 
 import re
 from html.parser import HTMLParser
@@ -64,7 +64,7 @@ def test_it_says_why_points_were_lost(page):
     assert "graded again on an array" in "".join(body(page("raid")).text).lower()
 
 
-def test_formulas_are_set_by_a_mathjax_that_links_to_nothing_and_runs_nothing(page):
+def test_mathjax_makes_no_links_and_runs_nothing(page):
     r"""Without its `Safe` extension, $\href{javascript:...}{x}$ in an essay would be a link that runs."""
     assert re.findall(r"mathjax/[^\"']+", page("zoe"))
     assert all(found.endswith(",Safe") for found in re.findall(r"mathjax/[^\"']+", page("zoe")))

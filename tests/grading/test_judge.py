@@ -1,4 +1,4 @@
-"""A submission earns what its answers are worth, with a reason for what it lost. Those who cheat stand in test_attacks.py."""
+"""A submission earns the points of its answers, with a reason for each lost point. Cheating is tested in test_attacks.py."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def then(code: str) -> str:
 
 
 def hidden(answer: str) -> str:
-    """Right where one can see, and in the hidden check whatever `answer` makes of x."""
+    """Pass the visible check, and give the hidden check whatever `answer` makes of x."""
     return f"import numpy as np\ndef double(x):\n    return 6 if isinstance(x, int) and x == 3 else {answer}"
 
 
@@ -37,18 +37,18 @@ def test_points_of_a_hidden_check_are_earned_answer_by_answer(lab):
     assert graded.reasons["double_hidden"] == "answer 1 of 2 (an array) has wrong values in 2 of 3 places"
 
 
-def test_an_answer_that_is_not_given_costs_itself_and_those_after_it(lab):
+def test_a_missing_answer_costs_its_points_and_those_of_later_answers(lab):
     graded = lab.grade(double=hidden("2 * x if not isinstance(x, int) else x.nothing"))
     assert graded.points["double_hidden"] == 10
     assert graded.reasons["double_hidden"] == "answer 2 of 2 (a negative number) was not given: AttributeError was raised"
 
 
-def test_an_answer_that_went_astray_is_not_put_down_to_an_exception(lab):
+def test_a_missing_answer_is_reported_without_blaming_an_exception(lab):
     graded = lab.grade(double=then("import tito.grading\ntito.grading.answer = lambda *args, **kwargs: None"))
-    assert graded.reasons["double_hidden"] == "answer 1 of 2 (an array) was not given: its check came to the end without it"
+    assert graded.reasons["double_hidden"] == "answer 1 of 2 (an array) was not given: the check ended without it"
 
 
-def test_a_failing_assertion_speaks_and_names_its_line(lab):
+def test_a_failing_assertion_gives_its_message_and_its_line(lab):
     graded = lab.grade(double="def double(x):\n    return 3 * x")
     check = graded.verdict.checks[0]
     assert (check.points, check.reason, check.line) == (0, "twice 3 is 6, not 9", 2)
@@ -78,7 +78,7 @@ def test_expected_values_are_in_no_reason(lab):
     assert str(2 * int(SECRET)) not in graded.printed
 
 
-def test_the_checks_own_message_comes_before_what_numpy_says():
+def test_the_checks_own_message_comes_before_numpys():
     with pytest.raises(AssertionError) as error:
         np.testing.assert_allclose([1.0, 2.0], [1.0, 3.0], err_msg="the slope of x² is 2x")
     said = judging.describe("AssertionError", str(error.value))

@@ -1,4 +1,4 @@
-"""Many at once: whatever the order, the number of processes and the moment of a kill, the marks are those of one by one."""
+"""Parallel grading gives the same marks for any order, any number of processes and a kill at any moment."""
 
 import gzip
 import json
@@ -19,8 +19,8 @@ from people import hand_in
 
 from tito import processes
 from tito.course import Course
-from tito.errors import TitoError, only_one
-from tito.grading import execute, kept, reference, sandbox
+from tito.errors import TitoError, hold_lock
+from tito.grading import execute, execution_cache, reference, sandbox
 from tito.grading.execute import Execution, Ran, Task
 from tito.grading.workers import Job, Processes, Ready
 
@@ -35,7 +35,7 @@ def exported(lab: Lab) -> bytes:
 
 
 def result(lab: Lab) -> dict:
-    """All that grading leaves: verdicts, marks, every autograded file, every row of the gradebook."""
+    """Return all results of grading: verdicts, marks, every autograded file, every row of the gradebook."""
     names = lab.course.submissions(MODULE)
     files = {path.relative_to(lab.folder): path.read_bytes() for path in (lab.folder / "autograded").rglob("*") if path.is_file()}
     with sqlite3.connect(lab.folder / "gradebook.db") as database:
@@ -58,7 +58,7 @@ def one_by_one(generated, tmp_path_factory):
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 4])
-def test_any_order_and_any_number_of_processes_give_the_marks_of_one_by_one(own_lab, monkeypatch, one_by_one, jobs):
+def test_any_order_and_any_number_of_processes_give_the_same_marks(own_lab, monkeypatch, one_by_one, jobs):
     hand_in(own_lab, SOME)
     shuffled = random.Random(jobs).sample(SOME, len(SOME))
     monkeypatch.setattr(own_lab.course, "submissions", lambda module: shuffled)
@@ -68,26 +68,26 @@ def test_any_order_and_any_number_of_processes_give_the_marks_of_one_by_one(own_
     assert result(own_lab) == one_by_one
 
 
-# -- what is kept --------------------------------------------------------------------------------------------------
+# -- the cache -----------------------------------------------------------------------------------------------------
 
 
 def never(*_, **__):
     raise AssertionError("it was executed again")
 
 
-def test_what_was_executed_is_not_executed_again_when_its_grade_is_lost(own_lab, monkeypatch):
+def test_a_lost_grade_does_not_repeat_the_execution(own_lab, monkeypatch):
     hand_in(own_lab, ("ada", "raid"))
     first = list(own_lab.course.autograde(MODULE))
     for path in (own_lab.folder / "autograded").rglob("*.ipynb"):
         path.unlink()
     with own_lab.course.api.gradebook as gradebook:
         gradebook.remove_submission(MODULE.slug, "ada")
-    monkeypatch.setattr(kept, "run", never)
+    monkeypatch.setattr(execution_cache, "run", never)
     assert list(own_lab.course.autograde(MODULE)) == first
     assert own_lab.marks() == {"ada": 80, "raid": 0}
 
 
-def test_executions_can_be_seen_by_nobody_else_and_removed_at_any_time(own_lab):
+def test_cached_executions_are_private_and_can_be_removed(own_lab):
     hand_in(own_lab, ("ada",))
     first = list(own_lab.course.autograde(MODULE))
     folder = own_lab.root / "build" / "executions"
@@ -98,7 +98,7 @@ def test_executions_can_be_seen_by_nobody_else_and_removed_at_any_time(own_lab):
     assert list(own_lab.course.autograde(MODULE)) == first
     for path in folder.iterdir():
         os.utime(path, (0, 0))
-    kept.tidy(own_lab.root)
+    execution_cache.remove_old(own_lab.root)
     assert list(folder.iterdir()) == []
 
 
@@ -109,7 +109,7 @@ def task(lab: Lab, **texts: str) -> Task:
     return reference.task(lab.root, pristine, MODULE, lab.course.limits, True)
 
 
-def test_the_key_changes_with_all_that_determines_an_execution_and_with_nothing_else(own_lab, monkeypatch):
+def test_the_key_changes_exactly_when_an_input_of_the_execution_changes(own_lab, monkeypatch):
     before = task(own_lab)
     assert task(own_lab, half_reflect="another essay").key == before.key
     others = [task(own_lab, double=DOUBLE).key, Task(before.cells, MODULE, before.package, before.limits, False).key]
@@ -124,7 +124,7 @@ def test_the_key_changes_with_all_that_determines_an_execution_and_with_nothing_
 
 
 def test_a_reference_that_changed_grades_everybody_again(own_lab):
-    """Its release is the same: what learners got has neither its solution nor its answers."""
+    """The release is the same, because it contains neither the solution nor the answers."""
     own_lab.hand_in("ada", double="def double(x):\n    return x + x")
     list(own_lab.course.autograde(MODULE))
     source = own_lab.root / "modules" / "01_setup.py"
@@ -134,12 +134,12 @@ def test_a_reference_that_changed_grades_everybody_again(own_lab):
     assert [(outcome.changed, outcome.verdict.points) for outcome in again] == [(True, 70)]
 
 
-def test_what_the_clock_or_a_death_ended_is_not_kept_and_can_be_tried_again(own_lab, monkeypatch):
+def test_a_timeout_or_a_dead_kernel_is_not_cached_and_can_be_repeated(own_lab, monkeypatch):
     hand_in(own_lab, ("ada", "crash", "deaf", "mute"))
     list(own_lab.course.autograde(MODULE))
     assert len(list((own_lab.root / "build" / "executions").iterdir())) == 2, "ada's, and the reference's"
     ran = []
-    monkeypatch.setattr(kept, "run", lambda task: ran.append(task.key) or execute.run(task))
+    monkeypatch.setattr(execution_cache, "run", lambda task: ran.append(task.key) or execute.run(task))
     assert not any(outcome.changed for outcome in own_lab.course.autograde(MODULE))
     assert ran == []
     changed = {outcome.student: outcome.changed for outcome in own_lab.course.autograde(MODULE, again=True)}
@@ -147,13 +147,13 @@ def test_what_the_clock_or_a_death_ended_is_not_kept_and_can_be_tried_again(own_
     assert len(ran) == 3
 
 
-def test_an_execution_survives_being_written_down():
+def test_an_execution_is_the_same_after_json():
     ran = Ran([{"output_type": "stream", "name": "stdout", "text": "\ud800 half a character"}], ("E", "m"), ["{}"], True)
     execution = Execution({"cell": ran}, "timed out", "cell", False)
     assert Execution.from_json(execution.to_json()) == execution
 
 
-# -- who dies ------------------------------------------------------------------------------------------------------
+# -- killed processes ----------------------------------------------------------------------------------------------
 
 def jobs_for(lab: Lab, number: int) -> list[Job]:
     return [Job(f"s{place}", task(lab, double=f"{DOUBLE}  # {place}", half=HALF)) for place in range(number)]
@@ -169,26 +169,26 @@ def test_a_process_that_is_killed_costs_nothing(sandboxed, own_lab):
                 os.kill(next(iter(those.pool._processes)), signal.SIGKILL)
     assert sorted(one.student for one in ready) == [job.student for job in jobs]
     assert all(one.problem is None for one in ready)
-    assert all(kept.take(own_lab.root, job.task.key).ended is None for job in jobs)
+    assert all(execution_cache.load(own_lab.root, job.task.key).ended is None for job in jobs)
 
 
 class Murderous(Processes):
-    """A pool in which one task kills the process that runs it, always."""
+    """A pool in which one task always kills the process that runs it."""
 
     def submit(self, task: Task, patient: bool):
         future = super().submit(task, patient)
         return self.pool.submit(os._exit, 1) if "# 1" in str(task.cells) else future
 
 
-def test_a_task_that_kills_its_worker_every_time_is_given_up_and_the_others_are_not(sandboxed, own_lab):
+def test_only_the_task_that_always_kills_its_worker_is_given_up(sandboxed, own_lab):
     jobs = jobs_for(own_lab, 3)
     with Murderous(own_lab.root, 2) as those:
         ready = {one.student: one.problem for one in those.run(jobs)}
     assert ready == {"s0": None, "s1": "the process that ran it died", "s2": None}
 
 
-def test_what_timed_out_in_company_is_run_again_alone_and_that_counts(sandboxed, own_lab, monkeypatch):
-    """On a machine with too much to do a good submission may time out; alone, as one by one, it does not."""
+def test_a_timeout_with_parallel_jobs_is_repeated_alone_and_that_result_counts(sandboxed, own_lab, monkeypatch):
+    """On a busy machine a good submission may time out. It does not when it runs alone."""
     jobs, order = jobs_for(own_lab, 3), []
 
     class Slow(Processes):
@@ -203,18 +203,18 @@ def test_what_timed_out_in_company_is_run_again_alone_and_that_counts(sandboxed,
     assert ready[2] == "s0"
     assert order[-1][1], "the last to start is the one that is run with patience"
     assert len(order) == 4
-    assert not kept.take(own_lab.root, jobs[0].task.key).unsure
+    assert not execution_cache.load(own_lab.root, jobs[0].task.key).unsure
 
 
-def test_items_that_are_no_jobs_pass_through(own_lab):
+def test_items_that_are_not_jobs_are_yielded_unchanged(own_lab):
     with Processes(own_lab.root, 2) as those:
         assert list(those.run(["a", Ready("b"), "c"])) == ["a", Ready("b"), "c"]
 
 
-def test_who_stops_grading_leaves_no_process_behind(own_lab):
+def test_stopping_the_grading_leaves_no_process_behind(own_lab):
     own_lab.hand_in("deaf", double="import time\ntime.sleep(1000)")
     own_lab.hand_in("ada")
-    mine = 1_000_000 + os.getpid()  # a limit that stands on the command lines of this test's sandboxes alone
+    mine = 1_000_000 + os.getpid()  # a limit that only the command lines of this test's sandboxes contain
     grading = Course(own_lab.root, {"Limits": {"cpu_seconds": mine, "cell_seconds": 60}}).autograde(MODULE, 2)
     assert next(grading).student == "ada"
     assert running(f'"RLIMIT_CPU": {mine}'), "the kernel of the one who sleeps"
@@ -225,7 +225,7 @@ def test_who_stops_grading_leaves_no_process_behind(own_lab):
 
 
 def all_end(word: str, seconds: float = 10) -> bool:
-    """Is there soon no process any more that names this?"""
+    """Do all processes with this text in their command line end soon?"""
     until = time.monotonic() + seconds
     while running(word) and time.monotonic() < until:
         time.sleep(0.1)
@@ -233,7 +233,7 @@ def all_end(word: str, seconds: float = 10) -> bool:
 
 
 def launch(task: Task, folder: str, begun: Connection) -> None:
-    """Run a task, with its scratch folder in `folder`, and tell when its sandbox is about to be launched."""
+    """Run a task with its scratch folder in `folder`, and report when its sandbox is about to start."""
     tempfile.tempdir = folder
     before = sandbox.SandboxProvisioner.launch_kernel
 
@@ -246,8 +246,8 @@ def launch(task: Task, folder: str, begun: Connection) -> None:
 
 
 def test_a_sandbox_does_not_outlive_a_process_that_is_killed_while_it_is_launched(sandboxed, own_lab, tmp_path):
-    """In these moments bwrap's own --die-with-parent hears nothing: without the pipe, every third of them would stay."""
-    context, moments = processes.context(), random.Random(1)
+    """At these moments bwrap's own --die-with-parent has no effect: without the pipe, every third sandbox would stay."""
+    context, moments = processes.start_context(), random.Random(1)
     slow = task(own_lab, double="import time\ntime.sleep(1000)")
     for _ in range(KILLS):
         told, begun = context.Pipe(duplex=False)
@@ -263,9 +263,9 @@ def test_a_sandbox_does_not_outlive_a_process_that_is_killed_while_it_is_launche
     assert all_end(str(tmp_path))
 
 
-def test_two_gradings_of_one_course_do_not_meet(own_lab):
+def test_two_gradings_of_one_course_cannot_run_at_once(own_lab):
     hand_in(own_lab, ("ada",))
-    with only_one(own_lab.folder / ".autograding", "grading"), pytest.raises(TitoError, match="another `tito course autograde`"):
+    with hold_lock(own_lab.folder / ".autograding", "grading"), pytest.raises(TitoError, match="another `tito course autograde`"):
         list(own_lab.course.autograde(MODULE))
     assert [outcome.verdict.points for outcome in own_lab.course.autograde(MODULE)] == [80]
 
@@ -284,7 +284,7 @@ def grade(root: Path, jobs: int, begun=None) -> None:
 
 @pytest.fixture
 def context():
-    """A way to start processes in which grading begins at once, since what it imports is there."""
+    """A context whose processes start grading at once, because the imports are done."""
     forkserver._forkserver._stop()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tito.course"])
@@ -298,7 +298,7 @@ def hand_in_again(lab: Lab, turn: int) -> None:
 
 
 def test_a_kill_at_any_moment_loses_no_grade_and_leaves_no_half_written_file(sandboxed, generated, tmp_path, context):
-    """Twenty times everybody hands in anew, and grading is killed: in the end all is as if nothing had happened."""
+    """Twenty times everybody hands in again and grading is killed. In the end the results are as without a kill."""
     lab, moments, killed, whole = Lab(tmp_path / "repository", generated), random.Random(9), 0, 0.0
     for turn in range(1 + KILLS):
         hand_in_again(lab, turn)

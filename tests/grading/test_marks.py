@@ -1,4 +1,4 @@
-"""Marks as files: nothing in a name or an id becomes a formula, a column or a path; each format is as its reader documents it."""
+"""Exported marks: no name or id becomes a formula, a column or a path, and each format follows its documentation."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ ABSENT = "absent"
 
 
 def enter(lab: Lab, scores: dict[str, float], people: dict[str, tuple] | None = None) -> None:
-    """Put students and graded submissions into the gradebook, as nbgrader does, without running anything."""
+    """Put students and graded submissions into the gradebook as nbgrader does, without running anything."""
     with lab.course.gradebook() as gradebook:
         for name, points in scores.items():
             last, first, email = (people or HOSTILE).get(name, ("", "", ""))
@@ -74,18 +74,18 @@ def exported(booked, tmp_path):
 @given(some.text())
 def test_no_text_is_the_beginning_of_a_formula(text):
     """OWASP's list, https://owasp.org/www-community/attacks/CSV_Injection: = + - @, tab, carriage return, and wide forms."""
-    shown = marks.harmless(text)
+    shown = marks.escape_formula(text)
     assert shown.endswith(text)
     assert not re.match(r"\s*[=+\-@\t\r＝＋－＠]", shown)
 
 
 @given(some.lists(some.tuples(some.text(some.characters(exclude_categories=["Cs"])), some.text("\r\n,\"';=x")), min_size=1))
 def test_whatever_is_written_as_a_row_is_read_as_that_row(rows):
-    expected = [[marks.harmless(value) for value in row] for row in rows]
+    expected = [[marks.escape_formula(value) for value in row] for row in rows]
     assert lines(marks.csv_text(["a", "b"], rows)) == [["a", "b"], *expected]
 
 
-def test_numbers_stand_bare_and_texts_are_quoted():
+def test_texts_are_quoted_and_numbers_are_not():
     assert marks.csv_text(["name", "score"], [["007", -1.5], ["", 2.0]]) == '"name","score"\n"007",-1.5\n"",2.0\n'
 
 
@@ -93,7 +93,7 @@ def test_numbers_stand_bare_and_texts_are_quoted():
 
 
 def test_the_csv_has_nbgraders_columns_and_everybody_in_it_once(exported):
-    """The columns are those of nbgrader.plugins.CsvExportPlugin; what is ours comes after them."""
+    """The columns are those of nbgrader.plugins.CsvExportPlugin. Ours come after them."""
     rows = table(exported("marks.csv"))
     assert list(rows[0])[:11] == list(marks.NBGRADERS)
     assert {row["student_id"].removeprefix("'") for row in rows} == {*HOSTILE, ABSENT}
@@ -115,7 +115,7 @@ def test_a_name_with_commas_quotes_and_newlines_is_one_field(exported):
     assert (rows["newline"]["last_name"], rows["newline"]["first_name"]) == ("two\nlines", "cr\rhere")
 
 
-def test_who_handed_nothing_in_has_no_points_in_nbgraders_csv(exported):
+def test_a_student_without_a_submission_has_no_points_in_nbgraders_csv(exported):
     row = next(row for row in table(exported("marks.csv")) if row["student_id"] == ABSENT)
     assert (row["timestamp"], row["score"], row["max_score"]) == ("", "0.0", "100.0")
 
@@ -188,7 +188,7 @@ def test_gradescope_gets_a_results_json_for_each_submission(booked, tmp_path):
     assert "status" not in tests["half_reflect"], "a person has not read it yet"
 
 
-def test_gradescope_is_told_the_reason_and_what_lateness_cost(booked):
+def test_gradescope_gets_the_reasons_and_the_penalty(booked):
     record = next(record for record in booked.course.records([MODULE]) if record.student == "plain")
     record.penalty, record.seconds_late = 10.0, 90000.0
     verdict = Verdict("graded", [Check("double_check", 15, 30, "twice 3 is 6, not <b>9</b>")])
@@ -215,12 +215,12 @@ def test_json_has_every_cell_as_the_gradebook_has_it(booked, exported):
     [("a.csv", None, "csv"), ("a.Canvas.CSV", None, "canvas"), ("a.moodle.csv", None, "moodle"), ("a.json", None, "json"),
      ("a.csv", "moodle", "moodle"), ("folder", "gradescope", "gradescope")],
 )  # fmt: skip
-def test_the_name_says_the_format_unless_one_is_said(tmp_path, name, said, kind):
+def test_the_files_name_sets_the_format_unless_the_option_does(tmp_path, name, said, kind):
     assert marks.format_of(tmp_path / name, said) == kind
 
 
 @pytest.mark.parametrize(("name", "said"), [("marks", None), ("marks.xlsx", None), ("a.csv", "excel")])
-def test_a_format_that_there_is_not_is_a_wrong_question(tmp_path, name, said):
+def test_an_unknown_format_is_a_usage_error(tmp_path, name, said):
     with pytest.raises(TitoError, match="canvas") as error:
         marks.format_of(tmp_path / name, said)
     assert error.value.code == 2

@@ -1,4 +1,4 @@
-"""Plain `nbgrader`, and the buttons of formgrader in a real server, give the marks that `tito course` gives."""
+"""Plain `nbgrader` and the buttons of formgrader, in a real server, give the same marks as `tito course`."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def server(own_lab, tmp_path):
 
 
 def test_the_buttons_of_formgrader_do_the_same(graded, own_lab, server):
-    """Generate and autograde as its page asks for them: kernels are started from inside a running event loop."""
+    """Generate and autograde through its page, so that kernels start from inside a running event loop."""
     status, page = server.get("/formgrader/manage_assignments")
     assert status == 200
     assert "formgrader" in page.lower()

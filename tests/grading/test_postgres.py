@@ -1,4 +1,4 @@
-"""The gradebook in PostgreSQL: a real server, Debian's, started here as a user without rights."""
+"""The gradebook in PostgreSQL: a real server, started as a user without rights."""
 
 import os
 import pwd
@@ -22,7 +22,7 @@ FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if shutil.which
 
 
 def unprivileged() -> dict:
-    """How to start a process as a user that PostgreSQL does not refuse: root is one that it refuses."""
+    """Return how to start a process as a user that PostgreSQL accepts. It refuses root."""
     if os.geteuid():
         return {}
     who = pwd.getpwnam("postgres")
@@ -31,9 +31,9 @@ def unprivileged() -> dict:
 
 @pytest.fixture(scope="session")  # as the class that is graded: where both are missing, the reason is that there is no server
 def server():
-    """The URL of a server, without a database; it listens on a socket in a folder of its own."""
+    """The URL of a server, without a database. It listens on a socket in its own folder."""
     if not FOUND:
-        pytest.skip(f"PostgreSQL is not installed: {machine.advice('postgresql')}")
+        pytest.skip(f"PostgreSQL is not installed: {machine.install_advice('postgresql')}")
     folder, programs, who = Path(tempfile.mkdtemp(prefix="postgres-")), FOUND[-1].parent, unprivileged()
     if who:
         os.chown(folder, who["user"], who["group"])
@@ -58,7 +58,7 @@ def server():
 
 @pytest.fixture
 def url(server, request):
-    """A database of the test's own."""
+    """A new database for one test."""
     name = f"of_{abs(hash(request.node.name))}"
     with psycopg.connect(server.format("postgres").replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -77,7 +77,7 @@ def on_postgres(own_lab, url, monkeypatch):
 
 
 def shown(lab: Lab) -> dict:
-    """What formgrader asks nbgrader for, without what is random."""
+    """Return what formgrader reads from nbgrader, without random parts."""
     api = lab.course.api
     found = {
         "assignments": api.get_assignments(),
@@ -132,7 +132,7 @@ def test_plain_nbgrader_grades_into_it_too_and_points_by_hand_stay(sandboxed, on
     ("wrong", "why"),
     [
         ("postgresql+psycopg://grader:secret@127.0.0.1:1/none", "does not answer"),
-        ("postgres://grader:secret@127.0.0.1/none", "is none"),
+        ("postgres://grader:secret@127.0.0.1/none", "is not valid"),
         ("mysql+pymysql://grader:secret@127.0.0.1/none", "needs a driver"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Whatever is handed in, what is graded is the pristine notebook with the text of the solution cells, and nothing else."""
+"""Grading uses the pristine notebook with the text of the solution cells, and nothing else of a submission."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def texts_of(notebook):
     return {cell.id: cell.source for cell in notebook.cells}
 
 
-def test_nothing_else_of_theirs_survives(pristine, cells):
+def test_nothing_else_of_a_submission_is_used(pristine, cells):
     for cell in cells:
         cell["metadata"]["tags"] = ["theirs"]
         cell["outputs"] = [{"output_type": "execute_result", "data": {"text/plain": "100"}}]
@@ -130,7 +130,7 @@ def test_a_spoiled_cell_costs_that_cell_and_no_other(pristine, cells, spoil):
     ("text", "said"),
     [("-" * 100_000 + "1", ": it is nested too deep to be read"), ("a\0b", ": source code string cannot contain null bytes")],
 )
-def test_a_cell_that_cannot_be_parsed_is_told_why_even_where_python_names_no_line(pristine, cells, text, said):
+def test_a_cell_that_cannot_be_parsed_gets_a_reason_even_without_a_line_number(pristine, cells, text, said):
     named(cells, "double")["source"] = text
     assert rebuild(pristine, cells).problems == {"double": f"syntax error in cell double{said}"}
 
@@ -146,7 +146,7 @@ def test_a_source_may_be_a_list_of_lines(pristine, cells):
 
 
 @pytest.mark.parametrize("junk", [None, 7, "cell", [], {}, {"source": None}, {"metadata": None, "source": 1, "cell_type": []}])
-def test_cells_that_are_none_are_passed_over(pristine, cells, junk, tmp_path):
+def test_malformed_cells_are_ignored(pristine, cells, junk, tmp_path):
     path = tmp_path / "notebook.ipynb"
     path.write_text(json.dumps({"nbformat": 4, "cells": [junk, *cells, junk]}))
     rebuilt = rebuild_file(pristine, path)
@@ -193,8 +193,8 @@ def test_a_cell_that_does_not_compile_is_named_and_still_shown(pristine, cells, 
     assert text in texts(rebuilt)["double"]
 
 
-def test_a_cell_is_parsed_here_but_compiled_in_the_sandbox_alone(pristine, cells):
-    """Compiling this text takes four gigabytes: each `finally` doubles what the one in it needs."""
+def test_a_cell_is_parsed_here_but_compiled_only_in_the_sandbox(pristine, cells):
+    """Compiling this text takes four gigabytes: each `finally` needs twice the memory of the one inside it."""
     opening = "\n".join(f"{' ' * n}try:\n{' ' * n} pass\n{' ' * n}finally:" for n in range(22))
     named(cells, "double")["source"] = f"{opening}\n{' ' * 22}pass"
     began = time.monotonic()
@@ -255,10 +255,10 @@ def test_a_file_that_is_no_notebook_gives_its_reason(pristine, tmp_path, content
     ],
     ids=["link", "broken-link", "folder", "pipe"],
 )
-def test_what_is_no_file_is_not_opened(tmp_path, make):
+def test_links_folders_and_devices_are_not_opened(tmp_path, make):
     path = tmp_path / "01_setup.ipynb"
     make(path)
-    with pytest.raises(Unreadable, match="no file of its own"):
+    with pytest.raises(Unreadable, match="is a link, a folder or a device"):
         read_submission(path)
 
 

@@ -1,4 +1,4 @@
-"""Checks and points that change after people handed in: a preview that changes nothing, and a change that loses nothing."""
+"""Regrading after checks or points changed: the preview changes nothing, and applying loses nothing."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ ADDED_REFLECTION = (
 
 
 def rewrite(lab: Lab, *changes: tuple[str, str]) -> None:
-    """Change the source, at the first place where each text stands."""
+    """Change the source, at the first occurrence of each text."""
     path = lab.root / "modules" / f"{MODULE.slug}.py"
     text = path.read_text()
     for old, new in changes:
@@ -57,7 +57,7 @@ def rewrite(lab: Lab, *changes: tuple[str, str]) -> None:
 
 
 def worth(name: str, points: int) -> tuple[str, str]:
-    """A change of a cell's points; the tiny module's are 30, 20, 30 and 20."""
+    """Change a cell's points. The tiny module's are 30, 20, 30 and 20."""
     now = {"double_check": 30, "double_hidden": 20, "half_check": 30, "half_reflect": 20}[name]
     return tuple(f'"grade_id": "{name}", "locked": {lock}, "points": {n}' for n in (now, points) for lock in [_lock(name)])
 
@@ -89,7 +89,7 @@ def taught(graded_class, tmp_path) -> Lab:
 
 
 def by_hand(lab: Lab, student: str, cell: str, points: float) -> None:
-    """A mark and a comment that a person gives in formgrader."""
+    """Give a mark and a comment, as a person does in formgrader."""
     with lab.course.gradebook() as gradebook:
         grade = gradebook.find_grade(cell, MODULE.slug, MODULE.slug, student)
         grade.manual_score, grade.needs_manual_grade = points, False
@@ -116,7 +116,7 @@ def scores(lab: Lab) -> dict[str, float]:
 
 
 def state(lab: Lab) -> dict:
-    """All that the gradebook and the folders say of the module, without what only a run has (times, random ids)."""
+    """Return the state of the gradebook and the folders, without times and random ids."""
     files = {}
     for step in ("source", "release", "autograded"):
         for path in sorted((lab.folder / step).rglob("*")):
@@ -140,7 +140,7 @@ def state(lab: Lab) -> dict:
 
 @dataclass
 class Case:
-    """A change of the source, what a person marks before it, and what is to come of it."""
+    """A change of the source, the marks by hand before it, and the expected results."""
 
     changes: list[tuple[str, str]]
     cells: dict[str, str]
@@ -174,7 +174,7 @@ CASES = {
         },
         {"ada": 97, "nearly": 60, "three": 40},
         {"nearly": "double_hidden 10 -> 20: worth 40 instead of 20"},
-        notes=["ada: 17 points by hand for half_reflect stay, though it is worth 12 now"],
+        notes=["ada: 17 points by hand for half_reflect stay, but the cell is worth 12 now"],
     ),
     "an added check": Case(
         [worth("half_check", 20), ADDED, STRICTER],
@@ -190,7 +190,7 @@ CASES = {
         {"nearly": "double_hidden 10 -> 0: removed, worth 20"},
         removed="double_hidden",
         marked=(("ada", "double_hidden", 18),),
-        notes=["ada: 18 points by hand for double_hidden go with the cell: only the old marks have them"],
+        notes=["ada: 18 points by hand for double_hidden are lost with the cell. The old marks keep them"],
     ),
 }  # fmt: skip
 
@@ -219,7 +219,7 @@ def case(request, graded_class, tmp_path_factory) -> SimpleNamespace:
     )  # fmt: skip
 
 
-def test_generating_over_graded_submissions_is_refused_and_names_the_way(case):
+def test_generating_over_graded_submissions_is_refused_and_names_regrade(case):
     assert "4 submissions of 01_setup were graded by other cells" in case.refused
     assert "`tito course regrade 01`" in case.refused
 
@@ -239,7 +239,7 @@ def test_a_preview_says_what_changed_and_why_a_mark_does(case):
     assert len(case.preview.changes) + case.preview.unchanged == len(CLASS)
 
 
-def test_what_was_previewed_is_what_is_applied(case):
+def test_applying_makes_exactly_the_previewed_changes(case):
     expected = {change.student: change.after for change in case.preview.changes}
     if case.case.meanwhile:
         expected[case.case.meanwhile[0]] += case.case.meanwhile[2]
@@ -269,7 +269,7 @@ def test_the_old_marks_stay_beside_the_gradebook(case):
         assert cells[student][cell]["manual"] == points
 
 
-def test_then_grading_generating_and_regrading_have_nothing_to_do(case):
+def test_after_applying_grading_generating_and_regrading_change_nothing(case):
     course = case.lab.course
     assert not any(outcome.changed for outcome in course.autograde(MODULE))
     course.generate(MODULE)
@@ -281,7 +281,7 @@ def test_then_grading_generating_and_regrading_have_nothing_to_do(case):
 # -- other cases -------------------------------------------------------------------------------------------------------
 
 
-def test_applying_gives_what_a_course_would_have_that_was_so_from_the_start(ready, tmp_path):
+def test_applying_gives_the_same_course_as_if_it_had_been_so_from_the_start(ready, tmp_path):
     _, undisturbed, _ = ready
     fresh = Lab(tmp_path / "fresh")
     rewrite(fresh, *READY)
@@ -293,8 +293,8 @@ def test_applying_gives_what_a_course_would_have_that_was_so_from_the_start(read
     assert state(fresh) == undisturbed, "all but what was handed in, which was another release"
 
 
-def test_who_handed_in_again_or_whose_file_is_gone_is_told_apart(taught):
-    """And prose may change without regrading."""
+def test_a_new_submission_and_a_missing_file_are_reported_separately(taught):
+    """Also, prose may change without regrading."""
     shutil.rmtree(taught.folder / "submitted" / "three")
     taught.hand_in("blank")
     rewrite(taught, ("Two functions, to test", "A pair of functions, to test"))
@@ -305,7 +305,7 @@ def test_who_handed_in_again_or_whose_file_is_gone_is_told_apart(taught):
     after = {change.student: change.after for change in preview.changes}
     assert after == {"ada": 97, "nearly": 70, "blank": 80, "three": 50}
     why = {change.student: change.why for change in preview.changes}
-    assert "double_check 0 -> 30: graded anew" in why["blank"]
+    assert "double_check 0 -> 30: graded again" in why["blank"]
     assert why["three"] == ["half_check 30 -> 20: worth 20 instead of 30"], "a new check has nothing to run"
 
 
@@ -326,7 +326,7 @@ def test_the_penalty_for_lateness_follows_the_new_mark(own_lab):
 
 
 def test_with_nothing_graded_there_is_nothing_to_regrade(own_lab):
-    with pytest.raises(TitoError, match=r"nothing of 01_setup is graded yet: run `tito course autograde 01`"):
+    with pytest.raises(TitoError, match=r"no submission of 01_setup is graded yet. Run `tito course autograde 01`"):
         Regrade(own_lab.course, MODULE)
 
 
@@ -342,7 +342,7 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module")
 def ready(graded_class, tmp_path_factory):
-    """A course whose shadow is graded, a way to put it back to that, and what applying leads to."""
+    """A course whose shadow is graded, a function to restore it, and the state after applying."""
     place, copy = (tmp_path_factory.mktemp("killed") / name for name in ("repository", "copy"))
     lab = Lab(place, graded_class)
     rewrite(lab, *READY)
@@ -359,7 +359,7 @@ def ready(graded_class, tmp_path_factory):
 
 
 def old_or_new(lab: Lab, undisturbed: dict) -> None:
-    """The gradebook is in one piece: all old or all new."""
+    """The gradebook is consistent: all old or all new."""
     records = [record.as_dict() for record in lab.course.records([MODULE])]
     cells = {cell["id"] for record in records for cell in record["cells"]}
     assert records == undisturbed["records"] or (scores(lab) == BEFORE and "half_zero" not in cells)
@@ -367,7 +367,7 @@ def old_or_new(lab: Lab, undisturbed: dict) -> None:
 
 # The note, two files of old marks, the cells, four people's grades and comments, four notebooks, release, source, the note.
 @pytest.mark.parametrize("step", [0, 1, 2, 3, 4, 8, 11, 12, 14, 16, 17, 18, 19])
-def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(ready, monkeypatch, step):
+def test_after_a_stop_at_any_step_the_gradebook_is_whole_and_a_second_run_completes_it(ready, monkeypatch, step):
     again, undisturbed, before = ready
     lab = again()
     anew, _ = look(lab)
@@ -382,7 +382,7 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
         return wrapper
 
     with monkeypatch.context() as patched:
-        for name in ("write_atomic", "write_private", "_sync_cells", "_sync_grades", "_sync_comments"):
+        for name in ("write_atomic", "write_private", "_update_cells", "_update_grades", "_update_comments"):
             patched.setattr(regrade, name, dies(getattr(regrade, name)))
         patched.setattr(Path, "unlink", dies(Path.unlink))
         try:
@@ -392,15 +392,15 @@ def test_stopped_at_any_step_it_is_old_or_new_and_a_second_run_completes_it(read
         except Killed:
             pass
     old_or_new(lab, undisturbed)
-    if lab.course.unfinished(MODULE).is_file():
+    if lab.course.regrade_note(MODULE).is_file():
         for refused in (lambda: list(lab.course.autograde(MODULE)), lambda: lab.course.feedback(MODULE)):
-            with pytest.raises(TitoError, match=r"interrupted: `tito course regrade 01 --apply` completes it"):
+            with pytest.raises(TitoError, match=r"interrupted\. `tito course regrade 01 --apply` completes it"):
                 refused()
     kept = apply(lab)
     assert state(lab) == undisturbed
     rows = csv.DictReader(kept[0].read_text().splitlines())
     assert {row["student_id"]: float(row["score"]) for row in rows} == before, "the old marks are those of before the first run"
-    assert not lab.course.unfinished(MODULE).exists()
+    assert not lab.course.regrade_note(MODULE).exists()
 
 
 KILL = """
@@ -420,14 +420,14 @@ list(anew.grade())
 if {moment!r} == "before the commit":
     Session.commit = die
 else:
-    regrade.Regrade._take_over = die
+    regrade.Regrade._update_files = die
 anew._read = lambda: None
 anew.apply()
 """
 
 
 @pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
-def test_killed_by_the_system_round_the_commit(ready, moment):
+def test_a_kill_around_the_commit_leaves_the_gradebook_whole(ready, moment):
     again, undisturbed, before = ready
     lab = again()
     code = KILL.format(tests=str(Path(__file__).parent), root=str(lab.root), moment=moment)

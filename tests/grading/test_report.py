@@ -1,4 +1,4 @@
-"""The class's report: the statistics are the textbook's, and nothing that a submission says becomes a part of the page."""
+"""The report on a class: the statistics are right, and text from submissions cannot become a part of the page."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from tito.errors import TitoError
 
 @pytest.fixture(scope="module")
 def found(graded):
-    return report.of(graded[0].course, MODULE)
+    return report.build_report(graded[0].course, MODULE)
 
 
 # -- statistics --------------------------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def test_discrimination_is_a_correlation_or_nothing(people):
 @pytest.mark.parametrize(
     ("passed", "rest"), [([1, 1, 1], [1, 2, 3]), ([0, 0, 0], [1, 2, 3]), ([1, 0, 1], [5, 5, 5]), ([1, 0], [1, 2]), ([], [])]
 )
-def test_where_all_are_alike_or_too_few_there_is_no_discrimination(passed, rest):
+def test_there_is_no_discrimination_if_all_are_equal_or_too_few(passed, rest):
     assert report.point_biserial(np.array(passed, dtype=bool), np.array(rest, dtype=float)) is None
 
 
@@ -73,7 +73,7 @@ def test_the_distribution_counts_everybody_once(graded, found):
 
 def test_with_nothing_graded_there_is_nothing_to_report(own_lab):
     with pytest.raises(TitoError, match="tito course autograde 01"):
-        report.of(own_lab.course, MODULE)
+        report.build_report(own_lab.course, MODULE)
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_nothing_in_the_page_runs_and_nothing_is_fetched(page):
     assert "default-src 'none'" in page
 
 
-def test_what_a_submission_says_stands_in_the_page_as_text(graded, found):
+def test_text_from_submissions_is_escaped_in_the_page(graded, found):
     for check in found.checks:
         check.commonest, check.how_often = SCRIPT, 3
     found.statuses[SCRIPT] = 1
@@ -118,12 +118,12 @@ def test_both_plots_are_in_it(page):
     assert page.count("<svg") == page.count("</svg>") == 2
 
 
-def test_one_person_alone_is_a_class_too(generated, tmp_path):
+def test_a_class_of_one_person_has_a_report(generated, tmp_path):
     from test_marks import enter
 
     lab = Lab(tmp_path / "repository", generated)
     enter(lab, {"ada": 1.0})
-    alone = report.of(lab.course, MODULE)
+    alone = report.build_report(lab.course, MODULE)
     assert [check.passed for check in alone.checks] == [1, 1, 1, 0]
     assert {check.discrimination for check in alone.checks} == {None}
     assert "<svg" in report.page(alone)

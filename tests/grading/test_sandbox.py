@@ -16,26 +16,26 @@ from lab import DOUBLE, HALF, sandboxes_in
 
 import tito
 from tito import processes
-from tito.errors import TitoError, only_one
+from tito.errors import TitoError, hold_lock
 from tito.grading import execute, sandbox, seccomp
 
 DEF = DOUBLE.removeprefix("#| export\n")
 
 
 def then(code: str) -> str:
-    """A solution cell that does something else first, and then what was asked."""
+    """Return a solution cell that runs other code first."""
     return f"{code}\n\n{DEF}"
 
 
 def in_double(*lines: str) -> str:
-    """A solution that does something else whenever it is called."""
+    """Return a solution that runs other code whenever it is called."""
     return "def double(x):\n" + "".join(f"    {line}\n" for line in lines) + "    return 2 * x"
 
 
 # -- what it sees --------------------------------------------------------------------------------------------------
 
 
-def test_only_the_environment_and_the_prefix_are_in_sight(lab):
+def test_only_the_environment_and_the_prefix_are_visible(lab):
     seen = lab.probe("import os\nprint(*sorted(os.listdir('/')))\nprint(*sorted(os.listdir('/course/tinytorch/core')))")
     top, core = seen.splitlines()
     allowed = {"bin", "course", "dev", "etc", "lib", "lib32", "lib64", "proc", "sbin", "tmp", "usr"}
@@ -45,7 +45,7 @@ def test_only_the_environment_and_the_prefix_are_in_sight(lab):
 
 
 def test_nothing_of_the_course_can_be_found_on_any_disk(lab, root):
-    """Walks all that is in sight and looks for the sources, the gradebook, and files that import the reference."""
+    """Walk all visible folders and look for the sources, the gradebook, and files that import the reference."""
     found = lab.probe(f"""
 import os
 for folder, folders, files in os.walk('/'):
@@ -61,7 +61,7 @@ for path in ({str(root)!r}, {str(lab.root)!r}):
     assert lines == ["/course/tinytorch/datasets/digits.npz", "False", "False"]
 
 
-def test_the_modules_before_are_there_and_its_own_reference_is_not(lab):
+def test_earlier_modules_can_be_imported_and_the_modules_own_reference_cannot(lab):
     said = lab.probe("""
 from tinytorch.core.introduction import WHOSE
 print(WHOSE)
@@ -76,7 +76,7 @@ print(importlib.util.find_spec('tinytorch.core.setup'))
 clean = subprocess.run([sys.executable, '-c', 'import tinytorch.core.setup'], env={}, cwd='/', capture_output=True, text=True)
 print(clean.stderr.splitlines()[-1])
 """).splitlines()
-    assert lines_about(said, "the prefix", "this very notebook builds", "module 02 builds")
+    assert lines_about(said, "the prefix", "is built in this notebook", "is built in module 02")
     assert said[3] == "None"
     assert "No module named" in said[4] or "not built yet" in said[4]
 
@@ -86,11 +86,11 @@ def lines_about(lines: list[str], *parts: str) -> bool:
 
 
 def test_a_tinytorch_in_site_packages_is_masked_and_the_mask_is_read_only(tmp_path, monkeypatch):
-    """Also that of the Python from which a virtual environment was made, and whatever its version."""
+    """Also in the Python below a virtual environment, and in any version."""
     places = ["venv/lib/python3.11/site-packages", "base/lib/python3.12/site-packages", "base/local/lib/python3.11/dist-packages"]
     for place in places:
         (tmp_path / place / "tinytorch").mkdir(parents=True)
-    masks = sandbox._masks((tmp_path / "venv", tmp_path / "base"))
+    masks = sandbox._mask_course((tmp_path / "venv", tmp_path / "base"))
     for place in places:
         at = masks.index(str(tmp_path / place / "tinytorch"))
         assert masks[at - 1] == "--tmpfs"
@@ -98,7 +98,7 @@ def test_a_tinytorch_in_site_packages_is_masked_and_the_mask_is_read_only(tmp_pa
 
 
 def test_an_installed_reference_cannot_be_read(lab, tmp_path, monkeypatch):
-    """A copy that was installed for real: where the sandbox sees the environment, there is an empty folder."""
+    """A really installed copy: in the sandbox its folder is empty."""
     site = tmp_path / "base" / "lib" / "python3.11" / "site-packages" / "tinytorch"
     site.mkdir(parents=True)
     (site / "reference.py").write_text("ANSWER = 42")
@@ -115,12 +115,12 @@ except OSError as error:
     assert said.split("\n")[:2] == ["[]", "Read-only file system"]
 
 
-def test_a_repository_below_what_is_seen_is_masked_but_its_environment_is_not(tmp_path, monkeypatch):
+def test_a_repository_in_a_visible_folder_is_masked_but_its_environment_is_not(tmp_path, monkeypatch):
     course, venv = tmp_path / "usr" / "src" / "course", tmp_path / "usr" / "src" / "course" / ".venv"
     (course / "modules").mkdir(parents=True)
     venv.mkdir()
     monkeypatch.setattr(sandbox, "_course", lambda: course)
-    masks = sandbox._masks((tmp_path / "usr", venv))
+    masks = sandbox._mask_course((tmp_path / "usr", venv))
     at = masks.index(str(course))
     assert masks[at - 1 : at + 6] == [
         "--tmpfs", str(course), "--ro-bind", str(venv), str(venv), "--remount-ro", str(course),
@@ -133,13 +133,13 @@ def test_the_environment_says_nothing_of_this_machine(lab, monkeypatch):
     inside = json.loads(said)
     assert "secret" not in said
     assert str(Path.home()) not in inside.values()
-    assert set(inside) - set(sandbox.environment()) <= {
+    assert set(inside) - set(sandbox.kernel_environment()) <= {
         "JPY_PARENT_PID", "PWD", "PYDEVD_USE_FRAME_EVAL", "TERM", "CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER",
         "GIT_PAGER", "MPLBACKEND", "LC_CTYPE", "OPENBLAS_THREAD_TIMEOUT",
     }  # fmt: skip
 
 
-def test_it_sees_its_own_processes_only(lab):
+def test_it_sees_only_its_own_processes(lab):
     said = lab.probe("""
 import os
 for number in filter(str.isdigit, os.listdir('/proc')):
@@ -165,7 +165,7 @@ print(*[name for _, name in socket.if_nameindex()])
 
 
 class threading_server:
-    """A server on this machine's loopback that accepts whoever comes."""
+    """A server on this machine's loopback that accepts every connection."""
 
     def __enter__(self) -> int:
         import socket
@@ -213,8 +213,8 @@ print(*[name for name in ('/dev', '/dev/shm', '/course/tinytorch', '/course/lib'
     assert set(said[:-1]) == {"/tmp", "/course/modules"}
 
 
-def test_nothing_that_governs_the_machine_can_be_written_to_even_if_root_grades(lab):
-    """A kernel setting below /proc belongs to root by number: without a mask, root's sandbox could set core_pattern."""
+def test_kernel_settings_cannot_be_changed_even_if_root_grades(lab):
+    """The files below /proc belong to root: without a mask, a sandbox that root starts could set core_pattern."""
     said = lab.probe("""
 import os
 for folder, folders, files in os.walk('/proc'):
@@ -264,17 +264,17 @@ def test_one_file_cannot_grow_beyond_its_limit(lab):
     ],
     ids=["deep", "many", "large", "locked"],
 )
-def test_the_folder_of_the_sockets_is_no_place_to_write(lab, mess, temporary):
-    """It is the one folder on disk that is writable: it stays as it was, and it is gone afterwards."""
+def test_writing_into_the_folder_of_the_sockets_ends_the_kernel(lab, mess, temporary):
+    """It is the only writable folder on disk. It must be gone afterwards."""
     where = "import glob, os, time\nos.chdir(os.path.dirname(glob.glob('/tmp/**/kernel.json', recursive=True)[0]))"
     graded = lab.grade(double=then(f"{where}\n{mess}\ntime.sleep(1)"))
-    assert graded.verdict.status.startswith("it wrote where only the kernel's sockets belong")
+    assert graded.verdict.status.startswith("it wrote into the folder of the kernel's sockets")
     assert graded.verdict.points == 0
 
 
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
-    """The folder in which grading makes its temporary folders: it has to be empty when the test ends."""
+    """The folder in which grading makes its temporary folders. It must be empty when the test ends."""
     folder = tmp_path / "t"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
@@ -282,20 +282,20 @@ def temporary(tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-# -- what is left of who was killed -----------------------------------------------------------------------------------
+# -- after a kill ------------------------------------------------------------------------------------------------------
 
 
-def test_a_scratch_folder_of_who_was_killed_is_removed_by_the_next(temporary):
+def test_the_scratch_folder_of_a_killed_process_is_removed_by_the_next_one(temporary):
     killed, busy, young = (temporary / f"{sandbox.SCRATCH}{name}" for name in ("killed", "busy", "young"))
     for folder in (killed / "k" / "deep", busy, young):
         folder.mkdir(parents=True)
     (killed / "k").chmod(0)
     (temporary / f"{sandbox.SCRATCH}link").symlink_to(busy)
-    with only_one(busy / sandbox.HELD, "test"):
+    with hold_lock(busy / sandbox.HELD, "test"):
         for folder in (killed, busy):
             os.utime(folder, (0, 0))
-        sandbox._clear.cache_clear()
-        with sandbox.scratch():
+        sandbox._remove_abandoned.cache_clear()
+        with sandbox.scratch_folder():
             assert {path.name.removeprefix(sandbox.SCRATCH) for path in temporary.iterdir()} >= {"busy", "young", "link"}
             assert not killed.exists()
     (temporary / f"{sandbox.SCRATCH}link").unlink()
@@ -363,7 +363,7 @@ def test_a_cell_that_keeps_pythons_lock_is_interrupted_too_and_the_cells_after_i
 
 def test_the_time_of_all_cells_together_is_bounded(lab, nothing_survives):
     graded = lab.grade(limits={"cell_seconds": 30, "total_seconds": 8}, double=then(SLEEPY))
-    assert graded.verdict.status == "timed out: all the time that a notebook may take was used up in cell double"
+    assert graded.verdict.status == "timed out: the notebook used up all its time in cell double"
 
 
 def test_processor_time_is_bounded(lab, nothing_survives):
@@ -389,8 +389,8 @@ time.sleep(60)
     assert graded.verdict.status == "out of memory in cell double"
 
 
-def test_memory_that_belongs_to_no_process_cannot_be_had(lab):
-    """A memfd or System V shared memory is counted neither as a process's memory nor as a file of a folder."""
+def test_memory_that_belongs_to_no_process_cannot_be_allocated(lab):
+    """A memfd or System V shared memory counts neither as a process's memory nor as a file of a folder."""
     said = lab.probe("""
 import ctypes, errno, os
 try:
@@ -403,8 +403,8 @@ print(libc.shmget(0, 1 << 30, 0o1600), libc.unshare(0x10000000))
     assert said.split() == ["EPERM", "-1", "-1"]
 
 
-def test_the_first_process_of_the_sandbox_cannot_be_made_to_do_something_else(lab):
-    """Its end is everybody's end: who could trace it could let it survive."""
+def test_the_first_process_of_the_sandbox_cannot_be_controlled(lab):
+    """When it ends, all processes end. Code that could trace it could keep it alive."""
     said = lab.probe("""
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -416,18 +416,18 @@ print(os.getsid(0) == os.getpid(), os.getpgid(1))
 
 
 def test_the_filter_of_system_calls_is_made_for_the_machines_it_knows():
-    assert len(seccomp.program("x86_64")) % 8 == 0
-    assert seccomp.program("aarch64") != seccomp.program("x86_64")
-    assert seccomp.program("a machine of tomorrow") is None
+    assert len(seccomp.filter_program("x86_64")) % 8 == 0
+    assert seccomp.filter_program("aarch64") != seccomp.filter_program("x86_64")
+    assert seccomp.filter_program("a machine of tomorrow") is None
 
 
 def test_on_a_machine_whose_system_calls_cannot_be_filtered_there_is_no_sandbox(monkeypatch):
     monkeypatch.setattr(seccomp, "MACHINES", {"m68k": ()})
-    with pytest.raises(TitoError, match=r"knows for m68k: grade on one of these\. To grade without protection, say --no-sandbox"):
+    with pytest.raises(TitoError, match=r"of m68k only\. Grade on such a machine\. To grade without protection, use --no"):
         sandbox.require()
 
 
-def test_short_lived_processes_do_not_hide_what_uses_too_much(lab, nothing_survives):
+def test_short_lived_processes_do_not_hide_a_process_that_uses_too_much(lab, nothing_survives):
     code = then("""
 import os, time
 for n in range(6):
@@ -444,11 +444,11 @@ while True:
 
 
 def test_a_kernel_that_dies_before_it_answers_is_an_error_and_no_grade(lab):
-    with pytest.raises(TitoError, match="a kernel to run notebooks in does not start here: its process ended"):
+    with pytest.raises(TitoError, match="the kernel that runs notebooks does not start: its process ended"):
         lab.grade(limits={"memory_mb": 30})
 
 
-def test_a_kernel_that_does_not_answer_is_not_waited_for_without_end(lab, monkeypatch):
+def test_waiting_for_a_kernel_that_does_not_answer_ends(lab, monkeypatch):
     monkeypatch.setattr(execute, "START_SECONDS", 2)
     monkeypatch.setattr(sandbox, "LAUNCH", "import time; time.sleep(600)")
     with pytest.raises(TitoError, match="a kernel to run notebooks in does not start here: it does not answer"):
@@ -468,12 +468,12 @@ def test_a_message_made_by_hand_cannot_break_the_reader(kind):
             json.dumps(ran.outputs)
         else:
             with pytest.raises(TypeError):
-                execute._parts({"parent_header": {}, "content": content, "msg_type": kind})
+                execute._parse_message({"parent_header": {}, "content": content, "msg_type": kind})
 
 
 @pytest.mark.parametrize("part", ["content", "parent_header"])
-def test_a_message_signed_by_a_submission_but_misshapen_costs_its_author_only(lab, nothing_survives, part):
-    """The key of the kernel lies where what runs in it can read it, so what comes is signed, and still not believed."""
+def test_a_malformed_signed_message_costs_only_its_author(lab, nothing_survives, part):
+    """Submitted code can read the kernel's key, so its messages are signed. They are still not trusted."""
     code = in_double(
         "from IPython import get_ipython",
         "import json",
@@ -496,14 +496,14 @@ def test_without_bubblewrap_it_refuses_and_names_the_package(monkeypatch):
         sandbox.require()
 
 
-def test_a_bubblewrap_that_cannot_is_refused_with_what_it_said(monkeypatch, tmp_path):
+def test_a_bubblewrap_that_fails_is_refused_with_its_message(monkeypatch, tmp_path):
     (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'bwrap: Unknown option --size' >&2\nexit 1\n")
     (tmp_path / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    sandbox._refused.cache_clear()
+    sandbox._try_bubblewrap.cache_clear()
     with pytest.raises(TitoError, match="Unknown option --size"):
         sandbox.require()
-    sandbox._refused.cache_clear()
+    sandbox._try_bubblewrap.cache_clear()
 
 
 @pytest.fixture
@@ -512,18 +512,18 @@ def long_temporary(tmp_path, monkeypatch):
     folder = tmp_path / ("a" * 60) / ("b" * 60)
     folder.mkdir(parents=True)
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    sandbox._clear.cache_clear()
+    sandbox._remove_abandoned.cache_clear()
     return folder
 
 
 def test_a_long_temporary_folder_hinders_no_sandbox(lab, long_temporary):
     assert lab.probe("print('here')") == "here\n"
-    assert processes.temporary(processes.LISTENER) != str(long_temporary)
+    assert processes.temporary_folder(processes.LISTENER) != str(long_temporary)
 
 
 def test_where_no_temporary_folder_is_short_that_is_said(long_temporary, monkeypatch):
     monkeypatch.setattr(processes, "SOCKET", 10)
-    with pytest.raises(TitoError, match="too long a path for Unix sockets: name a shorter one in TMPDIR"), sandbox.scratch():
+    with pytest.raises(TitoError, match=r"too long for Unix sockets. Set TMPDIR to a shorter path"), sandbox.scratch_folder():
         pass
 
 

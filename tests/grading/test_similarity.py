@@ -11,21 +11,21 @@ from lab import MODULE
 
 from tito import cli
 from tito.similarity import comparing, page
-from tito.similarity.comparing import Submission, marked, ranked
-from tito.similarity.fingerprints import bound_names, fingerprints, normalised, statements
+from tito.similarity.comparing import Submission, add_fingerprints, rank_pairs
+from tito.similarity.fingerprints import bound_names, fingerprints, normalise, statements
 
 GIVEN = comparing.given_statements(alike.GIVEN)
-REFERENCE = marked(Submission("the reference", alike.texts(alike.REFERENCE)), GIVEN)
+REFERENCE = add_fingerprints(Submission("the reference", alike.texts(alike.REFERENCE)), GIVEN)
 
 
 def class_of(**copies: dict[str, str]) -> list[Submission]:
     """Everybody who worked alone, and these."""
     cells = {name: alike.texts(bodies) for name, bodies in alike.ALONE.items()} | copies
-    return [marked(Submission(name, texts), GIVEN) for name, texts in cells.items()]
+    return [add_fingerprints(Submission(name, texts), GIVEN) for name, texts in cells.items()]
 
 
 def likeness(class_: list[Submission]) -> dict[set[str], float]:
-    return {frozenset((p.first.student, p.second.student)): p.likeness for p in ranked(class_, set(REFERENCE.marks), 1000)}
+    return {frozenset((p.first.student, p.second.student)): p.likeness for p in rank_pairs(class_, set(REFERENCE.marks), 1000)}
 
 
 def first_and_next(found: dict[set[str], float], first: set[str]) -> tuple[float, float]:
@@ -63,14 +63,14 @@ def test_renaming_everything_hides_no_copy(author):
 def test_functions_in_another_order_are_as_alike_as_before():
     functions = [alike.texts(bodies)["shapes"] for bodies in list(alike.ALONE.values())[1:4]]
     one, two = ("\n\n".join(order) for order in (functions, functions[::-1]))
-    prints = [set(marked(Submission("x", {"shapes": text}), {}).marks) for text in (one, two)]
+    prints = [set(add_fingerprints(Submission("x", {"shapes": text}), {}).marks) for text in (one, two)]
     assert prints[0] == prints[1]
 
 
 def test_what_was_given_is_no_likeness():
-    untouched = [marked(Submission(name, dict(alike.GIVEN)), GIVEN) for name in "abc"]
+    untouched = [add_fingerprints(Submission(name, dict(alike.GIVEN)), GIVEN) for name in "abc"]
     assert all(one.marks == {} for one in untouched)
-    assert ranked(untouched, set(), 10) == []
+    assert rank_pairs(untouched, set(), 10) == []
 
 
 def test_the_reference_written_twice_is_no_likeness():
@@ -86,7 +86,7 @@ def test_what_most_of_the_class_wrote_is_no_likeness():
 
 def test_what_few_wrote_weighs_more_than_what_many_did():
     def one(name, *lines):
-        return marked(Submission(name, {"shapes": "\n".join(lines)}), {})
+        return add_fingerprints(Submission(name, {"shapes": "\n".join(lines)}), {})
 
     rare, usual, odd = "u = alpha(one, two, three)", "v = beta(four, five, six)", "w = gamma(seven, eight, nine)"
     class_ = [one("a", rare, usual), one("b", rare, odd), one("c", usual, odd), one("d", usual)]
@@ -110,7 +110,7 @@ def test_names_of_ones_own_are_told_from_those_of_libraries():
     text = "def f(x, *rest, axis=0):\n    for i, (j, k) in rest:\n        m[i], n = np.sum(x, axis=axis), (t := j)\n"
     text += "    with a as b: pass\n"
     assert bound_names(statements(text)) == {"f", "x", "rest", "axis", "i", "j", "k", "m", "n", "t", "b"}
-    (said,) = ([word for word, _ in normalised(s, {"axis", "x"})] for s in statements("np.sum((x), axis=axis,)"))
+    (said,) = ([word for word, _ in normalise(s, {"axis", "x"})] for s in statements("np.sum((x), axis=axis,)"))
     assert said == ["np", ".", "sum", "_", ",", "axis", "=", "_"]
 
 
@@ -200,7 +200,7 @@ def test_the_command_writes_a_page_and_ranks(handed_in, similarity):
 
 def test_nobody_to_compare_is_one_line(own_lab, similarity):
     said = similarity(own_lab)
-    assert said == (1, "", "tito: nobody has handed in 01_setup: run `tito course collect 01 FROM`\n")
+    assert said == (1, "", "tito: nobody has handed in 01_setup. Run `tito course collect 01 FROM`\n")
 
 
 def test_one_submission_alone_has_no_pair(own_lab):

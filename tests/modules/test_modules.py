@@ -8,7 +8,7 @@ import pytest
 
 from tito import source
 from tito.audit import stated
-from tito.audit.runner import what_is_lost
+from tito.audit.runner import find_loss
 
 
 def on_one_worker(paths):
@@ -31,7 +31,7 @@ def test_the_reference_earns_every_point(path):
 def test_two_runs_of_the_reference_answer_alike(path):
     again = harness.run(path, {}, []).outcomes
     for name, (_, given, _) in harness.reference(path).outcomes.items():
-        assert what_is_lost(None, again[name][1], given) is None, name
+        assert find_loss(None, again[name][1], given) is None, name
 
 
 @each_module
@@ -68,13 +68,13 @@ def test_a_right_answer_that_is_not_the_reference_loses_nothing(right, root):
 
 @each_module
 def test_wrong_answers_quote_the_rules_of_the_text(path, root):
-    misquoted = stated.misquoted(source.read(path), stated.solutions(root, "wrong", path.stem))
+    misquoted = stated.find_misquoted(source.read(path), stated.solutions(root, "wrong", path.stem))
     assert [f"{one}: {one.rule}" for one in misquoted] == []
 
 
 @each_module
 def test_every_stated_rule_is_broken_by_a_wrong_answer(path, root):
-    assert stated.without_a_case(source.read(path), stated.solutions(root, "wrong", path.stem)) == []
+    assert stated.rules_without_case(source.read(path), stated.solutions(root, "wrong", path.stem)) == []
 
 
 @each_module

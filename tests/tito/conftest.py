@@ -31,7 +31,7 @@ def new_workspace(course, tmp_path_factory):
 
 @pytest.fixture
 def workspace(new_workspace, tmp_path):
-    """A workspace of one's own, in which nothing is done."""
+    """A new workspace for one test, in which nothing is done."""
     return Workspace(shutil.copytree(new_workspace, tmp_path / "workspace"))
 
 
@@ -55,7 +55,7 @@ class Said:
 
 @pytest.fixture
 def tito(monkeypatch, capsys):
-    """`tito(*words, inside=folder)`: what the command says, and its exit code."""
+    """`tito(*words, inside=folder)` returns the command's output and its exit code."""
 
     def run(*words, inside):
         monkeypatch.chdir(inside)

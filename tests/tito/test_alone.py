@@ -1,4 +1,4 @@
-"""Learning alone: hidden checks judge, the course's modules stand in for those that are not built, solutions can be seen."""
+"""Learning alone: hidden checks run, modules can be borrowed, solutions can be seen."""
 
 import io
 import json
@@ -12,12 +12,12 @@ from tito.learner.layout import Workspace
 from tito.syllabus import module
 
 ZERO, ONE = module(0), module(1)
-HARD = "    return np.array([2.0 * one for one in x]) if np.ndim(x) else 6"  # passes the visible check alone
+HARD = "    return np.array([2.0 * one for one in x]) if np.ndim(x) else 6"  # passes only the visible check
 
 
 @pytest.fixture
 def in_a_class(workspace):
-    """A workspace that does not know of the repository, as one from a kit."""
+    """A workspace without the path of the repository, like one from a kit."""
     settings = workspace.root / "workspace.toml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("\nrepository =", "\n# repository ="), encoding="utf-8")
@@ -43,25 +43,25 @@ def test_what_only_a_hidden_check_notices_is_not_exported(tito, workspace, solve
     assert not workspace.exported(ZERO).exists()
 
 
-def test_all_that_is_right_is_exported_and_what_comes_next_is_said(tito, workspace, solve):
+def test_a_right_notebook_is_exported_and_the_next_step_is_named(tito, workspace, solve):
     solve(0)
     said = tito("complete", "00", inside=workspace.root)
     assert (said.code, workspace.exported(ZERO).is_file()) == (0, True)
-    assert "80 of 80" in said.out and "after handing in" not in said.out
+    assert "80 of 80" in said.out and "after you hand in" not in said.out
     assert "next: tito start 01" in said.out
     assert "Restart the kernel" not in said.out
     solve(0, half="    return x * 0.5")
     assert "Restart the kernel" in tito("complete", "00", inside=workspace.root).out
 
 
-def test_in_a_class_hidden_checks_wait_for_the_hand_in(tito, in_a_class, solve):
+def test_in_a_class_hidden_checks_do_not_run_before_handing_in(tito, in_a_class, solve):
     solve(0, double=HARD)
     said = tito("complete", "00", inside=in_a_class.root)
     assert said.code == 0
-    assert "20 further points are graded by hidden checks, after handing in." in said.out
+    assert "Hidden checks grade 20 more points, after you hand in." in said.out
 
 
-def test_a_notebook_of_an_earlier_release_is_sent_to_update(tito, workspace, solve, course, tmp_path):
+def test_a_notebook_of_an_earlier_release_needs_tito_update(tito, workspace, solve, course, tmp_path):
     other = shutil.copytree(course, tmp_path / "other")
     source = other / "modules" / "00_introduction.py"
     source.write_text(source.read_text(encoding="utf-8").replace('"half_check"', '"halves_check"'), encoding="utf-8")
@@ -76,7 +76,7 @@ def test_a_reason_that_follows_from_an_earlier_failure_says_so(workspace, solve)
     solve(0, double="    return 3 * x")
     reasons = {check.id: check.reason for check in checking.check(workspace, ZERO).checks}
     assert reasons["double_check"] == "twice 3 is 6, not 9"
-    assert reasons["half_check"] == "mend double_check first, this may follow from it: half of twice 3 is 3, not 4.5"
+    assert reasons["half_check"] == "fix double_check first, it may be the cause: half of twice 3 is 3, not 4.5"
 
 
 # -- what else is said ------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_an_answer_that_is_empty_is_unanswered_and_counts_in_status(tito, worksp
     write(workspace, "half_reflect", text)
     said = tito("complete", "00", inside=workspace.root)
     assert said.code == 0
-    assert "Not answered yet, and to compare with the course's answer: half_reflect." in said.out
+    assert "Not answered yet (compare it with the course's answer): half_reflect." in said.out
     status = tito("status", inside=workspace.root).out.splitlines()[1]
     assert status.split()[:8] == ["00_introduction", "done", "60", "of", "60", "0", "of", "1"]
 
@@ -120,19 +120,19 @@ def test_a_magic_is_named_as_one(tito, workspace, solve):
     solve(0, half="    return x / 2\n%timeit half(3)")
     said = tito("complete", "00", inside=workspace.root)
     assert said.code == 1
-    assert "cell half, line 5: `%timeit half(3)` is a magic of Jupyter, and an exercise is plain Python" in said.out
+    assert "cell half, line 5: `%timeit half(3)` is a magic of Jupyter, but an exercise is plain Python" in said.out
     assert "every cell to run" in said.err
 
 
 @pytest.mark.parametrize("command", ["check", "complete", "submit"])
-def test_the_notebook_of_another_module_is_named_as_what_it_is(tito, workspace, command):
+def test_the_notebook_of_another_module_is_refused_with_its_name(tito, workspace, command):
     shutil.copy(workspace.notebook(ONE), workspace.notebook(ZERO))
     said = tito(command, "00", inside=workspace.root)
     assert said.code == 1
     assert "00_introduction.ipynb is the notebook of 01_setup, not of 00_introduction" in said.err
 
 
-def test_hours_and_goals_stand_in_the_first_cell_and_hours_in_status(tito, workspace):
+def test_the_first_cell_shows_hours_and_goals_and_status_shows_hours(tito, workspace):
     title = json.loads(workspace.notebook(ZERO).read_text(encoding="utf-8"))["cells"][0]["source"]
     assert "Takes about 1 hour. Afterwards you can\n\n- stay small" in "".join(title)
     said = tito("status", inside=workspace.root).out
@@ -155,7 +155,7 @@ def test_every_command_says_in_whole_sentences_what_it_does():
 # -- borrowed modules -------------------------------------------------------------------------------------------------
 
 
-def test_the_course_stands_in_for_a_module_until_it_is_completed(tito, workspace, solve):
+def test_a_borrowed_module_is_used_until_the_learner_completes_it(tito, workspace, solve):
     said = tito("borrow", "00", inside=workspace.root)
     assert said.code == 0 and "00_introduction: borrowed." in said.out
     assert standing(workspace, ZERO).state == progress.BORROWED
@@ -170,7 +170,7 @@ def test_the_course_stands_in_for_a_module_until_it_is_completed(tito, workspace
     assert not (workspace.root / ".tito" / "backup").exists()
 
 
-def test_what_was_built_is_not_borrowed_over(tito, workspace, solve):
+def test_borrowing_does_not_replace_a_built_module(tito, workspace, solve):
     solve(0)
     tito("complete", "00", inside=workspace.root)
     text = workspace.exported(ZERO).read_bytes()
@@ -182,9 +182,9 @@ def test_what_was_built_is_not_borrowed_over(tito, workspace, solve):
     assert standing(workspace, ONE).state == progress.BORROWED
 
 
-def test_start_borrows_what_lacks_before_a_module(tito, workspace):
+def test_start_borrows_the_missing_earlier_modules(tito, workspace):
     said = tito("start", "01", "--no-open", inside=workspace.root)
-    assert said.code == 1 and "or borrow it: `tito borrow 00`" in said.err
+    assert said.code == 1 and "or borrow it with `tito borrow 00`" in said.err
     said = tito("start", "01", "--borrow", "--no-open", inside=workspace.root)
     assert said.code == 0 and said.out.strip().endswith("01_setup.ipynb")
     assert standing(workspace, ZERO).state == progress.BORROWED
@@ -199,7 +199,7 @@ def test_a_workspace_can_be_made_with_every_module_borrowed(tito, course, tmp_pa
     assert "next: tito start 00" in tito("status", inside=made.root).out
 
 
-def test_borrow_wants_to_know_what(tito, workspace):
+def test_borrow_without_a_module_is_a_usage_error(tito, workspace):
     for words in ((), ("00", "--all")):
         said = tito("borrow", *words, inside=workspace.root)
         assert (said.code, said.err.count("\n")) == (2, 1)
@@ -219,17 +219,17 @@ def test_a_solution_is_shown_beside_ones_own_when_the_module_is_complete(tito, w
     assert "An odd number is not a multiple of two." in said.out
 
 
-def test_an_earlier_look_takes_a_second_question(tito, workspace, monkeypatch):
+def test_before_completing_solution_asks_for_confirmation(tito, workspace, monkeypatch):
     monkeypatch.setattr("typer.confirm", lambda text, **options: asked.append(text))
     asked = []
     said = tito("solution", "00", "half", inside=workspace.root)
-    assert asked == ["You have not completed 00_introduction yet. See its solution all the same?"]
+    assert asked == ["You have not completed 00_introduction yet. Show its solution anyway?"]
     assert "return x / 2" in said.out
     assert json.loads(tito("solution", "00", "half", "--yes", "--json", inside=workspace.root).out)[0]["cell"] == "half"
     assert len(asked) == 1
 
 
-def test_no_is_an_answer_and_a_name_that_is_none_says_which_there_are(tito, workspace, monkeypatch):
+def test_no_shows_nothing_and_an_unknown_cell_lists_the_known_ones(tito, workspace, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     said = tito("solution", "00", "half", inside=workspace.root)
     assert said.code == 1 and "return x / 2" not in said.out
@@ -240,7 +240,7 @@ def test_no_is_an_answer_and_a_name_that_is_none_says_which_there_are(tito, work
 # -- in a class: what the instructor has published --------------------------------------------------------------------
 
 
-def test_in_a_class_nothing_is_shown_or_lent_before_it_is_published(tito, in_a_class):
+def test_in_a_class_nothing_can_be_seen_or_borrowed_before_it_is_published(tito, in_a_class):
     for words in (("borrow", "00"), ("solution", "00", "--yes")):
         said = tito(*words, inside=in_a_class.root)
         assert said.code == 1 and "has not been published" in said.err
@@ -264,11 +264,11 @@ def test_publishing_waits_for_the_due_date(tito, course, in_a_class, tmp_path):
     assert tito("course", "generate", "00", inside=repository).code == 0
     assert tito("course", "due", "00", "2999-01-01T12:00", inside=repository).code == 0
     said = tito("course", "publish", "00", in_a_class.root, inside=repository)
-    assert said.code == 1 and "is due 2999-01-01 12:00 UTC, which is still to come: --early" in said.err
+    assert said.code == 1 and "is due 2999-01-01 12:00 UTC, in the future. To publish it now, use --early" in said.err
     assert not (in_a_class.root / "published").exists()
     assert tito("course", "publish", "00", in_a_class.root, "--early", inside=repository).code == 0
     said = tito("course", "publish", "00", tmp_path / "nowhere", inside=repository)
-    assert said.code == 2 and "is no folder" in said.err
+    assert said.code == 2 and "is not a folder" in said.err
 
 
 def test_the_class_folder_is_a_place_to_publish_too(tito, course, in_a_class, tmp_path):

@@ -1,4 +1,4 @@
-"""The audit makes mistakes by rule, and finds the checks that let them pass."""
+"""The audit makes mutants, and finds the checks that do not notice them."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import tiny
 
 from tito import source, syllabus
 from tito.audit import NO_EFFECT, auditing, stated, trial
-from tito.audit.equivalent import listed
+from tito.audit.equivalent import read_equivalents
 from tito.audit.mutants import mutants
 from tito.errors import TitoError
 
@@ -23,7 +23,7 @@ def f(a, b, x=7):
 
 
 def changes(body: str) -> set[tuple[str, str]]:
-    """(kind, the line as it is now) of every mutant of a body."""
+    """Return (kind, changed line) of every mutant of a body."""
     text = CELL.format(body="\n".join("    " + line for line in body.splitlines()))
     return {(mutant.kind, mutant.now) for mutant in mutants("f", text)}
 
@@ -68,11 +68,11 @@ def test_every_kind_of_mistake_is_made(body, kind, now):
 @pytest.mark.parametrize(
     "body", ["c = max(a, b)", "c = a in (1, b)", "c = a.sum(axis=(0, 1))", 'raise ValueError("no " + str(a))', "'words'"]
 )
-def test_mistakes_that_change_nothing_a_check_could_ask_are_not_made(body):
+def test_mutants_that_no_check_can_notice_are_not_made(body):
     assert not {now for kind, now in changes(body) if kind == "swapped arguments" or "_words" in now or "_no" in now}
 
 
-def test_a_generator_is_not_told_to_change_its_input_at_an_end_it_may_never_reach():
+def test_a_generator_gets_no_mutant_that_changes_its_input_at_the_end():
     assert not {now for kind, now in changes("yield a") if kind == "input changed"}
 
 
@@ -98,7 +98,7 @@ SOURCE = tiny.MODULE.replace(
 
 @pytest.fixture
 def repository(tmp_path):
-    """A function: the tiny module with some texts replaced, as a repository."""
+    """A function that makes a repository of the tiny module with some texts replaced."""
 
     def write(*replacements):
         text = SOURCE
@@ -111,7 +111,7 @@ def repository(tmp_path):
 
 
 def audit(root, **options):
-    (found,) = auditing.audits(root, [syllabus.module("00")], **options)
+    (found,) = auditing.audit_modules(root, [syllabus.module("00")], **options)
     return found
 
 
@@ -125,7 +125,7 @@ def test_a_weak_check_lets_mutants_survive(repository):
     }
 
 
-def test_what_only_a_hidden_check_notices_is_told_apart(repository):
+def test_mutants_that_only_a_hidden_check_notices_are_reported_separately(repository):
     found = audit(
         repository(("assert double(3) == 6,", "assert double(1) == 2,"), ("assert half(double(3)) == 3,", "assert half(6) == 3,"))
     )
@@ -149,7 +149,7 @@ def test_points_for_nothing_and_a_reference_that_fails_are_reported(repository):
 ENTRY = '[[00_introduction]]\ncell = "half"\nwas = "{was}"\nnow = "return x * 2"\nwhy = "asked at 0 alone"\n'
 
 
-def test_an_equivalent_mutant_leaves_the_count_and_an_entry_that_fits_none_is_stale(repository):
+def test_an_equivalent_mutant_is_not_counted_and_an_unused_entry_is_stale(repository):
     root = repository(("assert half(double(3)) == 3,", "assert half(0) == 0,"))
     listing = root / "tests" / "modules" / "equivalent.toml"
     listing.parent.mkdir(parents=True)
@@ -160,7 +160,7 @@ def test_an_equivalent_mutant_leaves_the_count_and_an_entry_that_fits_none_is_st
     assert (after.counted, len(after.survivors)) == (before.counted - 1, len(before.survivors) - 1)
     listing.write_text(ENTRY.format(was="return x / 4"), encoding="utf-8")
     assert (
-        "half: return x / 4 => return x * 2 is listed as equivalent, but no such mutant survives: stale"
+        "half: return x / 4 => return x * 2 is listed as equivalent, but no such mutant survives. Remove it"
         in audit(root).problems[0]
     )
     assert audit(root, sample=2).problems == []  # of a sample nobody knows
@@ -196,7 +196,7 @@ def test_a_quotation_that_the_text_does_not_have_is_found(repository):
     path = repository() / "modules" / "00_introduction.py"
     quoted = ("", "Two functions, to test", "the way of", "double doubles.", "return 2 * x", "import numpy")
     quoting = [stated.Solution("00_introduction", "double", "a thought", "    return x", rule) for rule in quoted]
-    found = [one.rule for one in stated.misquoted(source.read(path), quoting)]
+    found = [one.rule for one in stated.find_misquoted(source.read(path), quoting)]
     assert found == ["the way of", "double doubles.", "return 2 * x"], "too short, in a check, in a solution"
 
 
@@ -208,10 +208,10 @@ def test_a_list_that_cannot_be_read_is_one_line(repository, text):
     (root / "tests" / "modules").mkdir(parents=True)
     (root / "tests" / "modules" / "equivalent.toml").write_text(text, encoding="utf-8")
     with pytest.raises(TitoError):
-        listed(root)
+        read_equivalents(root)
 
 
-def test_loops_exits_and_bombs_lose_their_points_and_stop_nothing(repository):
+def test_mutants_that_loop_exit_or_use_all_memory_lose_points_and_do_not_stop_the_audit(repository):
     path = repository() / "modules" / "00_introduction.py"
     notebook = source.read(path)
     bodies = {
@@ -260,11 +260,11 @@ def test_the_command_lists_survivors_and_its_code_says_whether_all_is_well(repos
 
 @pytest.mark.parametrize("module", ["03", "04"])
 def test_the_checks_of_a_module_notice_what_they_should(root, module):
-    found = auditing.audits(root, [syllabus.module(module)])
-    assert auditing.shortfalls(found) == []
+    found = auditing.audit_modules(root, [syllabus.module(module)])
+    assert auditing.find_shortfalls(found) == []
 
 
 def test_every_equivalent_mutant_that_is_listed_can_be_made(root):
     made = {module: auditing.module_mutants(source.read(path)) for module, path in source.paths(root).items()}
-    stale = [str(entry) for entry in listed(root) if not any(map(entry.means, made[entry.module]))]
+    stale = [str(entry) for entry in read_equivalents(root) if not any(map(entry.matches, made[entry.module]))]
     assert stale == []

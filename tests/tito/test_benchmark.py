@@ -1,4 +1,4 @@
-"""A benchmark reports what it measured, and takes the package of the folder it is run in."""
+"""A benchmark reports its measurements, and uses the package of the current folder."""
 
 import itertools
 import json

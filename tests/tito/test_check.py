@@ -1,4 +1,4 @@
-"""`tito check` and `tito complete`: the visible checks on the learner's own notebook, and the export of what passes."""
+"""`tito check` and `tito complete` run the visible checks on the learner's notebook. A notebook that passes is exported."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def cells(path: Path) -> dict:
 
 
 def add(path: Path, *texts: str, place: int = 2) -> None:
-    """Let the learner add cells of their own."""
+    """Add cells, as a learner may."""
     notebook = cells(path)
     mine = [{"cell_type": "code", "id": f"mine-{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
             for n, text in enumerate(texts)]  # fmt: skip
@@ -28,7 +28,7 @@ def test_a_new_notebook_earns_nothing_and_says_why(tito, workspace):
     assert "0 of 60" in said.out
     assert "Not yet: double_check, half_check." in said.out
     assert said.out.count("not yet") == 2 and "FAILED" not in said.out
-    assert "20 further points are graded by hidden checks, when `tito complete` asks them." in said.out
+    assert "Hidden checks grade 20 more points, in `tito complete`." in said.out
 
 
 def test_a_solved_notebook_passes(tito, workspace, solve):
@@ -100,10 +100,10 @@ def test_a_learners_cell_that_never_ends_is_stopped(workspace, solve, monkeypatc
     solve(0, half="    while True: pass")
     report = checking.check(workspace, module(0))
     reasons = {check.id: check.reason for check in report.checks}
-    assert reasons == {"double_check": "", "half_check": "timed out: is there a loop that does not end?"}
+    assert reasons == {"double_check": "", "half_check": "timed out. Is there a loop that does not end?"}
 
 
-def test_a_notebook_that_teaches_assertions_not_to_fail_is_told_so(tito, workspace, solve):
+def test_a_notebook_that_disables_assertions_is_refused(tito, workspace, solve):
     solve(0, double="    import numpy; numpy.testing.assert_allclose = print\n    return 2 * x")
     said = tito("check", "0", inside=workspace.root)
     assert said.code == 1
@@ -135,7 +135,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("command", ["check", "complete", "submit", "status"])
-def test_a_notebook_that_is_none_is_one_clear_line(tito, workspace, command, text):
+def test_an_invalid_notebook_is_reported_in_one_line(tito, workspace, command, text):
     workspace.notebook(module(0)).write_bytes(text.encode(errors="surrogateescape"))
     said = tito(command, *([] if command == "status" else ["0"]), inside=workspace.root)
     assert "Traceback" not in said.err + said.out
@@ -154,7 +154,7 @@ MISSHAPEN = [
 ]
 
 
-def test_cells_of_any_shape_do_not_keep_the_others_from_being_checked(tito, workspace, solve):
+def test_malformed_cells_do_not_stop_the_other_checks(tito, workspace, solve):
     solve(0)
     notebook = cells(workspace.notebook(module(0)))
     notebook["cells"] += MISSHAPEN[:4]
@@ -163,7 +163,7 @@ def test_cells_of_any_shape_do_not_keep_the_others_from_being_checked(tito, work
     notebook["cells"] += MISSHAPEN[4:]
     workspace.notebook(module(0)).write_text(json.dumps(notebook))
     report = checking.check(workspace, module(0))
-    assert "stands 2 times" in report.problems["half"]
+    assert "appears 2 times" in report.problems["half"]
     assert tito("status", inside=workspace.root).code == 0
 
 

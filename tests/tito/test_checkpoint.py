@@ -1,4 +1,4 @@
-"""`tito checkpoint`: sixteen capabilities of the package here, each with its evidence or with what is wrong."""
+"""`tito checkpoint`: sixteen capabilities of the package, each with evidence or with what is wrong."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tito.syllabus import MODULES, module
 
 WRITTEN = [capability for capability in checkpoint.CAPABILITIES if capability.show]
 
-# What is put at the end of a module's file, and what the checkpoint says of it. Everything else stays as it should be.
+# Code to add to a module's file, and the checkpoint's reason. Everything else stays right.
 BROKEN = {
     "introduction": ("def topological_order(roots, parents): return list(roots)[::-1]", "comes before .*, which it imports"),
     "setup": ("def peak_memory(f, *args): return 0", "an array of 8,000,000 bytes was measured as 0"),
@@ -46,7 +46,7 @@ BROKEN = {
 
 @pytest.fixture
 def package(root, tmp_path):
-    """A workspace whose package is the reference's copy, and a function that adds text to a module of it."""
+    """A workspace with a copy of the reference, and a function that adds text to one of its modules."""
     shutil.copytree(root / "tinytorch", tmp_path / "tinytorch", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "modules").mkdir()
 
@@ -59,13 +59,13 @@ def package(root, tmp_path):
 
 
 def look(root, number):
-    return checkpoint.look(root, checkpoint.wanted(module(number))[0])
+    return checkpoint.try_capability(root, checkpoint.choose_capabilities(module(number))[0])
 
 
 def test_there_are_sixteen_capabilities_one_for_each_module_but_the_capstone():
     assert [capability.module for capability in checkpoint.CAPABILITIES] == list(MODULES[:16])
     with pytest.raises(TitoError, match="16_capstone has no checkpoint"):
-        checkpoint.wanted(MODULES[16])
+        checkpoint.choose_capabilities(MODULES[16])
 
 
 def test_every_module_that_exists_has_its_capability_and_no_other_has(root):
@@ -74,13 +74,13 @@ def test_every_module_that_exists_has_its_capability_and_no_other_has(root):
 
 
 @pytest.mark.parametrize("capability", WRITTEN, ids=lambda capability: capability.module.slug)
-def test_the_reference_can_do_it_and_says_how_that_was_seen(root, capability):
+def test_the_reference_has_every_capability_and_shows_evidence(root, capability):
     found = look(root, capability.module.number)
     assert found.state == checkpoint.HOLDS, found.evidence
     assert any(character.isdigit() for character in found.evidence), "evidence has a figure in it"
 
 
-def test_every_capability_has_a_package_that_lacks_it():
+def test_every_capability_has_a_broken_package_in_this_test():
     assert set(BROKEN) == {capability.module.name for capability in WRITTEN}
 
 
@@ -103,7 +103,7 @@ def test_a_package_that_cannot_do_it_fails_with_the_reason(tito, package, name):
         ("def dependencies(sources): assert False", r"AssertionError:  \(tinytorch/core/introduction.py, line \d+\)"),
     ],
 )
-def test_a_package_that_ends_the_check_is_told_in_one_line(package, text, reason):
+def test_a_package_that_exits_is_reported_in_one_line(package, text, reason):
     found = look(package("introduction", text), 0)
     assert found.state == checkpoint.FAILS
     assert re.search(reason, found.evidence), found.evidence
@@ -119,7 +119,7 @@ def test_a_check_that_does_not_end_is_stopped(package, monkeypatch):
 def test_what_the_package_prints_is_not_the_evidence(package):
     found = look(package("introduction", "print('[\"yes\", \"I can\"]')"), 0)
     assert found.state == checkpoint.HOLDS
-    assert found.evidence.startswith("every part after all that it imports")
+    assert found.evidence.startswith("every part comes after all that it imports")
 
 
 def test_what_is_not_completed_yet_is_no_failure_until_it_is_asked_for(tito, package, monkeypatch):
@@ -135,7 +135,7 @@ def test_what_is_not_completed_yet_is_no_failure_until_it_is_asked_for(tito, pac
     assert "complete 02" in tito("checkpoint", "03", inside=root).out
 
 
-def test_the_package_of_the_workspace_is_looked_at_and_no_other(package):
+def test_only_the_package_of_the_workspace_is_checked(package):
     found = look(package("introduction", "raise RuntimeError(__file__)"), 0)
     assert str(package("setup", "")) in found.evidence
 

@@ -1,4 +1,4 @@
-"""`tito data`: which data sets are here, and getting CIFAR-10 from a server that may fail."""
+"""`tito data` lists the data sets, and downloads CIFAR-10 from a server that may fail."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from tito.errors import TitoError
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where data lies: a folder that does not exist yet."""
+    """The folder for data, which does not exist yet."""
     monkeypatch.setenv("TINYTORCH_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
 
@@ -78,18 +78,18 @@ def test_an_unknown_name_lists_the_known_ones(tito, folder, tmp_path):
     assert "digits, cifar10" in said.err
 
 
-def test_a_broken_tinytorch_data_is_told_by_list(tito, folder, tmp_path):
+def test_list_reports_an_invalid_tinytorch_data(tito, folder, tmp_path):
     folder.write_text("I am no folder")
     assert json.loads(tito("data", "list", "--json", inside=tmp_path).out)[1]["here"] is False
 
 
-# -- in a kit no tinytorch is installed: the workspace's own is asked --------------------------------------------------
+# -- in a kit no tinytorch is installed: the workspace's own is used ---------------------------------------------------
 
 
 def test_where_no_tinytorch_is_installed_the_workspaces_own_is_asked(workspace, folder, monkeypatch):
     monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
     monkeypatch.chdir(workspace.root / "modules")
-    digits, images = data.sets()
+    digits, images = data.list_data_sets()
     assert digits.place == str(workspace.package / "datasets" / "digits.npz")
     assert images.place == str(folder / "cifar-10-batches-py")
 
@@ -98,7 +98,7 @@ def test_without_any_tinytorch_it_says_where_to_run(folder, tmp_path, monkeypatc
     monkeypatch.setattr(data.importlib.util, "find_spec", lambda name: None)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TitoError, match="inside a workspace"):
-        data.sets()
+        data.list_data_sets()
 
 
 def test_the_command_line_does_not_import_pooch_until_it_is_needed():

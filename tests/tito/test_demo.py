@@ -1,4 +1,4 @@
-"""`tito demo` and the two commands of make, on a machine that lacks what only the system can install."""
+"""`tito demo`, `make demo` and `make test` on a machine without the packages that only the system can install."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ HIDDEN = ("bwrap", "chromium", "chromium-browser", "psql")
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory) -> str:
-    """A PATH on which all of this machine's programs are but those."""
+    """Return a PATH with all programs of this machine except these."""
     folder = tmp_path_factory.mktemp("bin")
     for place in map(Path, os.get_exec_path()):
         for program in place.iterdir() if place.is_dir() else ():
@@ -33,7 +33,7 @@ def bare(tmp_path_factory) -> str:
 
 @pytest.fixture
 def told(course, tmp_path, monkeypatch):
-    """`told(problem)`: what the demo says, with all that it would type; the commands do nothing but make the files it reads."""
+    """`told(problem)` returns what the demo prints. Its commands only make the files that it reads."""
     repository = shutil.copytree(course, tmp_path / "repository")
     monkeypatch.setattr(demo, "GRADED", next(iter(source.paths(repository))))
     monkeypatch.setattr(demo.Demo, "write", lambda self, released, solved, student, path: None)
@@ -44,7 +44,7 @@ def told(course, tmp_path, monkeypatch):
             return subprocess.CompletedProcess(words, int(bool(fails) and fails in words), "", "tito: it is broken")
 
         said = []
-        monkeypatch.setattr(sandbox, "missing", lambda: problem)
+        monkeypatch.setattr(sandbox, "find_problem", lambda: problem)
         monkeypatch.setattr(demo.subprocess, "run", typed)
         demo.Demo(repository, said.append).run()
         return said
@@ -52,7 +52,7 @@ def told(course, tmp_path, monkeypatch):
     return tell
 
 
-def test_without_a_sandbox_the_demo_leaves_out_who_would_do_harm_and_says_so(told, monkeypatch):
+def test_without_a_sandbox_the_demo_skips_hostile_students_and_says_so(told, monkeypatch):
     monkeypatch.setenv("TINYTORCH_DATA", "/nowhere")
     said = told("bubblewrap is not installed: sudo apt-get install bubblewrap")
     handed_in = [line.split()[0] for line in said if line.startswith("   ")]
@@ -61,7 +61,7 @@ def test_without_a_sandbox_the_demo_leaves_out_who_would_do_harm_and_says_so(tol
     assert "4. Grading, WITHOUT A SANDBOX" in said
     assert any(line.endswith("--no-sandbox") for line in said if line.startswith("$ tito course autograde"))
     left_out = "\n".join(line for line in said if line.startswith("Not tried here: "))
-    assert "mallory and trudy, who would do harm outside it. bubblewrap is not installed: sudo apt-get" in left_out
+    assert "mallory and trudy, who would do harm without it: bubblewrap is not installed: sudo apt-get" in left_out
     assert "CIFAR-10, which is not here: `tito data get cifar10`" in left_out
 
 
@@ -72,7 +72,7 @@ def test_with_a_sandbox_everybody_is_graded_in_it(told):
     assert not any("--no-sandbox" in line for line in said)
 
 
-def test_the_story_is_told_in_its_order_and_every_step_is_a_command(told):
+def test_the_steps_come_in_order_and_each_is_a_command(told):
     said = told(None)
     assert [line[0] for line in said if line[1:2] == "."] == list("1234567")
     assert all(line.startswith("$ tito ") for line in said if line.startswith("$"))
@@ -92,7 +92,7 @@ def test_it_stops_at_the_first_command_that_fails(told, step):
 
 
 def test_the_raid_reaches_the_demos_own_gradebook_and_no_other(tmp_path):
-    """Run here for what it is, with two gradebooks of our own: what it is not told of it does not look for."""
+    """Run outside a sandbox, with two gradebooks: the attack must change only the demo's."""
     for name in ("demo", "other"):
         (tmp_path / name / "course").mkdir(parents=True)
         with sqlite3.connect(tmp_path / name / "course" / "gradebook.db") as db:
@@ -121,7 +121,7 @@ esac
 
 @pytest.fixture
 def make(root, tmp_path, bare):
-    """`make(target)` in a folder with the Makefile and a Python that only notes what it is asked for."""
+    """`make(target)` in a folder with the Makefile and a Python that only records its arguments."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     for name in ("Makefile", "pyproject.toml", "requirements.txt"):
@@ -162,7 +162,7 @@ def test_make_on_a_machine_with_a_sandbox_prepares_nothing(make, tmp_path, bare)
 
 @POSIX
 def test_what_a_bare_machine_lacks_is_skipped_and_listed_at_the_end(root, bare):
-    """`make test` there, or the part of it that this can be seen by."""
+    """Run `make test`, or the relevant part of it."""
     chosen = [
         "tests/grading/test_sandbox.py::test_there_is_no_network", "tests/grading/test_course.py::test_no_hand_in_was_changed",
         "tests/grading/test_many.py::test_a_process_that_is_killed_costs_nothing", "tests/grading/test_postgres.py",

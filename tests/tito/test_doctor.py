@@ -1,4 +1,4 @@
-"""`tito doctor`: what this machine has, each with what to do about it."""
+"""`tito doctor` reports what this machine has, and what to do if something is missing."""
 
 import importlib.metadata
 import json
@@ -29,8 +29,8 @@ def test_memory_disk_and_sandbox_are_looked_at(findings):
 
 
 def test_what_only_grading_needs_does_not_fail_the_examination():
-    assert doctor.healthy([doctor.Finding("sandbox", "not available", ok=False, needed=False)])
-    assert not doctor.healthy([doctor.Finding("kernel", "does not start", ok=False)])
+    assert doctor.is_healthy([doctor.Finding("sandbox", "not available", ok=False, needed=False)])
+    assert not doctor.is_healthy([doctor.Finding("kernel", "does not start", ok=False)])
 
 
 def test_a_missing_package_is_reported_with_the_command(monkeypatch):

@@ -1,4 +1,4 @@
-"""From a source to a file of the package: the same bytes every time, and nothing written from a broken one."""
+"""Exporting a source gives the same bytes every time, and writes nothing if a source is broken."""
 
 import subprocess
 import sys

@@ -58,7 +58,7 @@ def test_an_earlier_hand_in_is_kept_beside_the_new_one(tito, workspace, class_fo
     assert str(earlier) in said.out
 
 
-def test_what_goes_wrong_while_handing_in_leaves_the_earlier_hand_in_in_place(workspace, tmp_path, monkeypatch):
+def test_an_error_while_handing_in_keeps_the_earlier_submission(workspace, tmp_path, monkeypatch):
     handing_in.submit(workspace, module(0), tmp_path)
 
     def fails(path, data):
@@ -119,7 +119,7 @@ def test_feedback_comes_from_a_page_or_from_a_folder_laid_out_as_the_courses(tit
         mine.unlink()
 
 
-def test_feedback_from_nowhere_says_what_to_give(tito, workspace):
+def test_feedback_without_a_source_says_which_option_to_use(tito, workspace):
     said = tito("feedback", "0", inside=workspace.root)
     assert said.code == 2
     assert "--from" in said.err

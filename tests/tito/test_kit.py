@@ -1,4 +1,4 @@
-"""The kit and Binder: what learners get, that it holds no solution, and that it stands alone in a fresh environment."""
+"""The kit and Binder: a kit contains no solution, and works in a fresh environment."""
 
 import json
 import os
@@ -25,14 +25,14 @@ STEPS = ('-r "binder/requirements.txt"', "RUN ./binder/postBuild", 'R2D_ENTRYPOI
 @pytest.fixture(scope="module")
 def real_kit(root, tmp_path_factory):
     """A kit of the repository under test, with all its modules."""
-    place = kit.place_for(tmp_path_factory.mktemp("kit") / "learners")
-    modules, given = kit.chosen(root, None, None)
-    assert (list(kit.write(place, root, modules, given)), given) == (list(source.paths(root)), [])
+    place = kit.check_place(tmp_path_factory.mktemp("kit") / "learners")
+    modules, given = kit.choose_modules(root, None, None)
+    assert (list(kit.write_kit(place, root, modules, given)), given) == (list(source.paths(root)), [])
     return place
 
 
 def texts(folder: Path) -> dict[Path, str]:
-    """What every file says; a notebook's cells and outputs as they read, not as JSON escapes them."""
+    """Return the text of every file. Of a notebook, return cells and outputs without JSON's escapes."""
     found = {}
     for path in folder.rglob("*"):
         if path.is_file():
@@ -44,7 +44,7 @@ def texts(folder: Path) -> dict[Path, str]:
 
 
 def secrets(root: Path, given: str) -> set[str]:
-    """Every line of a solution, a hidden check or a model answer that is not also a line that learners are given."""
+    """Return every line of a solution, a hidden check or a model answer that learners are not given elsewhere."""
     lines = set()
     for path in source.paths(root).values():
         for cell in source.parse(path).cells:
@@ -64,7 +64,7 @@ def test_no_file_of_a_kit_holds_a_line_of_a_solution_a_hidden_check_or_a_model_a
 
 
 def given_text(root: Path) -> str:
-    """What the sources say outside of solutions, hidden checks and model answers: computed here, not by nbgrader."""
+    """Return the text of the sources without solutions, hidden checks and model answers, not computed by nbgrader."""
     parts = []
     for path in source.paths(root).values():
         for cell in source.parse(path).cells:
@@ -108,11 +108,11 @@ def test_a_kit_depends_on_what_the_repository_depends_on(root, real_kit):
 
 def test_a_kit_is_written_into_an_empty_repository_and_nowhere_else(course, tmp_path):
     (tmp_path / "new" / ".git").mkdir(parents=True)
-    assert kit.place_for(tmp_path / "new") == tmp_path / "new"
+    assert kit.check_place(tmp_path / "new") == tmp_path / "new"
     (tmp_path / "new" / "letter.txt").write_text("dear")
     for place in (tmp_path / "new", course, course / "modules", course / "course"):
         with pytest.raises(kit.TitoError):
-            kit.place_for(place)
+            kit.check_place(place)
 
 
 def test_init_in_a_kit_says_that_it_is_a_workspace_already(tito, real_kit, monkeypatch):
@@ -154,7 +154,7 @@ def test_repo2docker_takes_a_new_enough_python_and_our_steps(root, real_kit, tmp
 @pytest.mark.parametrize("kind", ["repository", "kit"])
 @pytest.mark.skipif(sys.platform == "win32", reason="Binder runs on Linux")
 def test_binder_shows_the_first_notebook_first(root, real_kit, kind):
-    """repo2docker's image runs `jupyter notebook` through binder/start; it says on stderr which page it opens."""
+    """repo2docker's image runs `jupyter notebook` through binder/start, which prints the page it opens on stderr."""
     place, page = (root, "workspace/modules") if kind == "repository" else (real_kit, "modules")
     command = [place / "binder" / "start", sys.executable, "-m", "notebook", "--no-browser", "--allow-root", "--port=0"]
     server = subprocess.Popen(list(map(str, command)), cwd=place, stderr=subprocess.PIPE, text=True)
@@ -167,7 +167,7 @@ def test_binder_shows_the_first_notebook_first(root, real_kit, kind):
 
 
 def run(*command, inside: Path, environment: Path) -> str:
-    """Run a command with the Python of an environment, and nothing of this one."""
+    """Run a command with the Python of another environment."""
     scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     clean |= {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PIP_NO_COMPILE": "1", "VIRTUAL_ENV": str(environment)}
@@ -179,7 +179,7 @@ def run(*command, inside: Path, environment: Path) -> str:
 
 
 def test_in_a_fresh_environment_binders_steps_and_the_learners_walk_work(root, real_kit, tmp_path):
-    """The one slow test: it installs everything once, then builds what Binder would and learns from a kit."""
+    """A slow test: it installs everything once, then does the same as Binder and as a learner with a kit."""
     environment = tmp_path / "fresh"
     venv.create(environment, with_pip=True)
     learners = shutil.copytree(real_kit, tmp_path / "learners")

@@ -1,4 +1,4 @@
-"""`tito status`, `start` and `reset`: where a learner stands, read from the files."""
+"""`tito status`, `start` and `reset` read a learner's progress from the files."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ def standing(workspace, number):
 
 
 def run_and_save(path, failing=()):
-    """What JupyterLab writes when every cell was run: counts, and an error below each cell in `failing`."""
+    """Write what JupyterLab writes when every cell was run: counts, and an error below each cell in `failing`."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for count, cell in enumerate(notebook["cells"], 1):
         if cell["cell_type"] == "code":
@@ -120,8 +120,8 @@ def test_start_refuses_politely_while_a_module_before_is_not_done(tito, workspac
     said = tito("start", "setup", "--no-open", inside=workspace.root)
     assert said.code == 1
     assert said.err == (
-        "tito: 01_setup builds on 00_introduction, which is not done yet: `tito start 00`, then `tito complete 00`, "
-        "or borrow it: `tito borrow 00`\n"
+        "tito: 01_setup builds on 00_introduction, which is not done yet. Run `tito start 00`, then `tito complete 00`, "
+        "or borrow it with `tito borrow 00`\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The recipes: networks of the course's own layers that learn, on the real images where they are here."""
+"""The recipes: networks of the course's own layers that learn, on the real images if they are here."""
 
 import os
 from itertools import islice
@@ -17,11 +17,11 @@ CIFAR = pytest.mark.skipif(
     not (Path(os.environ.get("TINYTORCH_DATA", "")) / "cifar-10-batches-py" / "test_batch").is_file(),
     reason="CIFAR-10 is not here: name in TINYTORCH_DATA the folder with its cifar-10-batches-py",
 )
-STEPS, FALLEN = 200, 1.65  # from 2.3, which is what guessing costs
+STEPS, FALLEN = 200, 1.65  # the loss of guessing is 2.3
 
 
 def patterns(name, n=64):
-    """Images in the sizes of the recipe's own, with labels: a pattern of large squares for each class, under noise."""
+    """Make images in the recipe's sizes, with labels: a pattern of large squares for each class, plus noise."""
     rng = np.random.default_rng(0)
     channels, size = (1, 8) if name.startswith("digits") else (3, 32)
     squares = rng.random((10, channels, 4, 4)).repeat(size // 4, axis=2).repeat(size // 4, axis=3)
@@ -75,7 +75,7 @@ def test_the_better_network_starts_with_weights_that_keep_the_scale_of_what_goes
 
 @CIFAR
 def test_the_cnn_learns_on_the_real_cifar10():
-    """A few hundred steps, as a check that all of it learns; the full runs are `tito train cifar10-cnn --seeds 0,1,2`."""
+    """A few hundred steps show that it learns. The full runs are `tito train cifar10-cnn --seeds 0,1,2`."""
     manual_seed(0)
     recipe = RECIPES["cifar10-cnn"]
     trainer = recipe.trainer(batches=STEPS)

@@ -1,4 +1,4 @@
-"""A source that would break the course is refused, in one line that names the file and the cell."""
+"""A source that breaks a rule is refused, in one line with the file and the cell."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""tito where a disk is full, a console lacks letters, nobody reads what it prints, or Python leaves assertions out."""
+"""tito with a full disk, a console that lacks letters, a closed pipe, or a Python that skips assertions."""
 
 import io
 import os
@@ -18,7 +18,7 @@ LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's
 
 @contextmanager
 def full_disk():
-    """No file of this process can grow: what writes one is refused, as on a disk that is full."""
+    """Let no file of this process grow, as on a full disk."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -55,7 +55,7 @@ def test_on_a_full_disk_a_learners_command_ends_with_one_line(tito, workspace, s
 
 @LINUX
 @pytest.mark.parametrize("words", [("status",), ("start", "00", "--no-open"), ("data", "list")], ids=" ".join)
-def test_on_a_full_disk_what_only_looks_still_works(tito, workspace, solve, words):
+def test_on_a_full_disk_commands_that_only_read_still_work(tito, workspace, solve, words):
     solve(0)
     assert tito("complete", "00", inside=workspace.root).code == 0
     with full_disk():
@@ -83,7 +83,7 @@ def test_on_a_full_disk_a_teachers_command_ends_with_one_line(tito, course, tmp_
 
 
 def commands(group, *before: str):
-    """The words of every command."""
+    """Return the words of every command."""
     yield before
     for name, command in getattr(group, "commands", {}).items():
         yield from commands(command, *before, name)
@@ -113,7 +113,7 @@ def test_a_letter_that_a_console_lacks_stops_nothing(monkeypatch, workspace, enc
 
 
 def shell(line: str, inside: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Run a line of shell in which `tito` is this one."""
+    """Run a line of shell in which `tito` is this tool."""
     script = f'tito() {{ "{sys.executable}" -m tito "$@"; }}\n{line}'
     return subprocess.run(
         ["bash", "-c", script], cwd=inside, env={**os.environ, **environment}, capture_output=True, text=True, check=False
@@ -122,7 +122,7 @@ def shell(line: str, inside: Path, **environment: str) -> subprocess.CompletedPr
 
 @LINUX
 @pytest.mark.parametrize("words", ["status", "--help", "status --json"])
-def test_what_cannot_be_printed_is_one_line_and_what_nobody_reads_is_none(workspace, words):
+def test_a_failure_to_print_is_one_line_and_a_closed_pipe_is_silent(workspace, words):
     done = shell(f"tito {words} > /dev/full", workspace.root)
     assert (done.returncode, done.stderr) == (1, "tito: No space left on device\n")
     for line in (f"set -o pipefail; tito {words} | true", f"tito {words} >&-", f"tito {words} 2>&- | cat"):
@@ -131,11 +131,11 @@ def test_what_cannot_be_printed_is_one_line_and_what_nobody_reads_is_none(worksp
         assert done.returncode in (0, 1)
 
 
-# -- a Python that leaves assertions out -----------------------------------------------------------------------------------
+# -- a Python that skips assertions ----------------------------------------------------------------------------------------
 
 
 @LINUX
-def test_without_assertions_wrong_is_still_wrong_and_right_is_right(workspace, solve):
+def test_without_assertions_the_checks_still_work(workspace, solve):
     solve(0, half="    return x")
     wrong = shell("tito check 00", workspace.root, PYTHONOPTIMIZE="2")
     assert (wrong.returncode, "half_check" in wrong.stdout, wrong.stderr.count("tito:")) == (1, True, 0)
@@ -148,4 +148,4 @@ def test_a_notebook_in_such_a_python_says_so(workspace):
     done = subprocess.run(
         [sys.executable, "-O", "-c", code], cwd=workspace.root / "modules", capture_output=True, text=True, check=False
     )
-    assert "no check could fail: start Jupyter without PYTHONOPTIMIZE" in done.stderr
+    assert "no check could fail. Start Jupyter without PYTHONOPTIMIZE" in done.stderr

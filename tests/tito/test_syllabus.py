@@ -16,6 +16,6 @@ def test_a_module_may_be_named_in_several_ways(text):
 
 
 @pytest.mark.parametrize("text", ["", "17", "-1", "relu", "../03"])
-def test_what_names_no_module_is_an_error(text):
+def test_an_unknown_name_of_a_module_is_an_error(text):
     with pytest.raises(TitoError, match="no module is called"):
         syllabus.module(text)

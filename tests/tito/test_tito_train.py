@@ -1,4 +1,4 @@
-"""`tito train`: what a run of the package here reaches, what it leaves behind, and what it says when something is wrong."""
+"""`tito train`: the accuracy of a run, the files it writes, and its error messages."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def mine(root, tmp_path_factory):
 
 @pytest.fixture
 def broken(root, tmp_path):
-    """A workspace of one's own, and a function that adds text to a module of its package."""
+    """A new workspace, and a function that adds text to a module of its package."""
 
     def add(name, text):
         path = copy(root, tmp_path / "broken") / "tinytorch" / "core" / f"{name}.py"
@@ -45,7 +45,7 @@ def broken(root, tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(mine):
-    """Two runs of one recipe in the workspace, by the command: what it said, and where."""
+    """The output of two runs of one recipe in the workspace, and their folder."""
     words = [sys.executable, "-m", "tito", "train", "digits-mlp", "--seeds", "0,1"]
     return subprocess.run(words, cwd=mine, capture_output=True, text=True, check=False)
 
@@ -125,12 +125,12 @@ def test_cifar10_that_is_missing_is_said_in_one_line_with_the_way_to_get_it(tito
     assert "tito data get cifar10" in said.err
 
 
-def test_a_workspace_that_cannot_train_yet_is_told_what_to_build(tito, broken):
+def test_a_workspace_that_cannot_train_yet_says_what_to_build(tito, broken):
     root = broken("setup", "")
     (root / "tinytorch" / "core" / "optimizers.py").unlink()
     said = tito("train", "digits-mlp", inside=root)
     assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "tinytorch.core.optimizers is not built yet: it is what module 10 builds" in said.err
+    assert "tinytorch.core.optimizers is not built yet. Module 10 builds it" in said.err
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_workspace_that_cannot_train_yet_is_told_what_to_build(tito, broken):
         ("training", "import os; os._exit(3)", "it ended with exit code 3 and said nothing"),
     ],
 )
-def test_a_package_that_cannot_train_is_told_why_in_one_line(tito, broken, module, text, said):
+def test_a_package_that_cannot_train_gets_a_reason_in_one_line(tito, broken, module, text, said):
     found = tito("train", "digits-mlp", "--epochs", "1", inside=broken(module, text))
     assert (found.code, found.err.count("\n")) == (1, 1)
     assert said in found.err

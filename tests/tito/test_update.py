@@ -1,4 +1,4 @@
-"""`tito update`: a newer release comes, and what the learner wrote stays. And kits that grow week by week."""
+"""`tito update` installs a newer release and keeps the learner's work. Kits can grow week by week."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ TITLE = ("Two functions, to test the way of a module.", "Two functions, mended."
 
 @pytest.fixture
 def repository(root, course, tmp_path):
-    """A copy of the course, which `change` makes newer, with what a kit needs of it."""
+    """A copy of the course with the files of a kit. `change` makes it newer."""
     copied = shutil.copytree(course, tmp_path / "repository")
     for name in ("pyproject.toml", *kit.COPIED):
         (copied / name).parent.mkdir(exist_ok=True)
@@ -91,7 +91,7 @@ def test_an_answer_that_has_no_place_in_the_newer_release_is_named_and_kept(tito
     solving.solve(made.notebook(ZERO), repository / "modules" / "00_introduction.py")
     change(repository, ('"grade_id": "half"', '"grade_id": "halve"'), ("half(", "halve("))
     said = tito("update", inside=made.root)
-    assert "without a place in it, so only there: half\n" in said.out
+    assert "the new notebook has no place for half: only the kept one\n" in said.out
     assert "YOUR CODE HERE" in cells(made)["halve"]
     assert "return x / 2" in backups(made)[0].read_text(encoding="utf-8")
 
@@ -107,7 +107,7 @@ def test_what_is_borrowed_is_brought_up_to_date_too(tito, repository, made):
 def test_a_damaged_notebook_is_replaced_and_kept(tito, repository, made):
     made.notebook(ZERO).write_text("{", encoding="utf-8")
     change(repository, TITLE)
-    assert "replaced, as yours could not be read" in tito("update", inside=made.root).out
+    assert "replaced, because yours could not be read" in tito("update", inside=made.root).out
     assert backups(made)[0].read_text(encoding="utf-8") == "{"
 
 
@@ -116,7 +116,7 @@ def test_a_damaged_notebook_is_replaced_and_kept(tito, repository, made):
 
 @pytest.fixture
 def the_kit(tito, repository, tmp_path):
-    """A kit with module 00 alone, as it was in the first week."""
+    """A kit with only module 00, as in the first week."""
     said = tito("course", "kit", tmp_path / "kit", "--only", "00", inside=repository)
     assert said.code == 0 and "push it as a template" in said.out
     return tmp_path / "kit"
@@ -124,7 +124,7 @@ def the_kit(tito, repository, tmp_path):
 
 @pytest.fixture
 def learners(the_kit, tmp_path):
-    """A repository made from the kit as a template: no history in common, and module 00 solved in it."""
+    """A repository made from the kit as a template, without its history, and with module 00 solved."""
     root = shutil.copytree(the_kit, tmp_path / "learners")
     solving.solve(root / "modules" / "00_introduction.ipynb", tmp_path / "repository" / "modules" / "00_introduction.py")
     return Workspace(root)
@@ -145,28 +145,28 @@ def test_a_kit_holds_the_modules_that_are_named_and_those_given_are_built(tito, 
 @pytest.mark.parametrize(
     ("only", "given", "says"),
     [
-        ("01", None, "01_setup imports 00_introduction, which is neither in --only nor in --given"),
-        ("00-01", "00", "00_introduction is both in --only and in --given"),
+        ("01", None, "01_setup imports 00_introduction, which is not in --only or --given"),
+        ("00-01", "00", "00_introduction is in --only and in --given"),
         ("02", None, "modules/02_tensor.py does not exist"),
-        ("01-00", None, "'01-00' counts backwards: write 00-01"),
+        ("01-00", None, "'01-00' counts backwards. Write 00-01"),
         ("zero", None, "no module is called 'zero'"),
     ],
 )
-def test_a_kit_that_could_not_be_worked_through_is_refused(course, only, given, says):
+def test_a_kit_that_lacks_an_imported_module_is_refused(course, only, given, says):
     with pytest.raises(TitoError, match=says):
-        kit.chosen(course, only, given)
+        kit.choose_modules(course, only, given)
 
 
 def test_numbers_are_read_as_people_write_them(root):
-    assert kit.modules("02-04, 00,7") == [MODULES[i] for i in (0, 2, 3, 4, 7)]
-    released, given = kit.chosen(root, "02-06", "00,01,07")
+    assert kit.parse_modules("02-04, 00,7") == [MODULES[i] for i in (0, 2, 3, 4, 7)]
+    released, given = kit.choose_modules(root, "02-06", "00,01,07")
     assert ([m.number for m in released], [m.number for m in given]) == ([2, 3, 4, 5, 6], [0, 1, 7])
 
 
 def test_a_kit_grows_week_by_week(tito, repository, the_kit):
     (the_kit / "README.md").write_text("ours", encoding="utf-8")
     said = tito("course", "kit", the_kit, "--only", "01", "--given", "00", inside=repository)
-    assert said.code == 0 and "learners run `git pull`" in said.out
+    assert said.code == 0 and "Learners run `git pull`" in said.out
     assert Workspace(the_kit).released() == [ZERO, ONE]
     (kept,) = (the_kit / ".tito" / "backup").glob("*/README.md")
     assert kept.read_text(encoding="utf-8") == "ours"
@@ -202,7 +202,7 @@ def test_the_newer_kit_may_be_a_git_repository_that_workspace_toml_names(tito, r
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "where is the newer kit? Say --from"),
+        ((), "where is the newer kit? Use --from"),
         (("--from", "nowhere"), "nowhere is no other kit"),
         (("--from", "."), ". is no other kit"),
         (("--from", "file:///nowhere/at/all.git"), "git cannot fetch file:///nowhere/at/all.git: "),

@@ -1,4 +1,4 @@
-"""Making a workspace, and whose `tinytorch` its notebooks import."""
+"""Making a workspace, and which `tinytorch` its notebooks import."""
 
 import asyncio
 import re
@@ -51,13 +51,13 @@ def test_an_existing_workspace_gets_only_the_modules_that_it_lacks(tito, course,
 
 def test_a_second_init_changes_nothing(course, workspace):
     before = {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
-    list(making.make(making.place_for(workspace.root), course))
+    list(making.make(making.check_place(workspace.root), course))
     assert before == {path: path.read_bytes() for path in workspace.root.rglob("*") if path.is_file()}
 
 
-def test_an_init_that_was_interrupted_goes_on_where_it_stopped(course, tmp_path):
+def test_an_interrupted_init_continues_where_it_stopped(course, tmp_path):
     next(making.make(tmp_path / "new", course))
-    assert [new for _, new in making.make(making.place_for(tmp_path / "new"), course)] == [False, True]
+    assert [new for _, new in making.make(making.check_place(tmp_path / "new"), course)] == [False, True]
 
 
 @pytest.mark.parametrize("place", [".", "course/ada", "course", "modules", "tinytorch/mine"])
@@ -95,7 +95,7 @@ def test_a_broken_workspace_toml_is_one_line(tito, workspace):
     assert "workspace.toml" in said.err and said.err.count("\n") == 1
 
 
-# -- whose tinytorch? The reference is installed in this very environment ---------------------------------------------
+# -- which tinytorch? The reference is installed in this environment --------------------------------------------------
 
 LOOKS = """
 from tito.workspace import use_prefix
@@ -151,13 +151,13 @@ def test_what_is_not_built_yet_names_the_module_and_the_command(workspace):
         [sys.executable, "-c", code], cwd=workspace.root / "modules", capture_output=True, text=True, check=False
     )
     assert done.stderr.splitlines()[-1] == (
-        "ImportError: tinytorch.core.dense is not built yet: it is what module 05 builds. "
+        "ImportError: tinytorch.core.dense is not built yet. Module 05 builds it. "
         "Open it with `tito start 05`, then `tito complete 05`."
     )
 
 
 def test_the_learners_commands_need_nothing_that_only_linux_has():
-    """On Windows and macOS some of these cannot be imported; here none of them may be asked for."""
+    """On Windows and macOS some of these modules do not exist, so the learner's commands must not import them."""
     code = """
 import sys
 import jupyter_client.provisioning, nbformat, psutil, zmq  # what these load is their own affair

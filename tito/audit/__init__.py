@@ -1,3 +1,3 @@
-"""Are the checks any good? Mistakes made by rule in every solution, and which of them cost no point."""
+"""Test the checks: put mistakes into every solution by rule, and find those that cost no point."""
 
-NO_EFFECT = "no effect"  # what became of a mutant that cannot do anything in its place: it is none
+NO_EFFECT = "no effect"  # the result of a mutant that changes nothing, and so does not count

@@ -1,7 +1,7 @@
-"""Mutants that no check can notice, because they do what the solution does: listed by hand, each with its reason.
+"""Mutants that no check can notice because they compute the same as the solution, listed by hand with a reason.
 
-An entry of tests/modules/equivalent.toml is known by module, cell, and the line before and after. So an edit elsewhere leaves it
-alone, and one of that line makes it stale: a person looks again.
+tests/modules/equivalent.toml names each by module, cell, and the line before and after. If that line is edited, the entry
+becomes stale and a person must look again. Edits elsewhere do not matter.
 """
 
 import tomllib
@@ -18,7 +18,7 @@ FIELDS = {"cell", "was", "now", "why"}
 
 @dataclass(frozen=True)
 class Equivalent:
-    """One entry: this change of this line of this cell changes nothing that a check could ask about, and why not."""
+    """One entry: a change of a line that no check can notice, and why."""
 
     module: Module
     cell: str
@@ -26,15 +26,15 @@ class Equivalent:
     now: str
     why: str
 
-    def means(self, mutant: Mutant) -> bool:
+    def matches(self, mutant: Mutant) -> bool:
         return (self.cell, self.was, self.now) == (mutant.cell, mutant.was, mutant.now)
 
     def __str__(self) -> str:
         return f"{self.module}/{self.cell}: {self.was} => {self.now}"
 
 
-def listed(root: Path) -> list[Equivalent]:
-    """All entries of a repository, in their order; none where there is no list."""
+def read_equivalents(root: Path) -> list[Equivalent]:
+    """Return all entries of a repository, in their order. Without the file, there are none."""
     path = root / "tests" / "modules" / "equivalent.toml"
     if not path.is_file():
         return []

@@ -1,6 +1,6 @@
-"""Small mistakes, made by rule: every mutant of a solution differs from it in one place.
+"""Make mutants: copies of a solution with one small mistake each.
 
-A rule is a function from a node of the syntax tree to the texts that may stand in its place, with the kind of mistake.
+A rule is a function that takes a node of the syntax tree and yields texts to replace it, with the kind of mistake.
 """
 
 import ast
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from tito import source
 
-Edits = Iterator[tuple[str, ast.AST, str]]  # kind, the node to replace, the text in its place
+Edits = Iterator[tuple[str, ast.AST, str]]  # kind, the node to replace, the new text
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mistake in one solution cell: the line as it was, as it is now, and the whole text of the cell."""
+    """One mistake in one solution cell: the line before, the line now, and the whole text of the cell."""
 
     cell: str
     kind: str
@@ -31,7 +31,7 @@ class Mutant:
 
 
 def mutants(cell: str, text: str) -> list[Mutant]:
-    """Every mutant of a solution cell, inside its fence, in the order of the text, none twice."""
+    """Return every mutant of a solution cell, inside its fence, in the order of the text, without duplicates."""
     tree, lines = ast.parse(text), text.splitlines()
     begin, end = (i for i, line in enumerate(lines, 1) if source.FENCE.match(line))
     original, found = ast.dump(tree), {}
@@ -43,7 +43,7 @@ def mutants(cell: str, text: str) -> list[Mutant]:
 
 
 def _edits(tree: ast.Module, text: str, begin: int, end: int) -> Iterator[tuple[str, int, int, str]]:
-    """(kind, start, stop, text for that range) for every edit between the lines of the fence."""
+    """Yield (kind, start, stop, new text) for every edit between the lines of the fence."""
     span = _Span(text)
     for node in _inside(tree, begin, end):
         for rule in RULES:
@@ -55,11 +55,11 @@ def _edits(tree: ast.Module, text: str, begin: int, end: int) -> Iterator[tuple[
                 before = span(right)[0] if right else len(text)
                 place = text.index(old, after, before)
                 yield kind, place, place + len(old), new
-    yield from _careless(tree, span, begin, end)
+    yield from _careless_edits(tree, span, begin, end)
 
 
 def _inside(tree: ast.Module, begin: int, end: int) -> Iterator[ast.AST]:
-    """The nodes between two lines, but those of error messages: their words are the author's."""
+    """Yield the nodes between two lines, except those of error messages: their words are not checked."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -71,7 +71,7 @@ def _inside(tree: ast.Module, begin: int, end: int) -> Iterator[ast.AST]:
 
 
 def _is_unordered(node: ast.AST, parent: ast.AST) -> bool:
-    """The tuples of `x in (a, b)` and `axis=(0, 1)` are sets: to swap two of their items changes nothing."""
+    """Is the order of this tuple irrelevant, as in `x in (a, b)` and `axis=(0, 1)`?"""
     sets = isinstance(parent, ast.Compare) or (isinstance(parent, ast.keyword) and parent.arg in AXIS)
     return sets and isinstance(node, ast.Tuple)
 
@@ -81,7 +81,7 @@ def _is_docstring(node: ast.AST) -> bool:
 
 
 class _Span:
-    """Where a node stands in a text, as a range of characters; ast counts bytes."""
+    """Finds the range of characters of a node in a text. ast counts bytes instead."""
 
     def __init__(self, text: str):
         self.whole, self.lines, self.starts = text, text.splitlines(keepends=True), [0]
@@ -100,7 +100,7 @@ class _Span:
 
 
 def _difference(old: list[str], new: list[str]) -> tuple[int, str, str]:
-    """The number of the first line that differs, and the lines that do, without their indentation."""
+    """Return the number of the first line that differs, and the differing lines without their indentation."""
     first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     last = next((i for i, (a, b) in enumerate(zip(old[::-1], new[::-1], strict=False)) if a != b), 0)
     last = min(last, len(old) - first, len(new) - first)
@@ -112,7 +112,7 @@ def _difference(old: list[str], new: list[str]) -> tuple[int, str, str]:
 def _compiles(text: str) -> bool:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)  # of `0 is x` and the like
+            warnings.simplefilter("ignore", SyntaxWarning)  # for example of `0 is x`
             compile(text, "mutant", "exec")
     except SyntaxError:
         return False
@@ -147,7 +147,7 @@ AXIS = {"axis", "dim"}
 
 
 def _operators(node: ast.AST) -> Iterator[tuple[str, ast.AST, ast.AST | None, str, str]]:
-    """(kind, what stands before an operator, what after it, the operator, another)."""
+    """Yield (kind, left operand, right operand, the operator, another operator)."""
     if isinstance(node, ast.BinOp):
         places = [(node.left, node.op, node.right)]
     elif isinstance(node, ast.AugAssign):
@@ -169,7 +169,7 @@ def swapped_operands(node: ast.AST, text: Callable) -> Edits:
 
 
 def swapped_arguments(node: ast.AST, text: Callable) -> Edits:
-    """Each pair of neighbours among the arguments of a call, or in a tuple."""
+    """Swap each pair of neighbours among the arguments of a call, or in a tuple."""
     if isinstance(node, ast.Call):
         items, around = node.args, (text(node.func) + "(", ")")
         rest = [f"{k.arg}={text(k.value)}" if k.arg else f"**{text(k.value)}" for k in node.keywords]
@@ -203,7 +203,7 @@ def constant(node: ast.AST, text: Callable) -> Edits:
 
 
 def boundary(node: ast.AST, text: Callable) -> Edits:
-    """Slices and ranges that begin or end one too late."""
+    """Let slices and ranges begin or end one too late or too early."""
     if isinstance(node, ast.Slice):
         for end in (node.lower, node.upper):
             if end is not None and not isinstance(end, ast.Constant):
@@ -228,13 +228,13 @@ def sign(node: ast.AST, text: Callable) -> Edits:
 
 
 def condition(node: ast.AST, text: Callable) -> Edits:
-    """A condition that is a plain value, turned round; one that a comparison makes is the operators' business."""
+    """Negate a condition that is a plain value. The operators' rule changes comparisons."""
     if isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(node.test, ast.Compare | ast.UnaryOp | ast.BoolOp):
         yield "comparison", node.test, f"(not {text(node.test)})"
 
 
 def opposite(node: ast.AST, text: Callable) -> Edits:
-    """min for max, any for all."""
+    """Replace min by max, any by all, and so on."""
     if isinstance(node, ast.Name) and node.id in OPPOSITES:
         yield "comparison", node, OPPOSITES[node.id]
     if isinstance(node, ast.Attribute) and node.attr in OPPOSITES:
@@ -242,7 +242,7 @@ def opposite(node: ast.AST, text: Callable) -> Edits:
 
 
 def dtype(node: ast.AST, text: Callable) -> Edits:
-    """Another float, or no word of the type at all."""
+    """Use another float type, or leave the dtype out."""
     if isinstance(node, ast.Attribute) and node.attr in ("float32", "float64"):
         yield "wrong dtype", node, f"{text(node.value)}.{'float64' if node.attr == 'float32' else 'float32'}"
     if isinstance(node, ast.Call):
@@ -257,9 +257,9 @@ def dtype(node: ast.AST, text: Callable) -> Edits:
 
 
 def removed(node: ast.AST, text: Callable) -> Edits:
-    """A statement that is not there, unless that could only be a NameError: it would tell nothing of the checks."""
+    """Remove a statement, unless that can only cause a NameError, which tells nothing about the checks."""
     simple = ast.Expr | ast.Assign | ast.AugAssign | ast.Raise | ast.Continue | ast.Break | ast.Delete
-    if isinstance(node, simple) and not _is_docstring(node) and not _gives_a_name(node):
+    if isinstance(node, simple) and not _is_docstring(node) and not _only_defines_names(node):
         yield "removed statement", node, "pass"
     if isinstance(node, ast.If):
         for statement in node.body:
@@ -267,8 +267,8 @@ def removed(node: ast.AST, text: Callable) -> Edits:
                 yield "removed statement", statement, "pass"
 
 
-def _gives_a_name(node: ast.AST) -> bool:
-    """Is it `y = ...`, without y on the right?"""
+def _only_defines_names(node: ast.AST) -> bool:
+    """Is it `y = ...` without y on the right?"""
     if not isinstance(node, ast.Assign):
         return False
     stored = {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
@@ -282,8 +282,8 @@ RULES = (
 )  # fmt: skip
 
 
-def _careless(tree: ast.Module, span: _Span, begin: int, end: int) -> Iterator[tuple[str, int, int, str]]:
-    """Functions that give back another dtype, or change an input once they have used it: runner.py has the helpers."""
+def _careless_edits(tree: ast.Module, span: _Span, begin: int, end: int) -> Iterator[tuple[str, int, int, str]]:
+    """Let functions return another dtype, or change an input after using it. The helpers are in runner.py."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef) or function.end_lineno < begin or function.lineno > end:
             continue
@@ -306,7 +306,7 @@ def _careless(tree: ast.Module, span: _Span, begin: int, end: int) -> Iterator[t
 
 
 def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """What a function consists of, without the functions inside it."""
+    """Yield the nodes of a function, without those of functions inside it."""
     waiting = list(function.body)
     while waiting:
         node = waiting.pop()

@@ -1,10 +1,10 @@
-"""Runs a module's cells in one process, and, at each cell that has other versions, each of these in a fork.
+"""Run a module's cells in one process. At a cell with other versions, run each version in a fork.
 
-Reads {"cells": [[id, text, is_check]], "versions": [[key, id, text]]}; writes a line of JSON, [outcomes, helped], then one for
-each version, [key, loss]. An outcome is [the error that the cell ended with or null, its answers, seconds]; a loss is [the first
-check that loses a point, why], null if none does, or "no effect" where a helper of `mutants` found nothing to act on.
+It reads {"cells": [[id, text, is_check]], "versions": [[key, id, text]]} and writes lines of JSON: first the outcomes, then
+[key, loss] for each version. An outcome is [the cell's error or null, its answers, seconds]. A loss is [the first check that
+loses a point, why], null if none does, or "no effect" if a helper of `mutants` found nothing to change.
 
-Nothing here is a sandbox: what runs is the author's own text, on the author's machine.
+This is not a sandbox. The author's own code runs on the author's machine.
 """
 
 import copy
@@ -26,8 +26,8 @@ from tito.audit import NO_EFFECT
 from tito.grading import answers
 
 SECONDS = 20  # for one cell of the reference
-SLOWER = 10  # times as slow as the reference may be a version, and never less than:
-LEAST_SECONDS = 2.0
+SLOWER = 10  # a version may take so many times as long as the reference,
+LEAST_SECONDS = 2.0  # and at least so long
 MEMORY = 6 << 30  # address space of one process
 
 Cell = tuple[str, str, bool]
@@ -39,38 +39,38 @@ def main() -> None:
     matplotlib.use("Agg")
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    signal.signal(signal.SIGALRM, too_slow)
+    signal.signal(signal.SIGALRM, stop_cell)
     cells = [tuple(cell) for cell in task["cells"]]
-    outcomes = in_a_fork(lambda: {name: run(name, text, SECONDS) for name, text, _ in cells}, SECONDS * len(cells))
+    outcomes = run_in_fork(lambda: {name: run(name, text, SECONDS) for name, text, _ in cells}, SECONDS * len(cells))
     if not isinstance(outcomes, dict):
         sys.exit(f"the reference could not be run: {outcomes}")
-    say(out, outcomes)
+    send(out, outcomes)
     for key, loss in losses(cells, task["versions"], outcomes):
-        say(out, [key, loss])
+        send(out, [key, loss])
 
 
-def say(out, message) -> None:
-    """A line of JSON to whoever started this."""
+def send(out, message) -> None:
+    """Write a line of JSON to the parent process."""
     out.write(json.dumps(message) + "\n")
     out.flush()
 
 
-def too_slow(*_) -> None:
+def stop_cell(*_) -> None:
     alarms.append(1)
     raise TimeoutError("it did not end in time")
 
 
-alarms: list[int] = []  # one entry for each time that the alarm went off in the cell which is running
-applied: list[int] = []  # one for each time that a helper did something
+alarms: list[int] = []  # one entry for each alarm in the running cell
+applied: list[int] = []  # one entry for each time that a helper changed something
 
 
 def run(name: str, text: str, seconds: float) -> list:
-    """[the error it ended with, or None; the answers it handed in; the seconds it took]."""
+    """Run a cell and return [its error or None, its answers, its seconds]."""
     given: list = []
     answers.publish = given.append
     alarms.clear()
     start = time.monotonic()
-    signal.setitimer(signal.ITIMER_REAL, seconds, seconds / 4)  # again and again: the first may be swallowed
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds / 4)  # repeatedly: the cell may catch the first one
     try:
         try:
             exec(compile(text, f"<{name}>", "exec"), SPACE)
@@ -90,7 +90,7 @@ def losses(cells: list[Cell], versions: list, outcomes: dict):
             if cell == name:
                 rest = [(name, other, False), *cells[place + 1 :]]
                 patience = sum(limit(outcomes, cell[0]) for cell in rest)
-                loss = in_a_fork(lambda rest=rest: first_lost(rest, outcomes), patience)
+                loss = run_in_fork(lambda rest=rest: find_first_loss(rest, outcomes), patience)
                 yield key, [name, loss] if isinstance(loss, str) and loss != NO_EFFECT else loss
         run(name, text, SECONDS)
 
@@ -99,17 +99,17 @@ def limit(outcomes: dict, name: str) -> float:
     return max(LEAST_SECONDS, SLOWER * outcomes[name][2])
 
 
-def first_lost(cells: list[Cell], outcomes: dict) -> list | str | None:
-    """The first check that loses a point, and why."""
+def find_first_loss(cells: list[Cell], outcomes: dict) -> list | str | None:
+    """Return the first check that loses a point, and why."""
     for name, text, is_check in cells:
         problem, given, _ = run(name, text, limit(outcomes, name))
-        if is_check and (message := what_is_lost(problem, given, outcomes[name][1])):
+        if is_check and (message := find_loss(problem, given, outcomes[name][1])):
             return [name, message]
     helped = any(helper in cells[0][1] for helper in ("in_another_dtype(", "after_changing("))
     return NO_EFFECT if helped and not applied else None
 
 
-def what_is_lost(problem: str | None, given: list, expected: list) -> str | None:
+def find_loss(problem: str | None, given: list, expected: list) -> str | None:
     if problem or len(given) != len(expected):
         return problem or f"{len(given)} answers of {len(expected)}"
     pairs = zip(given, expected, strict=True)
@@ -117,8 +117,8 @@ def what_is_lost(problem: str | None, given: list, expected: list) -> str | None
     return next((f"an answer {message}" for message in wrong if message), None)
 
 
-def in_a_fork(work, seconds: float) -> Any:
-    """What `work` returns, computed in a child: what it does to this process's objects is lost. If it dies, why."""
+def run_in_fork(work, seconds: float) -> Any:
+    """Run `work` in a child process, so that it cannot change our objects. Return its result, or why it died."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -141,7 +141,7 @@ def in_a_fork(work, seconds: float) -> Any:
     try:
         return json.loads(b"".join(chunks))
     except ValueError:
-        return "its process ended, or was ended after its time"
+        return "its process died, or was killed when its time was up"
 
 
 # -- what mutants call ---------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ OTHER = {"b": np.int64, "i": np.float64, "u": np.float64}
 
 
 def in_another_dtype(value: Any) -> Any:
-    """An array or a tensor in the dtype that comes of not minding it; so are those in a tuple or a list."""
+    """Convert an array or tensor, also in a tuple or list, to the dtype that a careless author would get."""
     if type(value) in (tuple, list):
         return type(value)(in_another_dtype(item) for item in value)
     array = value if isinstance(value, np.ndarray) else getattr(value, "data", None)
@@ -166,7 +166,7 @@ def in_another_dtype(value: Any) -> Any:
 
 
 def after_changing(result: Any, given: Any) -> Any:
-    """`result`, after the input `given` was written into, as `+=` or `sort` would."""
+    """Change the input `given` in place, as `+=` or `sort` would, then return `result`."""
     array = given if isinstance(given, np.ndarray) else getattr(given, "data", None)
     if isinstance(given, tuple):
         for item in given:
@@ -174,7 +174,7 @@ def after_changing(result: Any, given: Any) -> Any:
     elif isinstance(array, np.ndarray):
         if array.size and array.flags.writeable:
             change, *others = (np.logical_not,) if array.dtype == bool else (np.add, 1)
-            change(array, *others, out=array, casting="unsafe")  # no memory beside it, which some checks would notice
+            change(array, *others, out=array, casting="unsafe")  # in place: some checks would notice extra memory
             applied.append(1)
     elif isinstance(given, list | dict | set) and given:
         given.popitem() if isinstance(given, dict) else given.pop()

@@ -1,7 +1,7 @@
-"""The rules that a module's text states, and the wrong answers that break them: each rule needs one that loses a visible point.
+"""Match the rules in a module's text with wrong answers: each rule needs one that breaks it and loses a visible point.
 
-Wrong answers stand in tests/modules/wrong, right ones that are not the reference in tests/modules/right. An answer begins with
-`# %% cell: the thought behind it`; a second line `# rule: ...` quotes the sentence of the module's text that it breaks.
+Wrong answers are in tests/modules/wrong; right ones that differ from the reference are in tests/modules/right. An answer
+begins with `# %% cell: the thought behind it`. A second line `# rule: ...` quotes the rule that it breaks.
 """
 
 import ast
@@ -14,14 +14,14 @@ from nbformat import NotebookNode
 
 from tito import source
 
-SHORTEST = 12  # characters of a quotation: fewer could stand anywhere
+SHORTEST = 12  # characters of a quotation: shorter ones could match anywhere
 _HEADER = re.compile(r"^# %% (\w+): (.+)\n(?:# rule: (.+)\n)?", re.MULTILINE)
 _BINDING = re.compile(r"\b([Mm]ust|[Nn]ever|[Mm]ay not|[Rr]aises?|[A-Z]\w*Error|Do not)\b|\b[Ll]eave\b.*\balone\b")
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Somebody's solution of an exercise, the thought behind it, and the rule of the text that it breaks, if any."""
+    """A solution of an exercise, the thought behind it, and the rule that it breaks, if any."""
 
     module: str
     cell: str
@@ -35,33 +35,33 @@ class Solution:
 
 @cache
 def solutions(root: Path, kind: str, module: str = "*") -> list[Solution]:
-    """All that are "wrong", or "right" without being the reference."""
+    """Return all solutions of a kind, "wrong" or "right"."""
     found = []
     for path in sorted((root / "tests" / "modules" / kind).glob(f"{module}.py")):
         parts = _HEADER.split(path.read_text(encoding="utf-8"))[1:]
         for cell, thought, rule, body in zip(*(parts[i::4] for i in range(4)), strict=True):
-            found.append(Solution(path.stem, cell, thought.strip(), body.strip("\n"), _plain(rule or "")))
+            found.append(Solution(path.stem, cell, thought.strip(), body.strip("\n"), _join_lines(rule or "")))
     return found
 
 
-def misquoted(notebook: NotebookNode, wrong: list[Solution]) -> list[Solution]:
-    """Answers whose rule the module's text does not state."""
-    text = _plain("\n\n".join(_said(cell) for cell in notebook.cells if not source.is_check(cell)))
+def find_misquoted(notebook: NotebookNode, wrong: list[Solution]) -> list[Solution]:
+    """Return the answers whose rule is not in the module's text."""
+    text = _join_lines("\n\n".join(_text_for_readers(cell) for cell in notebook.cells if not source.is_check(cell)))
     return [one for one in wrong if one.rule and (len(one.rule) < SHORTEST or one.rule not in text)]
 
 
-def without_a_case(notebook: NotebookNode, wrong: list[Solution]) -> list[tuple[str, str]]:
-    """The exercise and the sentence of each rule that stands before it, or in its own text, and that no answer breaks."""
+def rules_without_case(notebook: NotebookNode, wrong: list[Solution]) -> list[tuple[str, str]]:
+    """Return exercise and sentence of each rule that no answer breaks."""
     quoted = [one.rule for one in wrong if one.rule]
     return [
         (cell, rule)
-        for cell, rule in stated(notebook)
+        for cell, rule in find_rules(notebook)
         if not any(quotation in rule or rule in quotation for quotation in quoted)
     ]
 
 
-def stated(notebook: NotebookNode) -> list[tuple[str, str]]:
-    """The sentences that bind whoever solves an exercise: in the prose directly before it, and in its own text."""
+def find_rules(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """Return the sentences that state a rule for an exercise, in the prose directly before it and in its own text."""
     found, before = [], []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -74,15 +74,15 @@ def stated(notebook: NotebookNode) -> list[tuple[str, str]]:
     return found
 
 
-def _said(cell: NotebookNode) -> str:
-    """A cell's text as its reader has it: of a solution, what stands before its fence."""
+def _text_for_readers(cell: NotebookNode) -> str:
+    """Return a cell's text as readers see it: of a solution, only the text before its fence."""
     if cell.cell_type == "code" and source.is_solution(cell):
         return cell.source[: source.FENCE.search(cell.source).start()]
     return cell.source
 
 
 def _comments(text: str) -> list[str]:
-    """The docstrings of a cell, and the comments that do not belong to its solution."""
+    """Return the docstrings of a cell, and its comments outside the solution."""
     docstrings = [
         ast.get_docstring(node) or ""
         for node in ast.walk(ast.parse(text))
@@ -93,11 +93,11 @@ def _comments(text: str) -> list[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    """Paragraph by paragraph: a sentence ends with a full stop, a colon before a formula or code block, or a paragraph."""
+    """Split a text into sentences, paragraph by paragraph."""
     paragraphs = re.split(r"\n\s*\n|\n(?=\s*[-*|] )", text)
-    return [_plain(one) for part in paragraphs for one in re.split(r"(?<=[.?])\s+(?=[A-Z`$])", part)]
+    return [_join_lines(one) for part in paragraphs for one in re.split(r"(?<=[.?])\s+(?=[A-Z`$])", part)]
 
 
-def _plain(text: str) -> str:
-    """Without line breaks, and without the signs that lead the lines of a comment."""
+def _join_lines(text: str) -> str:
+    """Join the lines of a text, without the `#` signs of a comment."""
     return " ".join(re.sub(r"^\s*#+ ", "", text, flags=re.MULTILINE).split())

@@ -1,4 +1,4 @@
-"""Trying versions of single cells against a module's checks, in a process of its own: see runner.py."""
+"""Run a module's checks on versions of single cells, in a separate process. See runner.py."""
 
 import json
 import os
@@ -25,7 +25,8 @@ Version = tuple[str, str, str]  # a key, the cell, its text
 
 @dataclass
 class Trial:
-    """What each cell did, [error or None, answers, seconds], and what each version lost, (check, why), None or "no effect"."""
+    """The outcome of each cell, [error or None, answers, seconds], and the loss of each version: (check, why), None or
+    "no effect"."""
 
     outcomes: dict[str, list]
     losses: dict[str, Any] = field(default_factory=dict)
@@ -37,7 +38,7 @@ def run(
     versions: list[Version] = (),
     on_version: Callable[[str], None] = lambda key: None,
 ) -> Trial:
-    """Run what a grade depends on in the notebook of the source at `path`, then each version of a cell to its first loss."""
+    """Run the graded cells of the notebook of the source at `path`, then each version of a cell until its first loss."""
     cells = [(cell.id, cell.source, source.is_check(cell)) for cell in source.in_grading_order(notebook)]
     with tempfile.TemporaryFile() as said, _workspace(path) as folder, subprocess.Popen(
         [sys.executable, "-m", "tito.audit.runner"], env={**os.environ, "TMPDIR": folder},
@@ -63,7 +64,7 @@ def run(
 
 @contextmanager
 def _workspace(path: Path) -> Iterator[str]:
-    """A folder with a copy of the package, for the time of a trial: what a mistake writes or removes by its name lies there."""
+    """Make a temporary folder with a copy of the package. A mutant that writes or removes files can only harm the copy."""
     with tempfile.TemporaryDirectory(prefix="tito-") as folder:
         shutil.copytree(path.parent.parent / "tinytorch", Path(folder, "tinytorch"))
         Path(folder, "modules").mkdir()
@@ -71,7 +72,7 @@ def _workspace(path: Path) -> Iterator[str]:
 
 
 def verdict(notebook: NotebookNode, tried: Trial, reference: Trial) -> Verdict:
-    """The judge's verdict on the cells that ran, beside those of the reference."""
+    """Return the judge's verdict on the cells, with the reference's answers."""
     ran = {}
     for name, (problem, answers, _) in tried.outcomes.items():
         kind, _, message = (problem or "").partition(": ")

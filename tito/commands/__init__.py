@@ -1,1 +1,1 @@
-"""Words to calls, values to text: a command computes nothing."""
+"""The commands: each turns words into a call and a value into text, and computes nothing itself."""

@@ -1,4 +1,4 @@
-"""Commands for those who write the course."""
+"""Commands for the authors of the course."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ def add_to(parent: typer.Typer) -> None:
 
 
 def export(
-    modules: Annotated[list[str] | None, typer.Argument(help="Modules, as 03 or activations; all without any.")] = None,
+    modules: Annotated[list[str] | None, typer.Argument(help="Modules, as 03 or activations. By default all.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 and show the diff if out of step.")] = False,
 ) -> None:
     """Write tinytorch/core from modules/, through nbdev."""
@@ -30,13 +30,13 @@ def export(
         typer.echo(diff)
     stale = [f"tinytorch/core/{module.name}.py" for module, diff in diffs.items() if diff]
     if stale:
-        typer.echo(f"tito: out of step with modules/: {', '.join(stale)}; run `tito export`", err=True)
+        typer.echo(f"tito: out of step with modules/: {', '.join(stale)}. Run `tito export`", err=True)
         raise typer.Exit(1)
     typer.echo(f"{len(diffs)} package files are in step with modules/")
 
 
 def demo() -> None:
-    """See the whole course work: export, grade a class, and learn, up to a network that reads digits."""
+    """Show the whole course: export, grade a class, and learn, up to a network that reads digits."""
     repository = places.repository()
     from tito.demo import Demo
 
@@ -44,12 +44,12 @@ def demo() -> None:
 
 
 def prepare() -> None:
-    """Install the sandbox where you may, or say how; `make` does this first."""
+    """Install the sandbox if you have the permission, or say how to install it. `make` does this first."""
     from tito.grading import sandbox
 
-    problem = sandbox.provide(show.line)
+    problem = sandbox.install(show.line)
     if problem:
-        show.note(f"there is no sandbox, so what needs it is left out: {problem}")
+        show.note(f"there is no sandbox, so everything that needs it is skipped: {problem}")
 
 
 def benchmark(
@@ -57,7 +57,7 @@ def benchmark(
     rounds: Annotated[int, typer.Option(help="How many turns each rival gets.")] = 21,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Time the package here, in turns with PyTorch's CPU build where that is installed."""
+    """Time the package here, in turns with PyTorch's CPU build if that is installed."""
     from tito import benchmark as core
 
     chosen = [syllabus.module(text) for text in modules or []]

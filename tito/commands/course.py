@@ -1,4 +1,4 @@
-"""Commands for those who teach: nbgrader's verbs, in nbgrader's order. What comes after grading is in marks.py."""
+"""Commands for those who teach: nbgrader's verbs, in nbgrader's order. Commands for marks are in marks.py."""
 
 import subprocess
 import sys
@@ -15,12 +15,12 @@ app = typer.Typer(help="Generate, release, collect, grade, give feedback, export
 app.command()(kit.kit)
 
 ModuleName = Annotated[str, typer.Argument(metavar="NN", help="The module, as 03 or activations.")]
-Folder = Annotated[Path | None, typer.Option(help="nbgrader's folders, instead of course/ in the repository.")]
-FROM = "A folder of hand-ins, or the zip of a learning-management system; without it, nbgrader's exchange."
-PATTERN = "How names say whose file it is: a regular expression with (?P<student>...)."
-SCHEDULER = "Execute on the workers of a dask.distributed cluster, as tcp://10.0.0.1:8786."
-AGAIN = "Grade also those anew that timed out, died or seem tampered with: perhaps the machine was too busy."
-CHAIN = "Then say what each earns on its author's own earlier modules, and which of these breaks it. No mark changes."
+Folder = Annotated[Path | None, typer.Option(help="The folder with nbgrader's folders, instead of course/ in the repository.")]
+FROM = "A folder of submissions, or the zip of a learning-management system. By default nbgrader's exchange."
+PATTERN = "A regular expression with (?P<student>...) that finds the student in a file's name."
+SCHEDULER = "Execute on the workers of a dask.distributed cluster. Its address, as tcp://10.0.0.1:8786."
+AGAIN = "Also repeat those that timed out, died or seem tampered with: perhaps the machine was too busy."
+CHAIN = "Also report what each earns on the author's own earlier modules, and which of these breaks it. No mark changes."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -43,12 +43,12 @@ def generate(
     everything: Annotated[bool, typer.Option("--all", help="Every module that has a source.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Make the instructor's notebooks and the released ones, and enter them into the gradebook."""
+    """Make the instructor's notebooks and the released ones, and add them to the gradebook."""
     if bool(modules) == everything:
-        raise TitoError("say which modules to generate, as `tito course generate 02 03`, or --all")
+        raise TitoError("name the modules to generate, as `tito course generate 02 03`, or use --all")
     course = _course(folder)
     chosen = _modules(modules) or list(source.paths(places.repository()))
-    for module in show.each(chosen, "generating"):
+    for module in show.track(chosen, "generating"):
         course.generate(module)
         show.line(f"{course.folder / 'release' / module.slug / (module.slug + '.ipynb')}")
 
@@ -56,10 +56,10 @@ def generate(
 @app.command()
 def release(
     module: ModuleName,
-    to: Annotated[Path | None, typer.Option(help="A folder that learners can read; without it, nbgrader's exchange.")] = None,
+    to: Annotated[Path | None, typer.Option(help="A folder that learners can read. By default nbgrader's exchange.")] = None,
     folder: Folder = None,
 ) -> None:
-    """Hand a module out."""
+    """Give a module to the learners."""
     course, chosen = _course(folder), syllabus.module(module)
     show.line(course.release(chosen, to) if to else course.release_to_exchange(chosen))
 
@@ -67,15 +67,15 @@ def release(
 @app.command()
 def publish(
     module: ModuleName,
-    to: Annotated[Path, typer.Argument(metavar="DIR", help="Your class's kit, or the folder that its members share.")],
-    early: Annotated[bool, typer.Option("--early", help="Also before the module is due.")] = False,
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="Your class's kit, or the folder that the class shares.")],
+    early: Annotated[bool, typer.Option("--early", help="Publish it even before the module is due.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Let learners see a module's solution, and borrow the module: after its due date. Hidden checks stay hidden."""
+    """Let learners see a module's solution and borrow the module, after its due date. Hidden checks stay hidden."""
     from tito import publish as core
 
     show.line(core.publish(_course(folder), syllabus.module(module), to, early))
-    show.line("learners who have it, by `git pull` or `tito update`, use it with `tito borrow` and `tito solution`")
+    show.line("learners get it with `git pull` or `tito update`, and use it with `tito borrow` and `tito solution`")
 
 
 @app.command()
@@ -86,7 +86,7 @@ def collect(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in what was handed in. What an earlier hand-in held is kept in course/backup."""
+    """Collect submissions. An earlier submission is kept in course/backup."""
     course, chosen = _course(folder), syllabus.module(module)
     if place is None:
         show.line(course.collect_from_exchange(chosen))
@@ -98,27 +98,27 @@ def collect(
 @app.command()
 def autograde(
     module: ModuleName,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many to execute at a time, on this machine.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many to execute at a time on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help=SCHEDULER)] = None,
     again: Annotated[bool, typer.Option("--again", help=AGAIN)] = False,
-    no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run what was handed in without protection.")] = False,
+    no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run submitted code without protection.")] = False,
     chain: Annotated[bool, typer.Option("--chain", help=CHAIN)] = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Grade every submission: rebuilt, executed in the sandbox, judged outside it. What is unchanged is not graded again."""
+    """Grade every submission: rebuild it, execute it in the sandbox, judge it outside. Unchanged ones are not graded again."""
     if scheduler and jobs > 1:
-        raise TitoError("--jobs is for this machine and --scheduler for a cluster: say one of them")
+        raise TitoError("--jobs is for this machine and --scheduler is for a cluster. Use only one of them")
     if jobs > 1:
-        processes.begin()
+        processes.start_fork_server()
     course, chosen = _course(folder, sandboxed=not no_sandbox), syllabus.module(module)
     if no_sandbox:
-        show.warn("NO SANDBOX: what was handed in runs with your rights, on your files and your network")
+        show.warn("NO SANDBOX: submitted code runs with your rights, on your files and your network")
     total = len(course.submissions(chosen))
     if not total:
-        raise TitoError(f"nobody has handed in {chosen}: run `tito course collect {chosen.id} FROM`", code=1)
+        raise TitoError(f"nobody has handed in {chosen}. Run `tito course collect {chosen.id} FROM`", code=1)
     grading = course.autograde(chosen, jobs, scheduler, again, show.note)
-    outcomes = sorted(show.each(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
+    outcomes = sorted(show.track(grading, f"grading {chosen}", total, show.outcome), key=lambda outcome: outcome.student)
     if chain:
         show_marks.chained(_chained(course, chosen, total, jobs, scheduler), as_json)
     else:
@@ -131,7 +131,7 @@ def _chained(course, module: syllabus.Module, total: int, jobs: int, scheduler: 
     from tito.grading.chain import Chain
 
     chaining = Chain(course, module).grade(jobs, scheduler, show.note)
-    found = show.each(chaining, f"chaining {module}", total, lambda one: one.student)
+    found = show.track(chaining, f"chaining {module}", total, lambda one: one.student)
     return sorted(found, key=lambda one: one.student)
 
 
@@ -139,7 +139,7 @@ def _chained(course, module: syllabus.Module, total: int, jobs: int, scheduler: 
 def feedback(
     module: ModuleName,
     to: Annotated[Path | None, typer.Option(help="Also copy the pages to a folder that learners can read.")] = None,
-    exchange: Annotated[bool, typer.Option("--exchange", help="Also give them back through nbgrader's exchange.")] = False,
+    exchange: Annotated[bool, typer.Option("--exchange", help="Also return them through nbgrader's exchange.")] = False,
     folder: Folder = None,
 ) -> None:
     """Write a feedback page for every graded submission."""
@@ -154,17 +154,17 @@ def feedback(
 
 @app.command()
 def audit(
-    modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules; all without any.")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="Only so many mutants a module, always the same ones.")] = None,
-    unseen: Annotated[bool, typer.Option("--unseen", help="Also list what only the hidden checks notice.")] = False,
+    modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules. By default all.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only so many mutants per module, always the same ones.")] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="Also list the mutants that only hidden checks notice.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try the checks: mistakes made by rule in each solution must lose a point. It runs the author's code, unprotected."""
+    """Test the checks: each mistake that is put into a solution must lose a point. The author's code runs unprotected."""
     from tito.audit import auditing
 
     with show.steps("auditing", quiet=as_json) as say:
-        found = auditing.audits(places.repository(), _modules(modules), sample, say)
-    problems = auditing.shortfalls(found)
+        found = auditing.audit_modules(places.repository(), _modules(modules), sample, say)
+    problems = auditing.find_shortfalls(found)
     show.audits(found, problems, unseen, as_json)
     raise typer.Exit(1 if problems else 0)
 
@@ -177,7 +177,7 @@ def similarity(
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rank the submissions that are alike beyond what the task explains, side by side on a page. No verdict."""
+    """Rank the submissions that are more alike than the task explains, and show them side by side. This is no verdict."""
     from tito.similarity import comparing, page
 
     course, chosen = _course(folder), syllabus.module(module)
@@ -190,7 +190,7 @@ def similarity(
 
 @app.command()
 def formgrader(folder: Folder = None) -> None:
-    """Open JupyterLab at nbgrader's formgrader, to read and grade what people wrote."""
+    """Open nbgrader's formgrader in JupyterLab, to read and grade written answers."""
     course = _course(folder)
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={course.repository}"]
     command += ["--LabApp.default_url=/formgrader", f"--CourseDirectory.root={course.folder}"]

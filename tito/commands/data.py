@@ -8,7 +8,7 @@ import typer
 from tito import data as core
 from tito.commands import show
 
-data = typer.Typer(help="The data sets of the course: which are here, and getting the others.", no_args_is_help=True)
+data = typer.Typer(help="List and download the data sets of the course.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -19,20 +19,20 @@ def add_to(parent: typer.Typer) -> None:
 
 @data.command("list")
 def list_all(as_json: AsJson = False) -> None:
-    """Say which data sets are on this machine, and where."""
-    found = core.sets()
+    """List the data sets and their folders on this machine."""
+    found = core.list_data_sets()
     if as_json:
-        show.json_of([dataclasses.asdict(one) for one in found])
+        show.print_json([dataclasses.asdict(one) for one in found])
         return
     for one in found:
         show.line(f"{one.name:9}{one.what}")
         show.line(f"{'':9}{one.state}")
-    show.line("Data lies in the folder that TINYTORCH_DATA names, else in your user's cache.")
+    show.line("Data is in the folder that TINYTORCH_DATA names, otherwise in your user's cache.")
 
 
 @data.command()
 def get(name: Annotated[str, typer.Argument(metavar="NAME", help="digits or cifar10")]) -> None:
-    """Download a data set, unless it is here: cifar10 is 170 MB."""
+    """Download a data set if it is not here. cifar10 is 170 MB."""
     with show.steps(f"downloading {name}") as on_step:
         found = core.get(name, lambda done, total: on_step("MB", done // 10**6, total // 10**6))
     show.line(f"{found.name} is here: {found.place}")

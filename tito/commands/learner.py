@@ -19,8 +19,8 @@ from tito.learner.layout import Workspace
 
 ModuleName = Annotated[str, typer.Argument(metavar="NN", help="The module, as 03 or activations.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-BORROW = "Let the course's own modules stand in for those before it that you have not built."
-FROM = "A newer kit: its folder, or the address of its git repository. By default the repository that made the workspace."
+BORROW = "Use the course's own modules for the earlier ones that you have not built."
+FROM = "A newer kit: its folder or the address of its git repository. By default the repository that made the workspace."
 
 
 def add_to(parent: typer.Typer) -> None:
@@ -35,20 +35,20 @@ def _workspace() -> Workspace:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="New or empty, or a workspace.")] = Path("workspace"),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="A new or empty folder, or a workspace.")] = Path("workspace"),
     student: Annotated[str, typer.Option(help="Your id in the class.")] = "",
-    class_folder: Annotated[Path | None, typer.Option(help="The folder in which your class hands in.")] = None,
-    borrow: Annotated[bool, typer.Option("--borrow", help="Let the course's own modules stand in for all.")] = False,
+    class_folder: Annotated[Path | None, typer.Option(help="The folder to which your class hands in.")] = None,
+    borrow: Annotated[bool, typer.Option("--borrow", help="Use the course's own modules for all of them.")] = False,
 ) -> None:
-    """Make a workspace: the notebooks to fill in, and a tinytorch of your own that is still empty."""
-    root, repository = making.place_for(folder), making.repository()
+    """Make a workspace: the notebooks to fill in, and your own tinytorch, which is still empty."""
+    root, repository = making.check_place(folder), making.repository()
     modules = making.make(root, repository, student, class_folder)
-    made = dict(show.each(modules, "releasing", making.count(repository), lambda found: str(found[0])))
+    made = dict(show.track(modules, "releasing", making.count(repository), lambda found: str(found[0])))
     added, kept = [str(m) for m, new in made.items() if new], [str(m) for m, new in made.items() if not new]
     show.line(f"{root}: {'added ' + ', '.join(added) if added else 'nothing to add'}")
     show.line(f"left as they are: {', '.join(kept)}" if kept else making.IMPORTS)
     if borrow:
-        _borrow(Workspace(root), solutions.all_that_can_be_borrowed(Workspace(root)))
+        _borrow(Workspace(root), solutions.list_borrowable(Workspace(root)))
     show.line(f"next: cd {folder}, then tito status")
 
 
@@ -63,11 +63,11 @@ def start(
     no_open: Annotated[bool, typer.Option("--no-open", help="Only print where the notebook is.")] = False,
     borrow: Annotated[bool, typer.Option("--borrow", help=BORROW)] = False,
 ) -> None:
-    """Open a module's notebook, if the modules before it are done or borrowed."""
+    """Open a module's notebook, if the earlier modules are done or borrowed."""
     workspace, chosen = _workspace(), syllabus.module(module)
     if borrow:
-        _borrow(workspace, solutions.lacking(workspace, chosen))
-    path = progress.to_start(workspace, chosen)
+        _borrow(workspace, solutions.find_missing(workspace, chosen))
+    path = progress.notebook_to_start(workspace, chosen)
     show.line(path)
     if not no_open:
         raise typer.Exit(_jupyterlab(workspace.root, path))
@@ -78,7 +78,7 @@ def _jupyterlab(root: Path, path: Path) -> int:
 
 
 def check(module: ModuleName, as_json: AsJson = False) -> None:
-    """Run a module's visible checks on what you saved, in a fresh kernel."""
+    """Run a module's visible checks on your saved notebook, in a fresh kernel."""
     chosen = syllabus.module(module)
     with show.steps(f"checking {chosen}", quiet=as_json) as on_cell:
         report = checking.check(_workspace(), chosen, on_cell)
@@ -87,13 +87,13 @@ def check(module: ModuleName, as_json: AsJson = False) -> None:
 
 
 def complete(module: ModuleName) -> None:
-    """Check a module and, if nothing fails, export it into your tinytorch. Outside a class this asks the hidden checks too."""
+    """Check a module and, if nothing fails, export it into your tinytorch. Outside a class, this runs the hidden checks too."""
     chosen = syllabus.module(module)
     with show.steps(f"checking {chosen}") as on_cell:
         done = checking.complete(_workspace(), chosen, on_cell)
     show.report(done.report)
     if not done.path:
-        show.warn(f"nothing was exported: first every check has to pass, and every cell to run. Then: tito complete {chosen.id}")
+        show.warn(f"nothing was exported. First every check must pass and every cell must run. Then: tito complete {chosen.id}")
         raise typer.Exit(1)
     show.line(f"exported to {done.path}")
     show.line(f"the earlier one is kept at {done.kept}" if done.kept else None)
@@ -101,14 +101,14 @@ def complete(module: ModuleName) -> None:
     show.line(f"next: {done.next}")
 
 
-RESTART = "Restart the kernel of every open notebook of a later module: until then it goes on with the earlier tinytorch."
+RESTART = "Restart the kernel of every open notebook of a later module. Until then it uses the earlier tinytorch."
 
 
 def status(as_json: AsJson = False) -> None:
-    """Say where every module stands, how long it takes, and what is next."""
+    """Show the state of every module, how long it takes, and what comes next."""
     found = progress.status(_workspace())
     if as_json:
-        show.json_of(dataclasses.asdict(found))
+        show.print_json(dataclasses.asdict(found))
     else:
         show.standings(found)
 
@@ -117,46 +117,46 @@ def borrow(
     modules: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Modules, as 02 or tensor.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every module that you have not built.")] = False,
 ) -> None:
-    """Let the course's own module stand in for one that you have not built. In a class: once your instructor has published it."""
+    """Use the course's own module for one that you have not built. In a class, your instructor must have published it."""
     workspace = _workspace()
     if bool(modules) == everything:
-        raise TitoError("say which modules to borrow, as `tito borrow 02 03`, or --all")
-    chosen = [syllabus.module(name) for name in modules or []] or solutions.all_that_can_be_borrowed(workspace)
+        raise TitoError("name the modules to borrow, as `tito borrow 02 03`, or use --all")
+    chosen = [syllabus.module(name) for name in modules or []] or solutions.list_borrowable(workspace)
     show.line(None if chosen else "there is nothing to borrow: you have built every module that has been published")
     _borrow(workspace, chosen)
 
 
 def _borrow(workspace: Workspace, modules: list[syllabus.Module]) -> None:
-    for module in show.each(modules, "borrowing"):
+    for module in show.track(modules, "borrowing"):
         new = solutions.borrow(workspace, module)
-        show.line(f"{module}: {'borrowed' if new else 'borrowed already'}. `tito complete {module.id}` puts yours in its place.")
+        show.line(f"{module}: {'borrowed' if new else 'borrowed already'}. `tito complete {module.id}` replaces it by yours.")
 
 
 def solution(
     module: ModuleName,
-    cell: Annotated[str | None, typer.Argument(metavar="[CELL]", help="One exercise or question: its cell's name.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Show it also if the module is not complete, without asking.")] = False,
+    cell: Annotated[str | None, typer.Argument(metavar="[CELL]", help="The name of one exercise's or question's cell.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, even if the module is not complete.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the course's solution beside yours, and the answers to the questions, when the module is complete."""
+    """Show the course's solution beside yours, and its answers to the questions. Best after you have completed the module."""
     workspace, chosen = _workspace(), syllabus.module(module)
-    found = solutions.pairs(workspace, chosen, cell)
+    found = solutions.pair_solutions(workspace, chosen, cell)
     unbuilt = progress.standing(workspace, chosen).state not in (progress.DONE, progress.CHANGED)
     if unbuilt and not yes:
-        typer.confirm(f"You have not completed {chosen} yet. See its solution all the same?", abort=True, err=True)
+        typer.confirm(f"You have not completed {chosen} yet. Show its solution anyway?", abort=True, err=True)
     show.pairs(found, chosen, as_json)
 
 
 def update(
     source: Annotated[str | None, typer.Option("--from", metavar="PLACE", help=FROM)] = None,
 ) -> None:
-    """Bring a newer release of the notebooks, and keep your answers in them."""
+    """Update the notebooks to a newer release, and keep your answers in them."""
     workspace = _workspace()
-    with updating.newer(workspace, source) as release:
-        for change in show.each(release.changes(), "updating", release.count, lambda change: change.what):
+    with updating.find_newer(workspace, source) as release:
+        for change in show.track(release.changes(), "updating", release.count, lambda change: change.what):
             show.line(f"{change.what}: {change.how}")
             show.line(f"  yours is kept at {change.kept}" if change.kept else None)
-            show.line(f"  without a place in it, so only there: {', '.join(change.lost)}" if change.lost else None)
+            show.line(f"  the new notebook has no place for {', '.join(change.lost)}: only the kept one" if change.lost else None)
     show.line(f"next: {progress.status(workspace).next}")
 
 
@@ -164,12 +164,12 @@ def checkpoint(
     module: Annotated[str | None, typer.Argument(metavar="[NN]", help="One module, as 03 or activations.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Can your framework do it? Sixteen capabilities, each tried on real data and shown with its evidence."""
-    root, wanted = places.package_root(), capabilities.wanted(syllabus.module(module) if module else None)
-    trying = show.each(wanted, "trying", len(wanted), lambda capability: capability.can)
-    found = [capabilities.look(root, capability) for capability in trying]
+    """Show what your framework can do: sixteen capabilities, each tried on real data, with the evidence."""
+    root, wanted = places.package_root(), capabilities.choose_capabilities(syllabus.module(module) if module else None)
+    trying = show.track(wanted, "trying", len(wanted), lambda capability: capability.can)
+    found = [capabilities.try_capability(root, capability) for capability in trying]
     show.checkpoint(found, as_json)
-    raise typer.Exit(0 if capabilities.as_it_should_be(found) else 1)
+    raise typer.Exit(0 if capabilities.all_hold(found) else 1)
 
 
 def train(
@@ -188,7 +188,7 @@ def train(
 
 
 def reset(module: ModuleName) -> None:
-    """Put a module's released notebook back; yours is kept beside it."""
+    """Put a module's released notebook back, and keep yours beside it."""
     workspace, chosen = _workspace(), syllabus.module(module)
     kept = progress.reset(workspace, chosen)
     show.line(f"{workspace.notebook(chosen)} is as it was released")
@@ -199,20 +199,20 @@ def submit(
     module: ModuleName,
     to: Annotated[Path | None, typer.Option(help="A folder to hand in to, instead of your class's.")] = None,
 ) -> None:
-    """Hand a module in, if you learn in a class."""
+    """Hand in a module, if you learn in a class."""
     done = handing_in.submit(_workspace(), syllabus.module(module), to)
     for problem in done.problems:
-        show.warn(f"as it is, this will cost points: {problem}")
+        show.warn(f"this will cost points: {problem}")
     show.line(f"upload this file to your class's system: {done.place}" if done.upload else f"handed in: {done.place}")
     show.line(f"the earlier one is kept at {done.kept}" if done.kept else None)
 
 
 def feedback(
     module: ModuleName,
-    source: Annotated[Path | None, typer.Option("--from", help="A feedback page, or a folder of them.")] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="A feedback page, or a folder with feedback pages.")] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Also open it in the browser.")] = False,
 ) -> None:
-    """Fetch the feedback on a module that you handed in."""
+    """Get the feedback on a module that you handed in."""
     page = handing_in.feedback(_workspace(), syllabus.module(module), source)
     show.line(page)
     if open_it:
@@ -220,10 +220,10 @@ def feedback(
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Look whether this machine has what the course needs."""
+    """Check that this machine has what the course needs."""
     findings = list(examination.examine(Path.cwd()))
     if as_json:
-        show.json_of([dataclasses.asdict(finding) for finding in findings])
+        show.print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         show.table(["what", "found", "ok", "what to do"], [[f.what, f.found, f.verdict, f.todo] for f in findings])
-    raise typer.Exit(0 if examination.healthy(findings) else 1)
+    raise typer.Exit(0 if examination.is_healthy(findings) else 1)

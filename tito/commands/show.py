@@ -1,4 +1,4 @@
-"""How results look: tables and progress on a terminal, plain lines and JSON elsewhere."""
+"""Print results: tables and progress bars on a terminal, plain lines and JSON elsewhere."""
 
 import collections
 import contextlib
@@ -31,17 +31,17 @@ def warn(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """What an impatient person wants to know while something long goes on."""
+    """Print a line about progress to stderr."""
     err.print(f"tito: {text}")
 
 
 def step(text: str) -> None:
-    """A line of the demo: its headings and the commands it types stand out."""
+    """Print a line of the demo, with headings and commands in bold."""
     out.print(text, style="dim" if text.startswith("   ") else "bold")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: bool = False, title: str | None = None) -> None:
-    """Rows under headings; as JSON, a list of objects."""
+    """Print rows under headings, or as JSON a list of objects."""
     if as_json:
         out.print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1, default=str))
         return
@@ -52,14 +52,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: bool =
 
 
 def _printable(text: str) -> str:
-    """A name in a zip may hold what a terminal would obey."""
+    """Replace control characters: a name in a zip may contain commands for the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def each(
+def track(
     items: Iterable[T], doing: str, total: int | None = None, name: Callable[[T], str] = str
 ) -> Iterator[T]:
-    """Go through the items with a progress bar on a terminal, and a line for each elsewhere, both on stderr."""
+    """Iterate over the items with a progress bar on a terminal, or a line for each elsewhere, on stderr."""
     count = total if total is not None else len(items)  # type: ignore[arg-type]
     if not err.is_terminal:
         for place, item in enumerate(items, 1):
@@ -76,12 +76,12 @@ def each(
 
 
 def outcome(graded: Any) -> str:
-    """One submission in a few words."""
+    """Describe one graded submission in a few words."""
     return f"{graded.student} {graded.verdict.points:g}, {graded.verdict.ending}{'' if graded.changed else ' before'}"
 
 
 def outcomes(graded: list, as_json: bool) -> None:
-    """What grading gave each submission, and the reason for every point that was lost."""
+    """Print the points of each submission, and the reason for every lost point."""
     if as_json:
         out.print(json.dumps([dataclasses.asdict(outcome) for outcome in graded], indent=1))
         return
@@ -103,14 +103,14 @@ def outcomes(graded: list, as_json: bool) -> None:
             out.print(f"  {', '.join(checks)}: {reason}")
     changed = sum(outcome.changed for outcome in graded)
     endings = collections.Counter(outcome.verdict.ending for outcome in graded)
-    out.print(f"\n{len(graded)} submissions, of which {changed} were graded now and {len(graded) - changed} are unchanged:")
+    out.print(f"\n{len(graded)} submissions: {changed} graded now, {len(graded) - changed} unchanged")
     for ending, count in endings.most_common():
         out.print(f"  {count:>4}  {ending}")
 
 
 @contextlib.contextmanager
 def steps(doing: str, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A function to call with each step's name, place and total: a bar on a terminal, now and then a line elsewhere."""
+    """Yield a function to call with each step's name, place and total. It shows a bar on a terminal, or some lines elsewhere."""
     last = [time.monotonic()]
 
     def say(name: str, place: int, total: int) -> None:
@@ -129,14 +129,14 @@ def steps(doing: str, quiet: bool = False) -> Iterator[Callable[[str, int, int],
         )
 
 
-def json_of(value: Any) -> None:
+def print_json(value: Any) -> None:
     out.print(json.dumps(value, indent=1, default=str))
 
 
 def report(found: Any, as_json: bool = False) -> None:
-    """The checks of a notebook: a table, and for each failure the message and the line."""
+    """Print a table of a notebook's checks, then the message and the line of each failure."""
     if as_json:
-        json_of({"passed": found.passed, "points": found.points, "of": found.of, **dataclasses.asdict(found)})
+        print_json({"passed": found.passed, "points": found.points, "of": found.of, **dataclasses.asdict(found)})
         return
     rows = [[c.id, f"{c.points:g} of {c.of:g}", _result(c, found)] for c in found.checks]
     table(["check", "points", "result"], [*rows, ["", f"{found.points:g} of {found.of:g}", ""]])
@@ -155,11 +155,11 @@ def report(found: Any, as_json: bool = False) -> None:
     if found.unsolved:
         out.print(f"\nNot yet: {', '.join(found.unsolved)}.")
     if found.hidden_points:
-        when = "when `tito complete` asks them" if found.alone else "after handing in"
-        out.print(f"\n{found.hidden_points:g} further points are graded by hidden checks, {when}.")
+        when = "in `tito complete`" if found.alone else "after you hand in"
+        out.print(f"\nHidden checks grade {found.hidden_points:g} more points, {when}.")
     if found.unanswered:
-        who = "to compare with the course's answer" if found.alone else "graded by a person"
-        out.print(f"Not answered yet, and {who}: {', '.join(found.unanswered)}.")
+        who = "compare it with the course's answer" if found.alone else "a person grades it"
+        out.print(f"Not answered yet ({who}): {', '.join(found.unanswered)}.")
 
 
 def _result(check: Any, found: Any) -> str:
@@ -169,7 +169,7 @@ def _result(check: Any, found: Any) -> str:
 
 
 def standings(found: Any) -> None:
-    """Where each module stands, and what is next."""
+    """Print the state of each module, and what comes next."""
     rows = []
     for s in found.modules:
         points, answers = (f"{a:g} of {b:g}" if b else "" for a, b in ((s.points, s.of), (s.answered, s.questions)))
@@ -182,9 +182,9 @@ def standings(found: Any) -> None:
 
 
 def pairs(found: list, module: Any, as_json: bool) -> None:
-    """Each exercise as the learner wrote it, and as the course did: side by side where there is room."""
+    """Print the learner's and the course's solution of each exercise, side by side if there is room."""
     if as_json:
-        json_of([dataclasses.asdict(pair) for pair in found])
+        print_json([dataclasses.asdict(pair) for pair in found])
         return
     for pair in found:
         sides = Table("yours", "the course's", title=f"{module}, {pair.cell}", title_justify="left", expand=True, pad_edge=False)
@@ -199,16 +199,16 @@ def pairs(found: list, module: Any, as_json: bool) -> None:
 
 
 def _shown(text: str, kind: str) -> str:
-    """A cell's text; the lines of a paragraph are joined, as they are broken for another width."""
+    """Return a cell's text. Join the lines of a paragraph, which were broken for another width."""
     if kind == "markdown":
         text = re.sub(r"(?<=\S)\n(?=[^\s|*#-])", " ", text)
     return "\n".join(map(_printable, text.splitlines()))
 
 
 def checkpoint(findings: list, as_json: bool) -> None:
-    """What the framework can do, and how that was seen."""
+    """Print what the framework can do, with the evidence."""
     if as_json:
-        json_of([dataclasses.asdict(finding) for finding in findings])
+        print_json([dataclasses.asdict(finding) for finding in findings])
         return
     table(["module", "can your framework …", "", "evidence"], [[f.module, f.can, f.state, f.evidence] for f in findings])
 
@@ -216,7 +216,7 @@ def checkpoint(findings: list, as_json: bool) -> None:
 def training(results: list, median: Any, as_json: bool) -> None:
     """What each run reached; the medians where there are several."""
     if as_json:
-        json_of({"runs": [dataclasses.asdict(result) for result in results], "median": dataclasses.asdict(median)})
+        print_json({"runs": [dataclasses.asdict(result) for result in results], "median": dataclasses.asdict(median)})
         return
     for r in results:
         line(f"{r.recipe}, seed {r.seed}: {_reached(r, f'{r.examples:,} {r.seen} images')}")
@@ -230,9 +230,9 @@ def _reached(run: Any, images: str) -> str:
 
 
 def benchmark(results: list, as_json: bool) -> None:
-    """Times beside PyTorch's: below 1 is faster than it."""
+    """Print our times beside PyTorch's. A ratio below 1 means that ours is faster."""
     if as_json:
-        json_of([dataclasses.asdict(result) for result in results])
+        print_json([dataclasses.asdict(result) for result in results])
         return
     rows = [[r.module, r.name, _time(r.seconds), _time(r.rival), _ratio(r)] for r in results]
     table(["module", "what", "tinytorch", "PyTorch", "ratio (middle half)"], rows)
@@ -251,9 +251,9 @@ def _ratio(result) -> str:
 
 
 def audits(found: list, problems: list[str], unseen: bool, as_json: bool) -> None:
-    """A line for each module, then each mutant that lost no point, as a diff of its line, and what falls short."""
+    """Print a line for each module, then each mutant that lost no point, as a diff, and the problems."""
     if as_json:
-        json_of({"modules": [one.as_dict() for one in found], "problems": problems})
+        print_json({"modules": [one.as_dict() for one in found], "problems": problems})
         return
     rows = [
         [one.module, f"{one.unsolved:g}", f"{one.reference:g}", len(one.fate), len(one.equivalent),
@@ -283,9 +283,9 @@ def _mutant(one: Any, mutant: Any, what: str) -> None:
 
 
 def similarity(found: Any, page: Any, as_json: bool) -> None:
-    """Pairs, the most alike first, and where the page lies that shows them side by side."""
+    """Print the pairs, the most alike first, and the path of the page that shows them side by side."""
     if as_json:
-        json_of({**found.as_dict(), "page": str(page)})
+        print_json({**found.as_dict(), "page": str(page)})
         return
     rows = [
         [p.first.student, p.second.student, f"{p.likeness:.0%}", ", ".join(f"{c} {s:.0%}" for c, s in list(p.cells.items())[:4])]

@@ -1,4 +1,4 @@
-"""How marks look: what a regrade would change, how a class did, what is late, and what a learner's own modules cost."""
+"""Print marks: due dates, regrades, reports on a class, and results on the learners' own modules."""
 
 import dataclasses
 import datetime
@@ -11,21 +11,21 @@ from tito.syllabus import Module
 
 
 def due(module: Module, when: datetime.datetime | None, records: list) -> None:
-    """When a module is due, and what that means for those who have handed it in."""
+    """Print when a module is due, and how many submissions are late."""
     if when is None:
         show.line(f"{module} has no due date")
         return
     late = [record for record in records if record.seconds_late > 0]
     cost = sum(record.penalty > 0 for record in late)
     handed_in = sum(record.handed_in for record in records)
-    show.line(f"{module} is due {when:%Y-%m-%d %H:%M} UTC: {len(late)} of {handed_in} hand-ins are late, {cost} lose points")
+    show.line(f"{module} is due {when:%Y-%m-%d %H:%M} UTC: {len(late)} of {handed_in} submissions are late, {cost} lose points")
 
 
 def regrade(module: Module, preview: Any, kept: list[Path] | None, as_json: bool) -> None:
-    """What changes and why; `kept` are the files with the old marks, once it is done."""
+    """Print what changes and why. After the change, `kept` are the files with the old marks."""
     if as_json:
         done = {"applied": kept is not None, "old_marks": [str(path) for path in kept or ()]}
-        show.json_of({**dataclasses.asdict(preview), **done})
+        show.print_json({**dataclasses.asdict(preview), **done})
         return
     for name, change in preview.cells.items():
         show.line(f"{name}: {change}")
@@ -38,17 +38,17 @@ def regrade(module: Module, preview: Any, kept: list[Path] | None, as_json: bool
             show.line(f"  {why}")
     for note in preview.notes:
         show.warn(note)
-    show.line(f"{len(preview.changes)} marks change, {preview.unchanged} stay as they are")
+    show.line(f"{len(preview.changes)} marks change, {preview.unchanged} stay the same")
     if kept is None:
-        show.line(f"nothing is changed yet: `tito course regrade {module.id} --apply` does it")
+        show.line(f"nothing is changed yet. `tito course regrade {module.id} --apply` changes the marks")
     else:
-        show.line(f"done; the old marks are in {' and '.join(map(str, kept))}")
-        show.line(f"next: `tito course feedback {module.id}` writes the pages anew")
+        show.line(f"done. The old marks are in {' and '.join(map(str, kept))}")
+        show.line(f"next: `tito course feedback {module.id}` writes the pages again")
 
 
 def report(found: Any) -> None:
-    """A class's report as tables."""
-    show.line(f"{found.module}: {found.handed_in} handed in, {found.late} late, {found.to_read} still to be read by a person")
+    """Print the report on a class as tables."""
+    show.line(f"{found.module}: {found.handed_in} handed in, {found.late} late, {found.to_read} still need a person to read them")
     show.line(f"points of {found.of:g}: mean {found.mean:g}, median {found.median:g}\n")
     rows = [
         [c.id, c.kind, f"{c.passed} of {c.graded}", _number(c.mean), f"{c.of:g}", _number(c.discrimination)]
@@ -69,9 +69,9 @@ def _number(value: float | None) -> str:
 
 
 def chained(found: list, as_json: bool) -> None:
-    """What submissions earn on their authors' own modules."""
+    """Print what submissions earn on their authors' own modules."""
     if as_json:
-        show.json_of([dataclasses.asdict(one) | {"integration": one.integration} for one in found])
+        show.print_json([dataclasses.asdict(one) | {"integration": one.integration} for one in found])
         return
     rows = [
         [
@@ -83,8 +83,8 @@ def chained(found: list, as_json: bool) -> None:
     show.table(["student", "apart", "chained", "integration", "broken by", "lent by the reference"], rows)
     for one in found:
         if one.why:
-            show.line(f"\n{one.student}: with {', '.join(one.broke)} of its own, {one.why}")
+            show.line(f"\n{one.student}: with its own {', '.join(one.broke)}, {one.why}")
     lent = Counter((name, why) for one in found for name, why in one.lent.items())
     for (name, why), people in sorted(lent.items()):
-        show.line(f"\n{people} × the reference's {name} stood in: {why}")
-    show.line("\nThis changes no mark: a module is graded on the reference's modules, so an earlier mistake costs only once.")
+        show.line(f"\n{people} × the reference's {name} was used: {why}")
+    show.line("\nThis changes no mark. A module is graded on the reference's modules, so an earlier mistake costs points once.")

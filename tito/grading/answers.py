@@ -1,6 +1,6 @@
-"""The answers of a hidden check: how a value leaves the sandbox, and how it is compared outside.
+"""The answers of a hidden check: send a value out of the sandbox, and compare it outside.
 
-A value travels as JSON (arrays as base64 of their bytes), never as a pickle, and the judge believes only those bytes.
+A value is sent as JSON (arrays as base64 of their bytes), never as a pickle. The judge uses only those bytes.
 """
 
 import base64
@@ -23,13 +23,13 @@ DTYPES = {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
 
 
 def answer(value: Any, about: str = "", rtol: float = 1e-5, atol: float = 1e-6) -> None:
-    """Hand a value to the judge, who compares it with the reference's, |a - b| <= atol + rtol |b|, elsewhere.
+    """Send a value to the judge, who compares it with the reference's outside: |a - b| <= atol + rtol |b|.
 
     Values: None, bool, int, float, str, lists, tuples, sets and dicts of these, NumPy scalars and arrays, tensors.
     """
     message = json.dumps({"value": encode(value), "about": about, "rtol": rtol, "atol": atol})
     if len(message) > MAX_BYTES:
-        raise ValueError(f"an answer of {len(message)} bytes is too large: at most {MAX_BYTES}")
+        raise ValueError(f"an answer of {len(message)} bytes is too large. At most {MAX_BYTES} are allowed")
     publish(message)
 
 
@@ -40,7 +40,7 @@ def publish(message: str) -> None:
 
 
 def raised(f, *args, **kwargs) -> str | None:
-    """The name of the exception that `f(*args, **kwargs)` raises, or None if it raises none."""
+    """Return the name of the exception that `f(*args, **kwargs)` raises, or None if it raises none."""
     try:
         f(*args, **kwargs)
     except Exception as error:
@@ -49,9 +49,9 @@ def raised(f, *args, **kwargs) -> str | None:
 
 
 def encode(value: Any, depth: int = 0) -> dict:
-    """A value as JSON-able nested dicts, each with its kind."""
+    """Return a value as nested dicts that JSON can hold, each with its kind."""
     if depth > MAX_DEPTH:
-        raise ValueError(f"an answer nested more than {MAX_DEPTH} deep")
+        raise ValueError(f"an answer is nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or type(value) in (bool, int, str):
@@ -69,13 +69,13 @@ def encode(value: Any, depth: int = 0) -> dict:
         return _encode_array("array", value)
     if isinstance(getattr(value, "data", None), np.ndarray):
         return _encode_array("tensor", value.data)
-    raise TypeError(f"a {type(value).__name__} cannot be handed to the judge")
+    raise TypeError(f"a {type(value).__name__} cannot be sent to the judge")
 
 
 def _encode_array(kind: str, value: Any) -> dict:
     array = np.asarray(value)
     if array.dtype.name not in DTYPES:
-        raise TypeError(f"an array of dtype {array.dtype} cannot be handed to the judge")
+        raise TypeError(f"an array of dtype {array.dtype} cannot be sent to the judge")
     little = array.astype(array.dtype.newbyteorder("<"))
     data = base64.b64encode(little.tobytes()).decode()
     return {"kind": kind, "dtype": array.dtype.name, "shape": list(array.shape), "data": data}
@@ -90,7 +90,7 @@ class BadAnswer(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer as it came out of a sandbox. Only the reference's `about` and tolerances are ever used."""
+    """One answer from a sandbox. Only the reference's `about` and tolerances are used."""
 
     value: Any
     about: str = ""
@@ -99,17 +99,17 @@ class Answer:
 
     @classmethod
     def read(cls, message: Any) -> "Answer":
-        """Read a message that untrusted code may have written; BadAnswer if anything in it is not as `answer` writes."""
+        """Read a message that untrusted code may have written. Raise BadAnswer if `answer` would not write it so."""
         try:
             if not isinstance(message, str) or len(message) > MAX_BYTES:
-                raise BadAnswer("it is not a text of a permitted size")
+                raise BadAnswer("it is not text, or it is too long")
             fields = json.loads(message)
             about, rtol, atol = str(fields["about"])[:200], float(fields["rtol"]), float(fields["atol"])
             return cls(_decode(fields["value"]), about, rtol, atol)
         except BadAnswer:
             raise
         except (KeyError, TypeError, ValueError, RecursionError, OverflowError, binascii.Error, MemoryError) as error:
-            raise BadAnswer(f"it is not as answer() writes it ({type(error).__name__})") from None
+            raise BadAnswer(f"answer() did not write it ({type(error).__name__})") from None
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,14 @@ def _decode(node: Any, depth: int = 0) -> Any:
 
 @dataclass(frozen=True)
 class Items:
-    """A decoded list, tuple, set or dict: what it holds, in the order in which `encode` wrote it."""
+    """A decoded list, tuple, set or dict, with its items in the order in which `encode` wrote them."""
 
     kind: str
     items: tuple
 
 
 def mismatch(given: Answer, expected: Answer) -> str | None:
-    """What is wrong with an answer, in type, shape or value, without a word of the right one; None if it is right."""
+    """Say what is wrong with an answer, its type, shape or values, but never the right one. None if it is right."""
     return _compare(given.value, expected.value, expected.rtol, expected.atol)
 
 
@@ -164,7 +164,7 @@ def _compare(given: Any, expected: Any, rtol: float, atol: float) -> str | None:
     if _kind(given) != _kind(expected):
         return f"has the wrong type: {_kind(given)}"
     if isinstance(expected, Array):
-        if given.data.ndim != expected.data.ndim:  # not the whole shape: many sizes could carry the check's text away
+        if given.data.ndim != expected.data.ndim:  # not the whole shape: many sizes could spell out the check's text
             return f"has the wrong number of dimensions: {given.data.ndim}"
         if given.data.shape != expected.data.shape:
             return f"has the wrong shape: {given.data.shape}"
@@ -183,7 +183,7 @@ def _compare(given: Any, expected: Any, rtol: float, atol: float) -> str | None:
 
 
 def _kind(value: Any) -> str:
-    """A value's type as far as it counts: an int is as good as the float of the same value."""
+    """Return a value's type. An int counts like the float of the same value."""
     if isinstance(value, Array | Items):
         return value.kind
     return "number" if type(value) in (int, float) else type(value).__name__

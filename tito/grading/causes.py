@@ -1,4 +1,4 @@
-"""Which check can fail because of which earlier exercise: read from the names that the cells define and use."""
+"""Find which earlier exercise can make a check fail, from the names that the cells define and use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class _Cell:
-    """A cell that a grade depends on; `check` is the first visible check after it, if it is an exercise."""
+    """A cell that a grade depends on. For an exercise, `check` is the first visible check after it."""
 
     defines: set[str]
     uses: set[str]
@@ -23,9 +23,9 @@ class _Cell:
 
 
 def earlier_checks(notebook: NotebookNode) -> dict[str, set[str]]:
-    """For each check, the visible checks of the earlier exercises that it uses, by itself or through other cells."""
+    """For each check, return the visible checks of the earlier exercises that it uses, directly or through other cells."""
     found: dict[str, set[str]] = {}
-    home: dict[str, _Cell] = {}  # of each name, the last cell so far that defines it
+    home: dict[str, _Cell] = {}  # for each name, the last cell so far that defines it
     mine: list[_Cell] = []  # the exercises that the next check is about
     checked = False  # whether a check has come since the last exercise
     for cell in filter(source.runs_in_grading, notebook.cells):
@@ -34,7 +34,7 @@ def earlier_checks(notebook: NotebookNode) -> dict[str, set[str]]:
             checked = True
             for exercise in mine if not source.is_hidden(cell) else ():
                 exercise.check = exercise.check or cell.id
-            used = _all_used([this, *mine], home)
+            used = _find_used_cells([this, *mine], home)
             found[cell.id] = {one.check for one in used if one.check and one not in mine}
             continue
         home.update(dict.fromkeys(this.defines, this))
@@ -43,8 +43,8 @@ def earlier_checks(notebook: NotebookNode) -> dict[str, set[str]]:
     return found
 
 
-def _all_used(cells: Iterable[_Cell], home: dict[str, _Cell]) -> set[_Cell]:
-    """The cells that these are built on, and those that they are built on, and so on."""
+def _find_used_cells(cells: Iterable[_Cell], home: dict[str, _Cell]) -> set[_Cell]:
+    """Return the cells that these use, the cells that those use, and so on."""
     found, to_follow = set(), list(cells)
     while to_follow:
         for name in to_follow.pop().uses:
@@ -56,16 +56,16 @@ def _all_used(cells: Iterable[_Cell], home: dict[str, _Cell]) -> set[_Cell]:
 
 
 def _names(text: str) -> tuple[set[str], set[str]]:
-    """The names that a cell's text defines at its top level, and those that it reads anywhere."""
+    """Return the names that a cell defines at its top level, and the names that it reads anywhere."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set(), set()
-    return defined(tree), {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return defined_names(tree), {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
 
 
-def defined(tree: ast.Module) -> set[str]:
-    """The names that a module's text defines at its top level."""
+def defined_names(tree: ast.Module) -> set[str]:
+    """Return the names that a parsed text defines at its top level."""
     names = set()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

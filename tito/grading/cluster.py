@@ -1,4 +1,4 @@
-"""Execution on a dask.distributed cluster: each task travels with all that it needs to machines that share no disk."""
+"""Execution on a dask.distributed cluster. Each task carries all that it needs, so the machines need not share a disk."""
 
 import logging
 import threading
@@ -9,14 +9,14 @@ from typing import Any
 
 from tito.errors import TitoError
 from tito.grading.execute import Task, versions
-from tito.grading.workers import Died, Lost, Refused, Workers, refusal, work
+from tito.grading.workers import Died, Lost, Refused, Workers, find_worker_problem, run_on_worker
 
-SECONDS = 30  # for a scheduler to answer at first, and for a worker to join it
-PATIENCE = 1800  # seconds for a scheduler that was lost to come back
+SECONDS = 30  # to wait for a scheduler's first answer, and for a worker to join it
+PATIENCE = 1800  # seconds to wait for a lost scheduler to come back
 
 
 class Cluster(Workers):
-    """Runs tasks on the workers of a scheduler. One that is lost is waited for, and what it had under way runs again."""
+    """Runs tasks on the workers of a scheduler. If the scheduler is lost, waits for it and runs its tasks again."""
 
     def __init__(self, root: Path, address: str, sandboxed: bool, say: Callable[[str], None]):
         super().__init__(root)
@@ -24,18 +24,18 @@ class Cluster(Workers):
             import distributed
         except ModuleNotFoundError:
             raise TitoError("--scheduler needs dask.distributed: pip install 'tinytorch[cluster]'") from None
-        for name in ("distributed", "distributed.client"):  # what they would say of a loss is said here, in one line
+        for name in ("distributed", "distributed.client"):  # this class reports a lost scheduler itself, in one line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.distributed, self.address, self.say = distributed, address, say
         self.news = threading.Event()
         try:
             self.client = self._connect(SECONDS)
         except OSError as error:
-            raise TitoError(f"no dask scheduler answers at {address} ({error}): start one with `dask scheduler`") from None
+            raise TitoError(f"no dask scheduler answers at {address} ({error}). Start one with `dask scheduler`") from None
         except ValueError as error:
-            raise TitoError(f"--scheduler {address} is no address ({error}): they look like tcp://10.0.0.1:8786") from None
+            raise TitoError(f"--scheduler {address} is not an address ({error}). Write tcp://10.0.0.1:8786") from None
         try:
-            self._must_be_ready(sandboxed)
+            self._check_workers(sandboxed)
         except TitoError:
             self.client.close()
             raise
@@ -43,14 +43,14 @@ class Cluster(Workers):
     def _connect(self, seconds: float):
         return self.distributed.Client(self.address, timeout=seconds, set_as_default=False)
 
-    def _must_be_ready(self, sandboxed: bool) -> None:
+    def _check_workers(self, sandboxed: bool) -> None:
         try:
             self.client.wait_for_workers(1, timeout=SECONDS)
         except TimeoutError:
-            raise TitoError(f"{self.address} has no workers: start some with `dask worker {self.address}`") from None
-        for worker, problem in self.client.run(refusal, sandboxed, versions(), on_error="return").items():
+            raise TitoError(f"{self.address} has no workers. Start some with `dask worker {self.address}`") from None
+        for worker, problem in self.client.run(find_worker_problem, sandboxed, versions(), on_error="return").items():
             if isinstance(problem, ModuleNotFoundError):
-                problem = f"the worker at {worker} cannot grade: {problem}: install there what is installed here"
+                problem = f"the worker at {worker} cannot grade: {problem}. Install the same packages there as here"
             if problem:
                 raise Refused(problem, code=1)
 
@@ -61,16 +61,16 @@ class Cluster(Workers):
     def room(self) -> int:
         try:
             return max(2, 2 * sum(self.client.nthreads().values()))
-        except (OSError, RuntimeError):  # it is not there at the moment
+        except (OSError, RuntimeError):  # the scheduler does not answer at the moment
             return 2
 
     def submit(self, task: Task, patient: bool):
         while True:
             try:
-                future = self.client.submit(work, task, versions(), patient, pure=False)
+                future = self.client.submit(run_on_worker, task, versions(), patient, pure=False)
                 break
             except (OSError, RuntimeError):
-                self._find_again()
+                self._reconnect()
         future.add_done_callback(lambda _: self.news.set())
         return future
 
@@ -83,22 +83,22 @@ class Cluster(Workers):
             self.news.wait(5)
 
     def result(self, future) -> str:
-        if future.status == "cancelled":  # as all are when the scheduler is lost
-            self._find_again()
+        if future.status == "cancelled":  # losing the scheduler cancels all futures
+            self._reconnect()
             raise Lost
         try:
             return future.result(SECONDS)
         except self.distributed.scheduler.KilledWorker:
             raise Died("every worker that ran it died") from None
         except (self.distributed.CancelledError, self.distributed.comm.CommClosedError, TimeoutError):
-            self._find_again()
+            self._reconnect()
             raise Lost from None
 
-    def _find_again(self) -> None:
-        """Wait for a scheduler that is gone."""
+    def _reconnect(self) -> None:
+        """Wait for a lost scheduler, and connect to it again."""
         if self.client.status == "running":
             return
-        self.say(f"the scheduler at {self.address} is gone: waiting for it")
+        self.say(f"the scheduler at {self.address} is gone. Waiting for it")
         self.client.close()
         until = time.monotonic() + PATIENCE
         while True:
@@ -107,5 +107,5 @@ class Cluster(Workers):
                 return
             except OSError as error:
                 if time.monotonic() > until:
-                    gone = f"the scheduler at {self.address} did not come back: run this again when it has"
+                    gone = f"the scheduler at {self.address} did not come back. Run this again when it answers"
                     raise TitoError(gone, code=1) from error

@@ -1,6 +1,6 @@
-"""Running the cells of a notebook in a fresh kernel: the learner's check and the instructor's grading both use this.
+"""Run the cells of a notebook in a fresh kernel, for the learner's checks and for grading.
 
-Nothing that comes back is trusted to be more than text: outputs are rebuilt field by field, and capped.
+Whatever the kernel sends is treated as untrusted text: outputs are rebuilt field by field and cut to a size.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:  # importing nbformat costs a worker more than a second
 
 START_SECONDS = 60
 GRACE_SECONDS = 3
-UNSURE = ("timed out", "its process ended", "did not answer")  # ends that a busy machine may have brought about
-KEPT_TYPES = ("text/plain", "image/png")  # no HTML: only to make it harmless takes minutes, if somebody wants it to
+UNSURE = ("timed out", "its process ended", "did not answer")  # a busy machine may have caused these
+KEPT_TYPES = ("text/plain", "image/png")  # no HTML: a hostile one can take minutes to sanitize
 
 
 @dataclass
 class Ran:
-    """What one cell did: its outputs, the error it ended with (name and message), the answers it handed in."""
+    """The result of one cell: its outputs, its error (name and message), and the answers it sent."""
 
     outputs: list[dict[str, Any]] = field(default_factory=list)
     error: tuple[str, str] | None = None
@@ -53,16 +53,16 @@ class Ran:
 
 @dataclass
 class Execution:
-    """What a notebook did: each cell by its id, how it ended if not well, and whether failing still worked at the end."""
+    """The result of a notebook: each cell by its id, why it ended early if it did, and whether assertions still failed."""
 
     cells: dict[str, Ran] = field(default_factory=dict)
-    ended: str | None = None  # why the kernel did not live to the end
-    ended_in: str | None = None  # the cell that it did not survive
-    canaries_failed: bool = True  # checks that must fail did
+    ended: str | None = None  # why the kernel ended early
+    ended_in: str | None = None  # the cell in which it ended
+    canaries_failed: bool = True  # whether the assertions that must fail did fail
 
     @property
     def unsure(self) -> bool:
-        """Might it have gone otherwise on a machine with less to do? The clock, a death, or a cheat is what it says."""
+        """Might a less busy machine give another result? True after a timeout, a dead kernel, or canaries that passed."""
         slow = any(ran.timed_out for ran in self.cells.values())
         return slow or (self.ended or "").startswith(UNSURE) or not self.canaries_failed
 
@@ -82,7 +82,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class Task:
-    """One execution, whole in itself: what it holds determines what comes out, on any machine that has this tool."""
+    """All that one execution needs. The same task gives the same result on every machine that has this tool."""
 
     cells: tuple[tuple[str, str], ...]  # id and text, in the order in which they run
     module: Module
@@ -92,13 +92,13 @@ class Task:
 
     @classmethod
     def of(cls, notebook: NotebookNode, module: Module, package: Path, limits: dict[str, int], sandboxed: bool) -> Task:
-        """What a grade depends on of a notebook, against the modules before `module` of `package`, a folder `tinytorch`."""
+        """Make the task that runs the graded cells of a notebook on the modules of `package` (a `tinytorch`) before `module`."""
         cells = tuple((cell.id, cell.source) for cell in source.in_grading_order(notebook))
         return cls(cells, module, prefix(package, module), limits, sandboxed)
 
     @cached_property
     def key(self) -> str:
-        """A hash of all that determines what the cells do."""
+        """A hash of everything that determines the result."""
         facts = [self.cells, self.module.number, self.limits, self.sandboxed, versions()]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
         for name, data in self.package.items():
@@ -107,7 +107,7 @@ class Task:
 
 
 class Died(Exception):
-    """The kernel is gone; the message says why."""
+    """The kernel is gone. The message says why."""
 
 
 def execute(
@@ -118,12 +118,12 @@ def execute(
     sandboxed: bool,
     on_cell: Callable[[str], None] = lambda name: None,
 ) -> Execution:
-    """Run what a grade depends on, here and now."""
+    """Run the cells that a grade depends on, on this machine."""
     return Execution.from_json(run(Task.of(notebook, module, package, limits, sandboxed), on_cell))
 
 
 def run(task: Task, on_cell: Callable[[str], None] = lambda name: None, patient: bool = True) -> str:
-    """Run the cells of a task in a new kernel: its Execution as JSON. An impatient run ends when a cell times out."""
+    """Run the cells of a task in a new kernel, and return its Execution as JSON. Unless `patient`, stop at the first timeout."""
     result = Execution()
     deadline = time.monotonic() + task.limits["total_seconds"]
     with _kernel(task) as kernel:
@@ -143,7 +143,7 @@ def run(task: Task, on_cell: Callable[[str], None] = lambda name: None, patient:
 
 
 def prefix(package: Path, module: Module) -> dict[str, bytes]:
-    """The files of `package`, a folder `tinytorch`, without the modules from `module` on."""
+    """Return the files of `package`, a folder `tinytorch`, without `module` and the later modules."""
     later = {Path("core", f"{one.name}.py") for one in MODULES[module.number :]}
     paths = {path.relative_to(package): path for path in sorted(package.rglob("*")) if path.is_file()}
     return {
@@ -155,7 +155,7 @@ def prefix(package: Path, module: Module) -> dict[str, bytes]:
 
 @cache
 def versions() -> dict[str, str]:
-    """What of this machine determines what a notebook does: two that differ in it do not grade one class together."""
+    """Return the versions on which a result depends. Machines that differ in them must not grade the same class."""
     distributions = ("numpy", "matplotlib", "numba", "ipython", "ipykernel")
     here = Path(__file__).parent
     tool = [here / f"{name}.py" for name in ("answers", "execute", "sandbox", "seccomp")]
@@ -165,8 +165,8 @@ def versions() -> dict[str, str]:
     return {"machine": platform.machine(), "python": python, **found, "tito": digest.hexdigest()[:12]}
 
 
-def lay_out(folder: Path, package: dict[str, bytes]) -> None:
-    """Make `folder` a workspace whose `tinytorch` has these files."""
+def write_workspace(folder: Path, package: dict[str, bytes]) -> None:
+    """Make `folder` a workspace with these files in its `tinytorch`."""
     for name, data in package.items():
         path = folder / "tinytorch" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -176,9 +176,9 @@ def lay_out(folder: Path, package: dict[str, bytes]) -> None:
 
 @contextmanager
 def _kernel(task: Task) -> Iterator[_Kernel]:
-    with sandbox.scratch() as folder:
+    with sandbox.scratch_folder() as folder:
         sockets = folder / "k"
-        lay_out(folder, task.package)
+        write_workspace(folder, task.package)
         sockets.mkdir()
         manager = _manager(folder, sockets, task.limits, task.sandboxed)
         kernel = None
@@ -217,9 +217,9 @@ def _manager(folder: Path, sockets: Path, limits: dict[str, int], sandboxed: boo
 
 
 def _context() -> zmq.Context:
-    """Sockets that take no message larger than 16 MB, and keep few waiting: what is not read yet fills our memory.
+    """Make sockets that refuse messages above 16 MB and queue only a few, because unread messages fill our memory.
 
-    They look every 10 ms, not every 100, whether the kernel is there.
+    They look for the kernel every 10 ms instead of every 100 ms.
     """
     context = zmq.Context()
     context.setsockopt(zmq.MAXMSGSIZE, 16 << 20)
@@ -236,22 +236,22 @@ class _Kernel:
         self.client = manager.blocking_client()
         self.client.start_channels()
         until = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._is_ready():
             alive = self.manager.is_alive()
             if not alive or time.monotonic() > until:
-                why = "it does not answer" if alive else self._cause()
-                raise TitoError(f"a kernel to run notebooks in does not start here: {why}", code=1)
+                why = "it does not answer" if alive else self._cause_of_death()
+                raise TitoError(f"the kernel that runs notebooks does not start: {why}", code=1)
 
-    def _answers(self) -> bool:
-        """Did a question come back on both channels? Published before we were connected, it is lost: then ask again.
+    def _is_ready(self) -> bool:
+        """Does the kernel answer on both channels? An answer sent before we were connected is lost: ask again.
 
-        jupyter_client's wait_for_ready also listens until nothing has come for 0.2 s, a fifth of what a submission takes.
+        jupyter_client's wait_for_ready waits another 0.2 s for silence, a fifth of the time of a submission.
         """
         request = self.client.kernel_info()
         for read, seconds, end in ((self.client.get_shell_msg, 1, "ok"), (self.client.get_iopub_msg, 0.2, "idle")):
             try:
                 while True:
-                    parent, _, content = _parts(read(timeout=seconds))
+                    parent, _, content = _parse_message(read(timeout=seconds))
                     if parent == request and end in (content.get("status"), content.get("execution_state")):
                         break
             except queue.Empty:
@@ -259,23 +259,23 @@ class _Kernel:
         return True
 
     def run(self, code: str, ran: Ran, deadline: float) -> None:
-        """Run a cell into `ran`; Died if the kernel does not survive it, or has to be killed."""
+        """Run a cell and write its result into `ran`. Raise Died if the kernel dies or has to be killed."""
         now = time.monotonic()
         limit = min(now + self.limits["cell_seconds"], deadline)
         request = self.client.execute(code, store_history=False, allow_stdin=False, stop_on_error=False)
         size = messages = 0
         while True:
-            message = self._next(min(limit, time.monotonic() + 0.5))
+            message = self._next_message(min(limit, time.monotonic() + 0.5))
             if time.monotonic() >= limit:
                 if ran.timed_out:
-                    self._kill("timed out, and did not stop when interrupted")
+                    self._kill("timed out and ignored the interrupt")
                 if limit >= deadline:
-                    self._kill("timed out: all the time that a notebook may take was used up")
+                    self._kill("timed out: the notebook used up all its time")
                 ran.timed_out, limit = True, time.monotonic() + GRACE_SECONDS
                 self.manager.interrupt_kernel()
             if message is None:
                 if not self.manager.is_alive():
-                    raise Died(self._cause())
+                    raise Died(self._cause_of_death())
                 continue
             messages += 1
             if messages > self.limits["messages"]:
@@ -288,21 +288,21 @@ class _Kernel:
             size = _collect(kind, content, ran, size, self.limits["output_kb"] << 10)
         self._check_reply(request, ran)
 
-    def _next(self, until: float) -> tuple[Any, str, dict] | None:
-        """The next message on iopub, None if there is none by then. One that cannot be read is the kernel's death."""
+    def _next_message(self, until: float) -> tuple[Any, str, dict] | None:
+        """Return the next message on iopub, or None if none comes in time. Kill a kernel whose message cannot be read."""
         try:
-            return _parts(self.client.get_iopub_msg(timeout=max(0.0, until - time.monotonic())))
+            return _parse_message(self.client.get_iopub_msg(timeout=max(0.0, until - time.monotonic())))
         except queue.Empty:
             return None
-        except Exception as error:  # untrusted bytes: whatever the parser makes of them
+        except Exception as error:  # the bytes are untrusted: the parser may raise anything
             self._kill(f"sent a message that cannot be read ({type(error).__name__})")
 
     def _check_reply(self, request: str, ran: Ran) -> None:
-        """The reply's status must agree with the outputs: an error that was shown nowhere is still one."""
+        """Read the reply. If it reports an error that no output showed, record that error."""
         until = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < until:
             try:
-                parent, _, content = _parts(self.client.get_shell_msg(timeout=0.5))
+                parent, _, content = _parse_message(self.client.get_shell_msg(timeout=0.5))
             except queue.Empty:
                 continue
             except Exception as error:
@@ -312,20 +312,20 @@ class _Kernel:
                     ran.error = (_text(content.get("ename"), 100) or "Error", _text(content.get("evalue"), 2000))
                 return
         if not self.manager.is_alive():
-            raise Died(self._cause())
+            raise Died(self._cause_of_death())
         self._kill("did not answer a request")
 
     def _kill(self, why: str) -> None:
         self.manager.shutdown_kernel(now=True)
         raise Died(why)
 
-    def _cause(self) -> str:
+    def _cause_of_death(self) -> str:
         time.sleep(0.3)  # the watcher may be about to say why
         return getattr(self.manager.provisioner, "killed_for", None) or "its process ended"
 
 
-def _parts(message: dict) -> tuple[Any, str, dict]:
-    """Which request a message answers, its kind and its content; an exception if it is not made as messages are."""
+def _parse_message(message: dict) -> tuple[Any, str, dict]:
+    """Return the id of the request that a message answers, its kind and its content. Raise if it is malformed."""
     parent, content = message["parent_header"], message["content"]
     if not isinstance(parent, dict) or not isinstance(content, dict):
         raise TypeError("not a dict")
@@ -333,7 +333,7 @@ def _parts(message: dict) -> tuple[Any, str, dict]:
 
 
 def _collect(kind: str, content: dict, ran: Ran, size: int, cap: int) -> int:
-    """Keep one message of a cell in `ran`; returns the bytes kept so far."""
+    """Add one message of a cell to `ran`, and return the bytes kept so far."""
     if kind == "error" and ran.error is None:
         name, message = _text(content.get("ename"), 100) or "Error", _text(content.get("evalue"), 4000)
         lines = content.get("traceback")
@@ -367,7 +367,7 @@ def _text(value: Any, most: int) -> str:
     return value[:most] if isinstance(value, str) else ""
 
 
-# A kernel in which these do not fail has been taught not to fail: what its checks said is worth nothing.
+# These must fail. In a kernel where one passes, somebody has disabled assertions, and the checks prove nothing.
 CANARIES: tuple[tuple[str, str, str], ...] = (
     ("AssertionError", 'assert 1 + 1 == 3, "{nonce}"', "{nonce}"),
     ("AssertionError", 'import numpy as np\nnp.testing.assert_array_equal([1.0], [2.0], err_msg="{nonce}")', "{nonce}"),

@@ -1,4 +1,4 @@
-"""From what a notebook did to points, each with the reason for what was lost. This runs outside the sandbox."""
+"""Turn the execution of a notebook into points, with a reason for each point lost. This runs outside the sandbox."""
 
 import builtins
 import re
@@ -13,7 +13,7 @@ from tito.grading.causes import earlier_checks
 from tito.grading.execute import Execution, Ran
 
 CHAINED = re.compile("During handling of the above|The above exception was the direct cause")
-# What np.testing says: a heading, the check's own sentence, how many numbers differ and where, and both arrays.
+# The parts of np.testing's message: a heading, the check's own sentence, how many numbers differ and where, both arrays.
 NUMPYS_HEADING = re.compile(r"^\s*(?:Not equal to tolerance.*|Arrays are not .*|Items are not equal:?.*)(?:\n|$)")
 NUMPYS_COUNT = re.compile(r"^Mismatched elements: (\d+) / (\d+)", re.MULTILINE)
 NUMPYS_PLACE = re.compile(r"^ (\[[\d, ]*\]): (\S+) \((?:ACTUAL|x)\), (\S+) \((?:DESIRED|y)\)", re.MULTILINE)
@@ -21,23 +21,23 @@ NUMPYS_DETAILS = re.compile(
     r"^(?:Mismatched elements|\(shapes |\(dtypes |nan location|.*location mismatch| ?(?:ACTUAL|DESIRED|x|y): )", re.MULTILINE
 )
 LONG_NUMBER = re.compile(r"-?\d+\.\d{6,}(?:e[+-]?\d+)?")
-TIMED_OUT = "timed out: is there a loop that does not end?"
+TIMED_OUT = "timed out. Is there a loop that does not end?"
 
 
 @dataclass
 class Check:
-    """One graded cell: what it earned of what it is worth, and why not more."""
+    """The result of one graded cell: its points, the maximum, and the reason for lost points."""
 
     id: str
     points: float
     of: float
     reason: str = ""
-    line: int = 0  # of the check's own text, where it failed
+    line: int = 0  # the line of the check that failed
 
 
 @dataclass
 class Verdict:
-    """How a submission ended, and each of its checks."""
+    """How a submission ended, and the result of each check."""
 
     status: str
     checks: list[Check]
@@ -53,10 +53,10 @@ class Verdict:
 
     @property
     def ending(self) -> str:
-        """The status without its particulars: what the submissions of a class can be counted by."""
+        """The status without its details, so that the submissions of a class can be counted by it."""
         if self.status.startswith("cell "):
             return "has a cell that cannot be used"
-        return re.split(r" in cell |: ", self.status)[0]
+        return re.split(r" in cell |: |\. ", self.status)[0]
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -69,7 +69,7 @@ class Verdict:
 def judge(
     notebook: NotebookNode, problems: dict[str, str], execution: Execution, expected: dict[str, list[Answer]]
 ) -> Verdict:
-    """Points for every check of a rebuilt notebook. `expected` holds the reference's answers by grade_id."""
+    """Give points for every check of a rebuilt notebook. `expected` holds the reference's answers by grade_id."""
     checks, tampered = [], not execution.canaries_failed
     at_fault: list[str] = []
     previous_was_check = False
@@ -77,17 +77,17 @@ def judge(
         if source.is_solution(cell) and cell.cell_type == "code":
             at_fault = [] if previous_was_check else at_fault
             previous_was_check = False
-            at_fault += _at_fault(cell, problems, execution)
+            at_fault += _cell_problems(cell, problems, execution)
         if not source.is_check(cell):
             continue
         previous_was_check = True
         of, ran = source.points(cell), execution.cells.get(cell.id)
         if source.is_hidden(cell):
-            points, reason, forged = _hidden(of, ran, expected.get(cell.id, []))
+            points, reason, forged = _judge_hidden(of, ran, expected.get(cell.id, []))
             tampered |= forged
             line = 0
         else:
-            points, reason, line = _visible(cell, of, ran)
+            points, reason, line = _judge_visible(cell, of, ran)
         if points < of and at_fault:
             reason = f"{at_fault[0]} ({reason})" if ran and not ran.error else at_fault[0]
         if ran is None:
@@ -96,11 +96,11 @@ def judge(
             points, reason = 0.0, f"{execution.ended} in this cell"
         checks.append(Check(cell.id, round(points, 2), of, reason, line))
     _name_causes(notebook, checks)
-    return _withheld(checks) if tampered else Verdict(_status(problems, execution), checks)
+    return _withhold_points(checks) if tampered else Verdict(_status(problems, execution), checks)
 
 
 def _name_causes(notebook: NotebookNode, checks: list[Check]) -> None:
-    """A check that uses what an earlier exercise built, whose own check failed, may have failed because of that."""
+    """Name the earlier exercise in the reason of a check that uses it, if the exercise's own check failed."""
     failed = [check.id for check in checks if check.points < check.of and check.reason != source.UNSOLVED]
     if len(failed) < 2:
         return
@@ -108,11 +108,11 @@ def _name_causes(notebook: NotebookNode, checks: list[Check]) -> None:
     for check in checks:
         cause = next((name for name in failed if name in causes.get(check.id, ())), None)
         if check.id in failed and cause:
-            check.reason = f"mend {cause} first, this may follow from it: {check.reason}"
+            check.reason = f"fix {cause} first, it may be the cause: {check.reason}"
 
 
-def _at_fault(cell: NotebookNode, problems: dict[str, str], execution: Execution) -> list[str]:
-    """What is wrong with a solution cell itself, so that the checks after it are not to blame."""
+def _cell_problems(cell: NotebookNode, problems: dict[str, str], execution: Execution) -> list[str]:
+    """Say what is wrong with a solution cell itself. It is then the reason why the checks after it fail."""
     ran = execution.cells.get(cell.id)
     if cell.id in problems:
         return [problems[cell.id]]
@@ -121,14 +121,14 @@ def _at_fault(cell: NotebookNode, problems: dict[str, str], execution: Execution
     return [f"cell {cell.id} ends with {describe(*ran.error)}"] if ran and ran.error else []
 
 
-def nothing(notebook: NotebookNode, reason: str) -> Verdict:
-    """The verdict on a submission that cannot be run at all."""
+def zero_verdict(notebook: NotebookNode, reason: str) -> Verdict:
+    """Return the verdict on a submission that cannot be run: 0 points for every check."""
     checks = [Check(cell.id, 0.0, source.points(cell), reason) for cell in notebook.cells if source.is_check(cell)]
     return Verdict(reason, checks)
 
 
-def _withheld(checks: list[Check]) -> Verdict:
-    status = "tampered: its checks were made unable to fail, so its automatic points are withheld until a person looks"
+def _withhold_points(checks: list[Check]) -> Verdict:
+    status = "tampered: it disabled the checks. Its automatic points are withheld until a person looks at it"
     return Verdict(status, [Check(c.id, 0.0, c.of, "withheld: tampered") for c in checks], tampered=True)
 
 
@@ -141,7 +141,7 @@ def _status(problems: dict[str, str], execution: Execution) -> str:
     return next(iter(problems.values()), "graded")
 
 
-def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str, int]:
+def _judge_visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str, int]:
     if ran is None:
         return 0.0, "", 0
     if ran.timed_out:
@@ -153,19 +153,19 @@ def _visible(cell: NotebookNode, of: float, ran: Ran | None) -> tuple[float, str
 
 
 def describe(name: str, message: str) -> str:
-    """An error as one line: an assertion's message speaks for itself."""
+    """Return an error as one line. Of an assertion, only the message is shown."""
     if name == "AssertionError" and NUMPYS_HEADING.match(message):
-        message = _numpys(message)
+        message = _shorten_numpy_message(message)
     name, said = (" ".join("".join(c if c.isprintable() else " " for c in text).split()) for text in (name, message))
     if name == "AssertionError":
-        return _shortened(said or "an assertion without a message failed")
+        return _shorten(said or "an assertion without a message failed")
     if name == "NotImplementedError" and not said:
         return source.UNSOLVED
-    return _shortened(f"{name}: {said}" if said else name)
+    return _shorten(f"{name}: {said}" if said else name)
 
 
-def _numpys(message: str) -> str:
-    """np.testing's message: the check's own sentence first, then the first numbers that differ, with six digits."""
+def _shorten_numpy_message(message: str) -> str:
+    """Shorten np.testing's message: the check's own sentence, then the first numbers that differ, with six digits."""
     rest = NUMPYS_HEADING.sub("", message, count=1)
     details = NUMPYS_DETAILS.search(rest)
     sentence, numbers = (rest[: details.start()], rest[details.start() :]) if details else (rest, "")
@@ -177,12 +177,12 @@ def _numpys(message: str) -> str:
     return ": ".join(filter(None, (sentence.strip().rstrip(":."), numbers)))
 
 
-def _shortened(text: str, most: int = 300) -> str:
+def _shorten(text: str, most: int = 300) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _line(ran: Ran, cell: NotebookNode) -> int:
-    """The line of the check's own text at which its error arose: the first frame after the last "During handling of"."""
+    """Return the line of the check that raised its error: the first frame after the last "During handling of"."""
     line = 0
     for output in ran.outputs:
         for entry in output.traceback if output.output_type == "error" else ():
@@ -195,8 +195,8 @@ def _line(ran: Ran, cell: NotebookNode) -> int:
     return line
 
 
-def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, str, bool]:
-    """Points answer by answer, the reason for the first that is wrong, and whether there are more than were asked for."""
+def _judge_hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, str, bool]:
+    """Return the points for the right answers, the reasons for the wrong ones, and whether there are too many answers."""
     if ran is None:
         return 0.0, "", False
     if len(ran.answers) > len(expected):
@@ -205,7 +205,7 @@ def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, 
     for place, wanted in enumerate(expected):
         what = f"answer {place + 1} of {len(expected)}" + (f" ({wanted.about})" if wanted.about else "")
         if place >= len(ran.answers):
-            why = _why_none(ran)
+            why = _why_missing(ran)
             reasons.append(why if why == source.UNSOLVED else f"{what} was not given: {why}")
             break
         try:
@@ -219,12 +219,12 @@ def _hidden(of: float, ran: Ran | None, expected: list[Answer]) -> tuple[float, 
     return of * right / len(expected), "; ".join(reasons[:2]) + (" and more" if len(reasons) > 2 else ""), False
 
 
-def _why_none(ran: Ran) -> str:
-    """Why a hidden check broke off. Only the name of a built-in exception: its message could carry the check away."""
+def _why_missing(ran: Ran) -> str:
+    """Say why a hidden check stopped. Name only built-in exceptions: a message could reveal the check's text."""
     if ran.timed_out:
         return TIMED_OUT
     if not ran.error:
-        return "its check came to the end without it"
+        return "the check ended without it"
     name = ran.error[0]
     if name == "NotImplementedError":
         return source.UNSOLVED

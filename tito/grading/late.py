@@ -1,6 +1,6 @@
-"""Late work: what it costs by the course's policy, and saying so on the feedback page.
+"""Late work: compute its penalty by the course's policy, and show it on the feedback page.
 
-nbgrader knows due dates, times of handing in and extensions, and asks a class that nbgrader_config.py names: LatePolicy.
+nbgrader keeps due dates, times and extensions. It asks the class that nbgrader_config.py names, LatePolicy, for the penalty.
 """
 
 import datetime
@@ -21,22 +21,22 @@ DAY = 86400
 
 
 class LatePolicy(BasePlugin):
-    """What handing in late costs, set in nbgrader_config.py as `c.LatePolicy.points_per_day = 10`."""
+    """The penalty for handing in late. Set it in nbgrader_config.py, as `c.LatePolicy.points_per_day = 10`."""
 
-    grace_hours = Float(0.0, min=0, help="Handing in this much late costs nothing.").tag(config=True)
-    points_per_day = Float(0.0, min=0, help="Points for each day late that has begun.").tag(config=True)
-    cap = Float(100.0, min=0, help="The most points that lateness takes from one module.").tag(config=True)
+    grace_hours = Float(0.0, min=0, help="Handing in up to so many hours late costs nothing.").tag(config=True)
+    points_per_day = Float(0.0, min=0, help="Points to take off for each day, or part of a day.").tag(config=True)
+    cap = Float(100.0, min=0, help="The largest penalty for one module, in points.").tag(config=True)
     extensions = Dict(
         value_trait=Union([Float(), Dict(value_trait=Float())]),
         help='More days for one person: {"ada": 2} in every module, {"ben": {"03_activations": 7}} in one.',
     ).tag(config=True)
 
     def late_submission_penalty(self, student_id: str, score: float, total_seconds_late: float) -> float | None:
-        """nbgrader's question: the points to take off. It counts from the due date with the extension that it knows."""
+        """Return the points to take off. nbgrader calls this, and has already added its own extension to the due date."""
         return self.penalty(self.late_by(student_id, self.parent.assignment_id, total_seconds_late)) or None
 
     def late_by(self, student: str, assignment: str, seconds: float) -> float:
-        """The seconds that count, after the days that this policy gives the student."""
+        """Return the seconds late, after the extra days that this policy gives the student."""
         return max(0.0, seconds - self.days_given(student, assignment) * DAY)
 
     def days_given(self, student: str, assignment: str) -> float:
@@ -49,8 +49,8 @@ class LatePolicy(BasePlugin):
         return min(self.cap, self.points_per_day * math.ceil(late_by / DAY))
 
 
-def check(config: Config) -> None:
-    """An error in one line if the configuration's policy makes no sense."""
+def check_policy(config: Config) -> None:
+    """Raise a TitoError if the policy in the configuration is not valid."""
     try:
         LatePolicy(config=config)
     except TraitError as error:
@@ -58,7 +58,7 @@ def check(config: Config) -> None:
 
 
 def penalty_of(config: Config, submission: SubmittedAssignment, score: float) -> float:
-    """What the plugin that the configuration names takes off a submission of `score` points: never more than these."""
+    """Return the penalty that the configured plugin takes off a submission of `score` points, and never more than these."""
     step = AssignLatePenalties(config=config)
     step.assignment_id = submission.assignment.name
     step.init_plugin()
@@ -68,44 +68,44 @@ def penalty_of(config: Config, submission: SubmittedAssignment, score: float) ->
 
 
 def seconds_late(submission: SubmittedAssignment) -> float:
-    """nbgrader's own count; an extension for an assignment without a due date, on which it fails, is never late."""
+    """Return nbgrader's count. Without a due date nothing is late: nbgrader fails if there is an extension too."""
     return 0.0 if submission.assignment.duedate is None else submission.total_seconds_late
 
 
-def settle(gradebook: Gradebook, config: Config, assignment: str) -> None:
-    """Work every penalty out anew: since grading, a due date, an extension, the policy or a mark may have changed."""
+def update_penalties(gradebook: Gradebook, config: Config, assignment: str) -> None:
+    """Compute every penalty again: due dates, extensions, the policy or marks may have changed since grading."""
     for submission in gradebook.assignment_submissions(assignment):
         for notebook in submission.notebooks:  # one a module
             notebook.late_submission_penalty = penalty_of(config, submission, notebook.score) or None
     gradebook.db.commit()
 
 
-def moment(text: str) -> datetime.datetime | None:
-    """A moment that a person typed, as nbgrader keeps it: in UTC, without saying so. "none" is no moment."""
+def parse_time(text: str) -> datetime.datetime | None:
+    """Parse a time that a person typed, and return it as nbgrader keeps it: in UTC, without a time zone. "none" is None."""
     if text.strip().lower() == "none":
         return None
     try:
         found = datetime.datetime.fromisoformat(text.strip().removesuffix("UTC").strip())
     except ValueError:
-        raise TitoError(f"{text!r} is no time: write 2026-10-01T17:00 (which is UTC), 2026-10-01T17:00+02:00 or none") from None
+        raise TitoError(f"{text!r} is not a time. Write 2026-10-01T17:00 (UTC), 2026-10-01T17:00+02:00 or none") from None
     return found if found.tzinfo is None else found.astimezone(datetime.UTC).replace(tzinfo=None)
 
 
-def in_words(seconds: float) -> str:
-    """1 day 2 hours."""
+def format_duration(seconds: float) -> str:
+    """Return a duration in words, as "1 day 2 hours"."""
     minutes = math.ceil(seconds / 60)
     amounts = (("day", minutes // 1440), ("hour", minutes // 60 % 24), ("minute", minutes % 60))
     shown = [f"{amount} {unit}{'s' if amount > 1 else ''}" for unit, amount in amounts if amount]
     return " ".join(shown[:2]) or "0 minutes"
 
 
-def utc(moment: datetime.datetime) -> str:
-    """A moment of nbgrader's, which are UTC."""
+def format_utc(moment: datetime.datetime) -> str:
+    """Return one of nbgrader's times, which are in UTC, as text."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 class Lateness(NbGraderPreprocessor):
-    """For feedback: says how late a submission was, with all extensions, and what that costs by which rule."""
+    """For feedback: says how late a submission was, the extensions, the penalty, and the rule for it."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]):
         facts = resources["nbgrader"]
@@ -124,13 +124,14 @@ class Lateness(NbGraderPreprocessor):
         if not late and not penalty:
             return ""
         given = policy.days_given(student, assignment) * DAY + (submission.extension or datetime.timedelta()).total_seconds()
-        extended = f", and {in_words(given)} more for you" if given else ""
-        due = f"Due {utc(submission.assignment.duedate)}{extended}; handed in {utc(submission.timestamp)}, {in_words(late)} late."
+        extended = f", and {format_duration(given)} more for you" if given else ""
+        due, handed_in = format_utc(submission.assignment.duedate), format_utc(submission.timestamp)
+        said = f"Due {due}{extended}; handed in {handed_in}, {format_duration(late)} late."
         if not penalty:
-            return f"{due} This costs no points."
-        return f"{due} **{penalty:g} points are taken off**{self.rule(policy)}."
+            return f"{said} This costs no points."
+        return f"{said} **{penalty:g} points are taken off**{self.rule(policy)}."
 
     def rule(self, policy: LatePolicy) -> str:
         if AssignLatePenalties(parent=self).plugin_class is not LatePolicy:
             return ""
-        return f": {policy.points_per_day:g} for each day begun, at most {policy.cap:g}, and never more than were earned"
+        return f": {policy.points_per_day:g} for each day or part of a day, at most {policy.cap:g}, never more than you earned"

@@ -1,7 +1,7 @@
-"""A check, its tolerance or its points changed after people handed in: who would get what, and then the change itself.
+"""Grade a module again after a check, its tolerance or its points changed: preview the new marks, then apply them.
 
-Everything is generated and graded anew beside the course, in a shadow of it. Applying takes the shadow's results over:
-first the gradebook, in one transaction, then the files. A note in the course's folder lasts from before to after.
+Everything is generated and graded in a copy of the course, the shadow. Applying copies the shadow's results: first the
+gradebook, in one transaction, then the files. While it works, a note in the course's folder says so.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from nbformat import NotebookNode
 from nbgrader.api import Comment, Grade, Gradebook, GradeCell, Notebook, SolutionCell, SourceCell, SubmittedNotebook, TaskCell
 
 from tito import marks, source
-from tito.collect import keep
-from tito.errors import TitoError, now, only_one, write_atomic, write_private
+from tito.collect import back_up
+from tito.errors import TitoError, file_timestamp, hold_lock, write_atomic, write_private
 from tito.grading import late
 from tito.marks import CellMark
 from tito.syllabus import Module
@@ -29,7 +29,7 @@ from tito.syllabus import Module
 if TYPE_CHECKING:
     from tito.course import Course, Outcome
 
-# What of a cell the gradebook keeps, by its class there.
+# The columns that the gradebook keeps of a cell, by its class.
 FACTS = {
     GradeCell: ("max_score", "cell_type"),
     TaskCell: ("max_score", "cell_type"),
@@ -40,14 +40,14 @@ FACTS = {
 
 @dataclass
 class Counting:
-    """A cell that marks depend on: its points if it is graded, its text if it is a check."""
+    """A cell that marks depend on, with its points if it is graded and its text if it is a check."""
 
     points: float | None = None
     check: str | None = None
     by_hand: bool = False
 
 
-def in_source(notebook: NotebookNode) -> dict[str, Counting]:
+def cells_in_source(notebook: NotebookNode) -> dict[str, Counting]:
     return {
         cell.id: Counting(
             source.points(cell) if source.is_graded(cell) else None,
@@ -59,8 +59,8 @@ def in_source(notebook: NotebookNode) -> dict[str, Counting]:
     }
 
 
-def in_gradebook(gradebook: Gradebook, assignment: str) -> dict[str, Counting]:
-    """The same of what submissions were graded by last."""
+def cells_in_gradebook(gradebook: Gradebook, assignment: str) -> dict[str, Counting]:
+    """Return the cells by which submissions were last graded, in the same form."""
     notebook = gradebook.find_notebook(assignment, assignment)
     texts = {cell.name: cell.source for cell in notebook.source_cells}
     found = {cell.name: Counting() for cell in notebook.solution_cells}
@@ -71,7 +71,7 @@ def in_gradebook(gradebook: Gradebook, assignment: str) -> dict[str, Counting]:
 
 
 def differences(before: dict[str, Counting], after: dict[str, Counting]) -> dict[str, str]:
-    """What changed of the cells that marks depend on, by grade_id."""
+    """Say what changed in the cells that marks depend on, by grade_id."""
     found = {}
     for name in [*before, *(name for name in after if name not in before)]:
         was, now = before.get(name), after.get(name)
@@ -90,22 +90,22 @@ def _worth(cell: Counting) -> str:
     return "" if cell.points is None else f", worth {cell.points:g}"
 
 
-def must_leave_marks_alone(gradebook: Gradebook, module: Module, notebook: NotebookNode) -> None:
-    """An error if submissions were graded by other cells than those of this instructor's notebook."""
+def check_marks_unchanged(gradebook: Gradebook, module: Module, notebook: NotebookNode) -> None:
+    """Raise a TitoError if this notebook would change the marks of submissions that are graded already."""
     graded = sum(len(one.submissions) for one in gradebook.assignments if one.name == module.slug)
-    changed = differences(in_gradebook(gradebook, module.slug), in_source(notebook)) if graded else {}
+    changed = differences(cells_in_gradebook(gradebook, module.slug), cells_in_source(notebook)) if graded else {}
     if changed:
         what = ", ".join(f"{name}: {how}" for name, how in changed.items())
         raise TitoError(
-            f"{graded} submissions of {module} were graded by other cells ({what}): "
-            f"`tito course regrade {module.id}` shows whose marks would change, and changes them",
+            f"{graded} submissions of {module} were graded by other cells ({what}). "
+            f"`tito course regrade {module.id}` shows whose marks would change, and can change them",
             code=1,
         )
 
 
 @dataclass
 class Change:
-    """What becomes of one student's mark, and cell by cell why."""
+    """The change of one student's mark, with a reason for each cell."""
 
     student: str
     before: float
@@ -115,7 +115,7 @@ class Change:
 
 @dataclass
 class Preview:
-    """What applying would do. `notes` are marks that a person gave and should look at again."""
+    """The changes that applying would make. `notes` list marks that a person gave and should look at again."""
 
     cells: dict[str, str]
     changes: list[Change]
@@ -124,32 +124,32 @@ class Preview:
 
 
 class Regrade:
-    """A module of a course, graded anew by what its source says now."""
+    """Grades a module of a course again, by its source as it is now."""
 
     def __init__(self, course: Course, module: Module):
         self.course, self.module = course, module
-        self.text, notebook = course.instructors(module)
-        self.after = in_source(notebook)
+        self.text, notebook = course.instructors_notebook(module)
+        self.after = cells_in_source(notebook)
         where = hashlib.sha256(str(course.folder.resolve()).encode()).hexdigest()[:8]
         content = hashlib.sha256(self.text.encode()).hexdigest()[:16]
         self.folder = course.repository / "build" / "regrade" / f"{module.slug}-{where}" / content
-        self._read()
+        self._read_records()
         if not self.old:
-            raise TitoError(f"nothing of {module} is graded yet: run `tito course autograde {module.id}`", code=1)
+            raise TitoError(f"no submission of {module} is graded yet. Run `tito course autograde {module.id}`", code=1)
         self.students = [student for student in course.submissions(module) if student in self.old]
 
-    def _read(self) -> None:
-        """What the gradebook has now: while the shadow is graded, somebody may be marking by hand."""
+    def _read_records(self) -> None:
+        """Read the gradebook again: somebody may have graded by hand meanwhile."""
         self.old = {record.student: record for record in self.course.records([self.module]) if record.handed_in}
 
     def grade(self, jobs: int = 1) -> Iterator[Outcome]:
-        """Grade what was handed in, in the shadow; what an earlier run has graded there is not run again."""
+        """Grade all submissions in the shadow. Those that an earlier run has graded there are not run again."""
         for earlier in self.folder.parent.glob("*"):
             if earlier != self.folder:
                 shutil.rmtree(earlier)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.parent.chmod(0o700)
-        self.shadow = self.course.shadow(self.folder)
+        self.shadow = self.course.make_shadow(self.folder)
         self.shadow.generate(self.module)
         shutil.rmtree(self.folder / "submitted", ignore_errors=True)
         for student in self.students:
@@ -167,39 +167,39 @@ class Regrade:
     # -- what would change ---------------------------------------------------------------------------------------------
 
     def preview(self) -> Preview:
-        self._read()
+        self._read_records()
         changes, notes = [], []
         with self.course.gradebook() as gradebook:
-            cells = differences(in_gradebook(gradebook, self.module.slug), self.after)
+            cells = differences(cells_in_gradebook(gradebook, self.module.slug), self.after)
             for student, old in self.old.items():
-                then = self._then(student)
+                then = self._new_marks(student)
                 score = math.fsum(cell.points for cell in then.values())
                 submission = gradebook.find_submission(self.module.slug, student)
                 after = round(score - late.penalty_of(self.course.config, submission, score), 2)
-                why = list(self._why(student, then, cells))
+                why = list(self._explain_changes(student, then, cells))
                 if why or after != old.score:
                     changes.append(Change(student, old.score, after, why))
-                notes += self._notes(student, then)
+                notes += self._find_notes(student, then)
         return Preview(cells, changes, len(self.old) - len(changes), notes)
 
-    def _then(self, student: str) -> dict[str, CellMark]:
-        """The marks that applying would leave: the new checks' points, and whatever a person gave before."""
-        return {name: self._mark(student, name, cell) for name, cell in self.after.items() if cell.points is not None}
+    def _new_marks(self, student: str) -> dict[str, CellMark]:
+        """Return the marks after applying: the points of the new checks, and those that a person gave before."""
+        return {name: self._new_mark(student, name, cell) for name, cell in self.after.items() if cell.points is not None}
 
-    def _mark(self, student: str, name: str, cell: Counting) -> CellMark:
+    def _new_mark(self, student: str, name: str, cell: Counting) -> CellMark:
         old, new = self.old[student], self.new.get(student)
         mark, before = CellMark(name, cell.points, cell.by_hand, auto=0.0), old.cells.get(name)
-        now = before if new is None else new.cells.get(name)  # what could not be graded anew keeps what it has
+        now = before if new is None else new.cells.get(name)  # a submission that could not be graded again keeps its marks
         if now is not None:
             mark.auto, mark.to_read = None if now.auto is None else min(now.auto, mark.of), now.to_read
         if before is not None:
             mark.manual, mark.extra = before.manual, before.extra
-        if mark.manual is not None:  # a person read it; again only if there is something else to read
+        if mark.manual is not None:  # a person has read it and reads it again only if something changed
             same = (before.of, before.auto) == (mark.of, mark.auto) and (new is None or new.timestamp == old.timestamp)
             mark.to_read = before.to_read or not same or (mark.to_read and not cell.by_hand)
         return mark
 
-    def _why(self, student: str, then: dict[str, CellMark], cells: dict[str, str]) -> Iterator[str]:
+    def _explain_changes(self, student: str, then: dict[str, CellMark], cells: dict[str, str]) -> Iterator[str]:
         verdict = self.shadow.verdict(self.module, student)
         reasons = {check.id: check.reason for check in verdict.checks} if verdict else {}
         old = self.old[student].cells
@@ -207,67 +207,67 @@ class Regrade:
             was, now = old.get(name), then.get(name)
             before, after = was.points if was else 0.0, now.points if now else 0.0
             if before != after:
-                cause = cells.get(name) or ("graded anew" if student in self.new else "its hand-in is gone")
+                cause = cells.get(name) or ("graded again" if student in self.new else "its submission is gone")
                 reason = reasons.get(name) if now else None
                 yield f"{name} {before:g} -> {after:g}: {cause}" + (f"; {reason}" if reason else "")
 
-    def _notes(self, student: str, then: dict[str, CellMark]) -> Iterator[str]:
+    def _find_notes(self, student: str, then: dict[str, CellMark]) -> Iterator[str]:
         for name, cell in self.old[student].cells.items():
             if cell.manual is None:
                 continue
             if name not in then:
-                yield f"{student}: {cell.manual:g} points by hand for {name} go with the cell: only the old marks have them"
+                yield f"{student}: {cell.manual:g} points by hand for {name} are lost with the cell. The old marks keep them"
             elif cell.manual > then[name].of:
-                yield f"{student}: {cell.manual:g} points by hand for {name} stay, though it is worth {then[name].of:g} now"
+                yield f"{student}: {cell.manual:g} points by hand for {name} stay, but the cell is worth {then[name].of:g} now"
 
     # -- applying ------------------------------------------------------------------------------------------------------
 
     def apply(self) -> list[Path]:
-        """Make the shadow's results the course's, and return the files with the old marks. Interrupted, it can be run again."""
-        with only_one(self.course.folder / ".autograding", f"`tito course autograde` is at work on {self.course.folder}"):
+        """Copy the shadow's results into the course; return the files with the old marks. After an interruption, run it again."""
+        with hold_lock(self.course.folder / ".autograding", f"`tito course autograde` is at work on {self.course.folder}"):
             return self._apply()
 
     def _apply(self) -> list[Path]:
-        self._read()
-        note = self.course.unfinished(self.module)
-        kept = [Path(path) for path in json.loads(note.read_text())["old_marks"]] if note.is_file() else self._names()
+        self._read_records()
+        note = self.course.regrade_note(self.module)
+        kept = [Path(path) for path in json.loads(note.read_text())["old_marks"]] if note.is_file() else self._backup_names()
         write_atomic(note, json.dumps({"old_marks": [str(path) for path in kept]}))
         if not all(path.is_file() for path in kept):
             for path in kept:
                 write_private(path, marks.FORMATS[path.suffix.removeprefix(".")](list(self.old.values())))
-        self._enter()
-        self._take_over()
+        self._update_gradebook()
+        self._update_files()
         note.unlink()
         return kept
 
-    def _names(self) -> list[Path]:
-        before = f"marks-{self.module.slug}-before-{now()}"
+    def _backup_names(self) -> list[Path]:
+        before = f"marks-{self.module.slug}-before-{file_timestamp()}"
         return [self.course.folder / f"{before}{suffix}" for suffix in (".csv", ".json")]
 
-    def _enter(self) -> None:
-        """The cells, grades and penalties into the gradebook, all or nothing."""
+    def _update_gradebook(self) -> None:
+        """Write the cells, grades and penalties into the gradebook, in one transaction."""
         with self.shadow.gradebook() as gradebook:
             notebook = gradebook.find_notebook(self.module.slug, self.module.slug)
             cells, comments, times = _facts(notebook), _comments(notebook), _times(notebook)
         with self.course.gradebook() as gradebook, gradebook.db.no_autoflush:
             notebook = gradebook.find_notebook(self.module.slug, self.module.slug)
-            _sync_cells(gradebook, notebook, cells)
+            _update_cells(gradebook, notebook, cells)
             for submitted in notebook.submissions:
                 student = submitted.student.id
-                then = self._then(student)
+                then = self._new_marks(student)
                 submitted.assignment.timestamp = times.get(student, submitted.assignment.timestamp)
-                _sync_grades(gradebook, notebook, submitted, then)
-                _sync_comments(gradebook, notebook, submitted, comments.get(student, {}))
+                _update_grades(gradebook, notebook, submitted, then)
+                _update_comments(gradebook, notebook, submitted, comments.get(student, {}))
                 score = math.fsum(cell.points for cell in then.values())
                 penalty = late.penalty_of(self.course.config, submitted.assignment, score)
                 submitted.late_submission_penalty = penalty or None
             gradebook.db.commit()
 
-    def _take_over(self) -> None:
-        """The files: the instructor's notebook, the release, what was graded. An instructor's changed notebook is kept."""
+    def _update_files(self) -> None:
+        """Copy the instructor's notebook, the release and the graded notebooks. A changed instructor's notebook is backed up."""
         ours = self.course.folder / "source" / self.module.slug / f"{self.module.slug}.ipynb"
         if ours.read_text(encoding="utf-8") != self.text:
-            keep(ours, self.course.folder)
+            back_up(ours, self.course.folder)
         for place in ("autograded/*", "release", "source"):
             for path in sorted(self.folder.glob(f"{place}/{self.module.slug}/*")):
                 target = self.course.folder / path.relative_to(self.folder)
@@ -276,7 +276,7 @@ class Regrade:
 
 
 def _facts(notebook: Notebook) -> dict[type, dict[str, dict[str, Any]]]:
-    """All cells of a notebook in a gradebook: class, name, and what is kept of each."""
+    """Return all cells of a notebook in a gradebook, by class and name, with their columns."""
     return {
         kind: {cell.name: {fact: getattr(cell, fact) for fact in facts} for cell in _of_kind(notebook, kind)}
         for kind, facts in FACTS.items()
@@ -288,7 +288,7 @@ def _of_kind(notebook: Notebook, kind: type) -> list:
 
 
 def _comments(notebook: Notebook) -> dict[str, dict[str, str | None]]:
-    """What nbgrader says of each solution cell by itself ("No response."), by student."""
+    """Return nbgrader's automatic comments on each solution cell ("No response."), by student."""
     return {one.student.id: {comment.name: comment.auto_comment for comment in one.comments} for one in notebook.submissions}
 
 
@@ -296,7 +296,7 @@ def _times(notebook: Notebook) -> dict[str, datetime.datetime | None]:
     return {one.student.id: one.assignment.timestamp for one in notebook.submissions}
 
 
-def _sync_cells(gradebook: Gradebook, notebook: Notebook, wanted: dict[type, dict[str, dict[str, Any]]]) -> None:
+def _update_cells(gradebook: Gradebook, notebook: Notebook, wanted: dict[type, dict[str, dict[str, Any]]]) -> None:
     for kind, cells in wanted.items():
         there = {cell.name: cell for cell in _of_kind(notebook, kind)}
         for name, cell in there.items():
@@ -316,7 +316,7 @@ def _sync_cells(gradebook: Gradebook, notebook: Notebook, wanted: dict[type, dic
 
 
 def _entries(gradebook: Gradebook, submitted: SubmittedNotebook, kind: type, there: list, cells: list) -> Iterator[tuple]:
-    """(cell, what the gradebook keeps of that kind for it) for each cell; what is missing is added."""
+    """Yield each cell with its gradebook entry of that kind. Add the entries that are missing."""
     found = {entry.cell_id: entry for entry in there}
     for cell in cells:
         entry = found.get(cell.id)
@@ -326,13 +326,13 @@ def _entries(gradebook: Gradebook, submitted: SubmittedNotebook, kind: type, the
         yield cell, entry
 
 
-def _sync_grades(gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, CellMark]) -> None:
+def _update_grades(gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, CellMark]) -> None:
     cells = [*_of_kind(notebook, GradeCell), *_of_kind(notebook, TaskCell)]
     for cell, grade in _entries(gradebook, submitted, Grade, submitted.grades, cells):
         grade.auto_score, grade.needs_manual_grade = wanted[cell.name].auto, wanted[cell.name].to_read
 
 
-def _sync_comments(
+def _update_comments(
     gradebook: Gradebook, notebook: Notebook, submitted: SubmittedNotebook, wanted: dict[str, str | None]
 ) -> None:
     cells = [*_of_kind(notebook, SolutionCell), *_of_kind(notebook, TaskCell)]

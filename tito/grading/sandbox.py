@@ -1,7 +1,7 @@
-"""Where submitted code runs: a Jupyter kernel inside bubblewrap.
+"""The sandbox in which submitted code runs: a Jupyter kernel inside bubblewrap.
 
-It has no network. It sees the Python environment, the modules before its own, and nothing else of the course; it writes
-to two small folders in memory. It is reached over Unix sockets in a folder that only this user can open.
+It has no network. It sees the Python environment, the earlier modules, and nothing else of the course. It can write
+to two small folders in memory. The tool talks to it over Unix sockets in a folder that only this user can open.
 """
 
 import itertools
@@ -29,21 +29,21 @@ from traitlets import Dict, Unicode
 
 import tito
 from tito import machine, processes
-from tito.errors import TitoError, only_one
+from tito.errors import TitoError, hold_lock
 from tito.grading import seccomp
 
-INSIDE = Path("/course")  # what the workspace is called inside
-SCRATCH = "tito-run-"  # how the names of scratch folders begin
+INSIDE = Path("/course")  # the path of the workspace inside
+SCRATCH = "tito-run-"  # the beginning of the names of scratch folders
 SOCKET = f"{SCRATCH}12345678/k/s-5"  # a kernel's socket below a temporary folder
-HELD = "held"  # a file in each, locked as long as its process lives
-ABANDONED = 60  # seconds after which one that nobody holds is removed
+HELD = "held"  # a file in each scratch folder, locked as long as its process lives
+ABANDONED = 60  # seconds after which a scratch folder without a lock is removed
 
-# Leaves somebody behind who ends the whole process group as soon as nobody holds the other end of standard input, and becomes
-# the command. bwrap's --die-with-parent is deaf until it is armed, outside and inside: of who died before, all would stay.
+# Starts a watcher in the background, then becomes the command. When the other end of standard input closes, the watcher kills
+# the whole process group. bwrap's --die-with-parent has no effect until it is armed: if the parent dies earlier, processes stay.
 WATCHED = ("/bin/sh", "-c", 'exec 3<&0 </dev/null; (read -r _; kill -s KILL -- -$$) <&3 & exec "$@" 3<&-', "sh")
 
-# Limits are set inside, before the kernel starts, and hard: what runs there cannot raise them. It runs in a session of its
-# own, so that a signal to its process group reaches nothing outside; bwrap's --new-session would take bwrap along.
+# Sets hard limits inside, before the kernel starts: submitted code cannot raise them. The kernel gets its own session, so that
+# a signal to its process group reaches nothing outside. bwrap's --new-session would move bwrap itself, too.
 LAUNCH = """
 import json, os, resource, sys
 os.setsid()
@@ -56,20 +56,20 @@ launch_new_instance()
 """
 
 
-def missing() -> str | None:
-    """Why the sandbox cannot be used here, with what to do about it; None if it can."""
+def find_problem() -> str | None:
+    """Say why the sandbox cannot be used here and what to do. None if it can be used."""
     if not sys.platform.startswith("linux"):
-        return "the sandbox needs Linux: grade on a Linux machine or in a Linux virtual machine"
+        return "the sandbox needs Linux. Grade on a Linux machine or in a Linux virtual machine"
     if shutil.which("bwrap") is None:
-        return f"bubblewrap is not installed: {machine.advice('bubblewrap')}"
-    if seccomp.program() is None:
+        return f"bubblewrap is not installed: {machine.install_advice('bubblewrap')}"
+    if seccomp.filter_program() is None:
         known = " and ".join(seccomp.MACHINES)
-        return f"the sandbox filters system calls, whose numbers it knows for {known}: grade on one of these"
-    return _refused()
+        return f"the sandbox filters system calls by number, and knows the numbers of {known} only. Grade on such a machine"
+    return _try_bubblewrap()
 
 
 @cache
-def _refused() -> str | None:
+def _try_bubblewrap() -> str | None:
     trial = subprocess.run(
         ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--size", str(1 << 20), "--tmpfs", "/tmp", "true"],
         capture_output=True, text=True, check=False,
@@ -77,41 +77,41 @@ def _refused() -> str | None:
     if trial.returncode == 0:
         return None
     said = (trial.stderr.strip().splitlines() or ["no reason given"])[-1]
-    return f"bubblewrap cannot make a sandbox here ({said}): it has to know --size, and to be allowed user namespaces"
+    return f"bubblewrap cannot make a sandbox here ({said}). It needs the option --size and permission for user namespaces"
 
 
-def provide(say: Callable[[str], None]) -> str | None:
-    """Install bubblewrap where it is missing and this user may install it; returns why there is still no sandbox, if so."""
-    problem = missing()
-    installs = problem and sys.platform.startswith("linux") and shutil.which("bwrap") is None and machine.commands("bubblewrap")
-    if not installs or not machine.may_install():
+def install(say: Callable[[str], None]) -> str | None:
+    """Install bubblewrap if it is missing and this user can install it. Return why the sandbox still cannot be used, if so."""
+    problem = find_problem()
+    lacks_bwrap = problem and sys.platform.startswith("linux") and shutil.which("bwrap") is None
+    if not lacks_bwrap or not machine.install_commands("bubblewrap") or not machine.can_install():
         return problem
-    say(f"installing the sandbox: {machine.advice('bubblewrap')}")
+    say(f"installing the sandbox: {machine.install_advice('bubblewrap')}")
     failed = machine.install("bubblewrap")
-    return f"bubblewrap could not be installed: {failed}" if failed else missing()
+    return f"bubblewrap could not be installed: {failed}" if failed else find_problem()
 
 
 def require() -> None:
-    problem = missing()
+    problem = find_problem()
     if problem:
-        raise TitoError(f"{problem}. To grade without protection, say --no-sandbox")
+        raise TitoError(f"{problem}. To grade without protection, use --no-sandbox")
 
 
 class SandboxProvisioner(LocalProvisioner):
-    """Launches the kernel of a kernel specification in bubblewrap, and kills it when it uses too much."""
+    """Launches a kernel in bubblewrap, and kills it when it uses too much."""
 
     folder = Unicode(help="Bound at the same path: the connection file and the sockets.").tag(config=True)
     workspace = Unicode(help="Holds the prefix, `tinytorch`.").tag(config=True)
     limits = Dict(help="Limits.as_dict()").tag(config=True)
 
     killed_for: str | None = None
-    life: BinaryIO | None = None  # held open by this process alone: what it launched ends when it is closed
+    life: BinaryIO | None = None  # only this process holds it open: when it closes, the kernel is killed
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         require()
         kwargs = await super().pre_launch(**kwargs)
-        kwargs["cmd"] = [*bubblewrap(Path(self.folder), Path(self.workspace), self.limits), *kwargs["cmd"]]
-        kwargs["env"] = environment()
+        kwargs["cmd"] = [*bubblewrap_command(Path(self.folder), Path(self.workspace), self.limits), *kwargs["cmd"]]
+        kwargs["env"] = kernel_environment()
         kwargs["cwd"] = self.folder
         return kwargs
 
@@ -119,7 +119,7 @@ class SandboxProvisioner(LocalProvisioner):
         watched, held = os.pipe()
         self.life = os.fdopen(held, "wb")
         try:
-            with _filter() as (options, descriptors):
+            with _system_call_filter() as (options, descriptors):
                 cmd = [*WATCHED, cmd[0], *options, *cmd[1:]]
                 info = await super().launch_kernel(cmd, stdin=watched, pass_fds=descriptors, **kwargs)
         except BaseException:
@@ -131,7 +131,7 @@ class SandboxProvisioner(LocalProvisioner):
         return info
 
     async def send_signal(self, signum: int) -> None:
-        """An interrupt goes past bwrap to all that runs inside. A message would wait until a cell lets go of Python's lock."""
+        """Send an interrupt directly to the processes inside. A message would wait for a cell that holds Python's lock."""
         if signum != signal.SIGINT:
             return await super().send_signal(signum)
         for child in _descendants(self.process.pid) if self.process else ():
@@ -144,9 +144,9 @@ class SandboxProvisioner(LocalProvisioner):
         await super().cleanup(restart)
 
     def _watch(self, process: subprocess.Popen) -> None:
-        """What rlimits cannot bound: all processes together, and the one folder on disk that is writable."""
+        """Kill the kernel when it exceeds what rlimits cannot bound: all processes together, and the writable folder on disk."""
         while process.poll() is None:
-            problem = self._excess(process.pid)
+            problem = self._find_excess(process.pid)
             if problem:
                 self.killed_for = problem
                 os.killpg(process.pid, signal.SIGKILL)
@@ -156,7 +156,7 @@ class SandboxProvisioner(LocalProvisioner):
             except subprocess.TimeoutExpired:
                 continue
 
-    def _excess(self, pid: int) -> str | None:
+    def _find_excess(self, pid: int) -> str | None:
         threads = memory = 0
         for child in _descendants(pid):
             try:
@@ -168,8 +168,8 @@ class SandboxProvisioner(LocalProvisioner):
             return "too many processes"
         if memory > self.limits["memory_mb"] << 20:
             return "out of memory"
-        if _overfull(Path(self.folder), self.limits["file_mb"] << 20):
-            return "it wrote where only the kernel's sockets belong"
+        if _is_overfull(Path(self.folder), self.limits["file_mb"] << 20):
+            return "it wrote into the folder of the kernel's sockets"
         return None
 
 
@@ -180,8 +180,8 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _overfull(folder: Path, most: int) -> bool:
-    """Does the folder of the connection file and five sockets hold more than these, or too much?"""
+def _is_overfull(folder: Path, most: int) -> bool:
+    """Does the folder hold more than a connection file and five sockets should?"""
     try:
         with os.scandir(folder) as found:
             entries = list(itertools.islice(found, 17))
@@ -192,13 +192,13 @@ def _overfull(folder: Path, most: int) -> bool:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """A new folder of this user's own, and afterwards nothing of it, whatever was done to it meanwhile."""
-    _clear()
-    folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=processes.temporary(SOCKET)))
+def scratch_folder() -> Iterator[Path]:
+    """Make a new private folder, and remove it afterwards, whatever is in it."""
+    _remove_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=processes.temporary_folder(SOCKET)))
     _in_use.add(folder)
     try:
-        with only_one(folder / HELD, f"process works in {folder}"):
+        with hold_lock(folder / HELD, f"process works in {folder}"):
             yield folder
     finally:
         _remove(folder)
@@ -208,29 +208,29 @@ def scratch() -> Iterator[Path]:
 _in_use: set[Path] = set()
 
 
-def abandon() -> None:
-    """Remove what a process that ends in the middle of its work would leave."""
+def remove_scratch() -> None:
+    """Remove the scratch folders of this process, which is about to end in the middle of its work."""
     for folder in list(_in_use):
-        with suppress(OSError):  # what still runs in it may be in the way
+        with suppress(OSError):  # a process may still write into it
             _remove(folder)
 
 
 @cache
-def _clear() -> None:
-    """Once a process: remove the scratch folders of those that were killed."""
-    if sys.platform == "win32":  # nothing tells there whether somebody holds them
+def _remove_abandoned() -> None:
+    """Remove the scratch folders of processes that were killed. Runs once."""
+    if sys.platform == "win32":  # there are no locks to tell whether a folder is in use
         return
-    for folder in Path(processes.temporary(SOCKET)).glob(f"{SCRATCH}*"):
-        with suppress(OSError, TitoError):  # it has just gone, or its process lives
+    for folder in Path(processes.temporary_folder(SOCKET)).glob(f"{SCRATCH}*"):
+        with suppress(OSError, TitoError):  # it was just removed, or its process lives
             facts = folder.lstat()
             ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
             if ours and facts.st_mtime < time.time() - ABANDONED:
-                with only_one(folder / HELD, f"process works in {folder}"):
+                with hold_lock(folder / HELD, f"process works in {folder}"):
                     _remove(folder)
 
 
 def _remove(top: Path) -> None:
-    """Remove a folder however deep it is: each folder found is first moved to the top, so that no path grows long."""
+    """Remove a folder however deep it is. Each folder in it is first moved to the top, so that no path becomes too long."""
     os.chmod(top, 0o700)
     folders = [top]
     for folder in folders:
@@ -238,7 +238,7 @@ def _remove(top: Path) -> None:
             entries = list(found)
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                os.chmod(entry.path, 0o700)  # one that cannot be written to cannot be moved either
+                os.chmod(entry.path, 0o700)  # a folder that is not writable cannot be moved
                 moved = top / secrets.token_hex(8)
                 os.rename(entry.path, moved)
                 folders.append(moved)
@@ -249,11 +249,11 @@ def _remove(top: Path) -> None:
 
 
 @contextmanager
-def _filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """bwrap's option for the filter of system calls, and the descriptor that it reads the filter from."""
+def _system_call_filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """Yield bwrap's option for the filter of system calls, and the file descriptor with the filter."""
     reading, writing = os.pipe()
     try:
-        os.write(writing, seccomp.program())
+        os.write(writing, seccomp.filter_program())
         os.close(writing)
         yield ["--seccomp", str(reading)], (reading,)
     finally:
@@ -261,7 +261,7 @@ def _filter() -> Iterator[tuple[list[str], tuple[int, ...]]]:
 
 
 def kernel_command(folder: Path, limits: dict[str, int]) -> list[str]:
-    """The command inside: set the limits, then be a kernel."""
+    """Return the command inside: it sets the limits, then becomes a kernel."""
     megabyte = 1 << 20
     hard = {
         "RLIMIT_AS": limits["memory_mb"] * megabyte,
@@ -274,8 +274,8 @@ def kernel_command(folder: Path, limits: dict[str, int]) -> list[str]:
     return [sys.executable, "-c", LAUNCH, json.dumps(hard), "{connection_file}"]
 
 
-def environment() -> dict[str, str]:
-    """All that the kernel is told of this machine."""
+def kernel_environment() -> dict[str, str]:
+    """Return the environment variables of the kernel, which say nothing else about this machine."""
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": "/tmp",
@@ -283,15 +283,15 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": str(INSIDE / "lib"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "1",  # two would fight for one core where many kernels run, and cost one kernel more than they give
+        "OMP_NUM_THREADS": "1",  # more threads are slower, with one kernel and with many
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "MPLCONFIGDIR": "/tmp/matplotlib",
     }
 
 
-def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[str]:
-    """bwrap and its options: first what is seen, then what is masked in it, then what can be written."""
+def bubblewrap_command(folder: Path, workspace: Path, limits: dict[str, int]) -> list[str]:
+    """Return bwrap and its options: first what is visible, then what is masked in it, then what is writable."""
     seen = _python_environment()
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     command += ["--setenv", "JPY_PARENT_PID", "0"]  # jupyter_client sets it to a pid that means nothing inside
@@ -301,10 +301,10 @@ def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[st
     for path in seen:
         command += ["--ro-bind", str(path), str(path)]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        command += _as_on_this_machine(Path("/", name))
+        command += _bind_system_folder(Path("/", name))
     for path in ("/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives"):
         command += ["--ro-bind-try", path, path]
-    command += _masks(seen)
+    command += _mask_course(seen)
     command += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", *small, "/dev/shm", *small, str(INSIDE / "modules")]
     fonts = font_list()
     if fonts:
@@ -316,7 +316,7 @@ def bubblewrap(folder: Path, workspace: Path, limits: dict[str, int]) -> list[st
     return command
 
 
-def _as_on_this_machine(path: Path) -> list[str]:
+def _bind_system_folder(path: Path) -> list[str]:
     if path.is_symlink():
         return ["--symlink", os.readlink(path), str(path)]
     return ["--ro-bind", str(path), str(path)] if path.is_dir() else []
@@ -324,7 +324,7 @@ def _as_on_this_machine(path: Path) -> list[str]:
 
 @cache
 def _python_environment() -> tuple[Path, ...]:
-    """The folders that running Python needs, outermost first."""
+    """Return the folders that Python needs to run, outermost first."""
     folders = [sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages(), "/usr"]
     if site.ENABLE_USER_SITE:
         folders.append(site.getusersitepackages())
@@ -336,20 +336,20 @@ def _python_environment() -> tuple[Path, ...]:
     found = sorted({Path(folder).absolute() for folder in folders if Path(folder).is_dir()})
     course = _course()
     if course and any(course.is_relative_to(path) and not path.is_relative_to("/usr") for path in found):
-        raise TitoError(f"the Python environment {sys.prefix} contains the course {course}: put it elsewhere, as in .venv")
+        raise TitoError(f"the Python environment {sys.prefix} contains the course {course}. Move it, for example into .venv")
     return tuple(found)
 
 
 def _course() -> Path | None:
-    """The repository that this tool runs from, if it does."""
+    """Return the repository from which this tool runs, if it does."""
     root = Path(tito.__file__).resolve().parent.parent
     return root if (root / "modules").is_dir() else None
 
 
-def _masks(seen: tuple[Path, ...]) -> list[str]:
-    """Hide every copy of the course that lies in what is seen: installed packages, and a repository below /usr."""
+def _mask_course(seen: tuple[Path, ...]) -> list[str]:
+    """Return options that hide every visible copy of the course: installed packages, and a repository below /usr."""
     copies = {Path(folder, "tinytorch") for folder in (*sys.path, *site.getsitepackages())}
-    for path in seen:  # also of the Python that a virtual environment was made from
+    for path in seen:  # also those of the Python below a virtual environment
         copies.update(path.glob("lib*/python3*/*-packages/tinytorch"))
         copies.update(path.glob("local/lib*/python3*/*-packages/tinytorch"))
     course = _course()
@@ -367,7 +367,7 @@ def _masks(seen: tuple[Path, ...]) -> list[str]:
 
 @cache
 def font_list() -> Path | None:
-    """Matplotlib's list of fonts on this machine, made once: making it in every sandbox would take seconds."""
+    """Return matplotlib's list of the fonts on this machine. It is made once, because making it takes seconds."""
     from matplotlib import font_manager, get_cachedir
 
     font_manager._load_fontmanager()

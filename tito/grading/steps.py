@@ -1,7 +1,7 @@
-"""Our steps inside nbgrader's: classes that nbgrader_config.py names, so that plain `nbgrader` and formgrader use them.
+"""Our steps for nbgrader. nbgrader_config.py names them, so plain `nbgrader` and formgrader use them too.
 
-Submission reads and rebuilds, DropOtherFiles tidies; then Grade executes and judges, SaveGrades enters the points.
-They stand in place of what nbgrader has for sanitizing, executing and saving.
+Submission reads and rebuilds a notebook, DropOtherFiles removes other files, Grade executes and judges, SaveGrades writes
+the points. They replace nbgrader's own steps for sanitizing, executing and saving.
 """
 
 import html
@@ -21,17 +21,17 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solut
 from traitlets import Bool, Unicode
 
 from tito import source, syllabus
-from tito.collect import backup_of, stated_time
+from tito.collect import backup_path, read_timestamp
 from tito.errors import write_atomic
-from tito.grading import kept, reference
+from tito.grading import execution_cache, reference
 from tito.grading.execute import Execution
-from tito.grading.judge import Verdict, judge, nothing
+from tito.grading.judge import Verdict, judge, zero_verdict
 from tito.grading.limits import Limits
 from tito.grading.rebuild import Rebuilt, rebuild_file
 
 
 class Submission(NotebookExporter):
-    """Reads what was handed in without believing any of it: what comes out is the pristine release with its solutions."""
+    """Reads a submission without trusting it. The result is the pristine release with the submitted solutions."""
 
     def from_filename(self, filename, resources=None, **kwargs):
         path, coursedir = Path(filename).absolute(), self.parent.coursedir
@@ -43,24 +43,24 @@ class Submission(NotebookExporter):
         return self.from_notebook_node(rebuilt.notebook, resources=resources, **kwargs)
 
 
-def set_aside(notebooks: list[str], **_) -> None:
-    """Before nbgrader copies a hand-in: move what it would choke on, a time that is none and what is no file, to `backup`."""
+def quarantine(notebooks: list[str], **_) -> None:
+    """Move what would stop nbgrader into `backup`: timestamps that are not a time, links and devices."""
     for folder in {Path(notebook).parent for notebook in notebooks}:
         course = folder.parents[2]
         for path in sorted(folder.rglob("*")):
             mode = path.lstat().st_mode
-            nonsense = path == folder / "timestamp.txt" and stat.S_ISREG(mode) and stated_time(path) is None
+            nonsense = path == folder / "timestamp.txt" and stat.S_ISREG(mode) and read_timestamp(path) is None
             if nonsense or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or str(path) in notebooks):
-                target = backup_of(path, course)
+                target = backup_path(path, course)
                 target.parent.mkdir(parents=True)
                 path.rename(target)
 
 
-KEPT = ("timestamp.txt", "submission_secret.txt")  # when it was handed in, and whom the exchange gives feedback to
+KEPT = ("timestamp.txt", "submission_secret.txt")  # when it was handed in; the exchange needs the secret to return feedback
 
 
 class DropOtherFiles(NbGraderPreprocessor):
-    """Takes away what nbgrader copied beside the notebook: of the files that were handed in, none is used."""
+    """Removes the files that nbgrader copied beside the notebook. None of them is used."""
 
     def preprocess(self, nb: NotebookNode, resources):
         coursedir = self.parent.parent.coursedir
@@ -78,9 +78,9 @@ def _drop_other_files(folder: Path) -> None:
 
 
 class Grade(NbGraderPreprocessor):
-    """Executes a rebuilt notebook in the sandbox and judges it; the verdict goes into the notebook's metadata."""
+    """Executes a rebuilt notebook in the sandbox, judges it, and writes the verdict into the notebook's metadata."""
 
-    repository = Unicode(help="The folder of the course: its `tinytorch` is the reference.").tag(config=True)
+    repository = Unicode(help="The folder of the course. Its `tinytorch` is the reference.").tag(config=True)
     sandbox = Bool(True, help="False runs submitted code without protection.").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources):
@@ -91,18 +91,18 @@ class Grade(NbGraderPreprocessor):
         task = reference.task(root, nb, module, limits, self.sandbox)
         key = reference.grading_key(root, course, module, rebuilt, task)
         if rebuilt.unreadable:
-            verdict, unsure = nothing(nb, rebuilt.unreadable), False
+            verdict, unsure = zero_verdict(nb, rebuilt.unreadable), False
         else:
             expected = reference.answers(root, course, module, limits, self.sandbox)
-            execution = kept.executed(root, task)
+            execution = execution_cache.execute_once(root, task)
             verdict, unsure = judge(nb, rebuilt.problems, execution, expected), execution.unsure
-            show(nb, execution, verdict)
+            show_outputs(nb, execution, verdict)
         nb.metadata["tito"] = {"key": key, "sandboxed": self.sandbox, "unsure": unsure, "verdict": verdict.as_dict()}
         return nb, resources
 
 
-def show(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
-    """Put into each cell what it printed, and into each check that lost points an error which says why."""
+def show_outputs(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
+    """Put its output into each cell, and an error with the reason into each check that lost points."""
     reasons = {check.id: check for check in verdict.checks}
     for cell in nb.cells:
         if cell.cell_type != "code":
@@ -116,7 +116,7 @@ def show(nb: NotebookNode, execution: Execution, verdict: Verdict) -> None:
 
 
 class Grading(Autograde):
-    """nbgrader's converter, except that a kill in the middle of it leaves no file half written."""
+    """nbgrader's converter, but it writes files atomically: a kill leaves no half-written file."""
 
     def write_single_notebook(self, output: str, resources) -> None:
         names = resources["nbgrader"]
@@ -126,7 +126,7 @@ class Grading(Autograde):
 
 
 class SaveGrades(NbGraderPreprocessor):
-    """Saves the judge's points, all at once or none. What a cell printed is never its score, and a warning costs nothing."""
+    """Saves the judge's points in one transaction. Printed output and warnings do not change a score."""
 
     def preprocess(self, nb: NotebookNode, resources):
         verdict, names = Verdict.from_dict(nb.metadata["tito"]["verdict"]), resources["nbgrader"]
@@ -146,13 +146,13 @@ class SaveGrades(NbGraderPreprocessor):
 
 
 def _entries(gradebook: api.Gradebook, notebook: api.SubmittedNotebook, kind: type) -> dict[str, Any]:
-    """The grades or the comments of a submitted notebook, by the name of the cell."""
+    """Return the grades or the comments of a submitted notebook, by the name of the cell."""
     query = gradebook.db.query(api.BaseCell.name, kind).join(kind, kind.cell_id == api.BaseCell.id)
     return dict(row.tuple() for row in query.filter(kind.notebook_id == notebook.id))
 
 
 def _save_score(grade: api.Grade, cell: NotebookNode, verdict: Verdict) -> None:
-    """The judge's points for a check; for what a person reads, nothing if it was left as it was released."""
+    """Save the judge's points for a check. An essay that a person grades gets 0 points if it was not changed."""
     judged = verdict.earned.get(source.grade_id(cell))
     grade.auto_score = determine_grade(cell)[0] if judged is None else judged
     withheld = judged is not None and verdict.tampered
@@ -165,7 +165,7 @@ def _comment(cell: NotebookNode) -> str | None:
 
 
 class Explain(NbGraderPreprocessor):
-    """For feedback: says first how the submission ended, and takes every hidden check's text and output out."""
+    """For feedback: adds how the submission ended, and removes the text of every hidden check."""
 
     def preprocess(self, nb: NotebookNode, resources):
         facts = nb.metadata.get("tito", {})
@@ -173,15 +173,15 @@ class Explain(NbGraderPreprocessor):
             nb.cells.insert(0, new_markdown_cell(_summary(Verdict.from_dict(facts["verdict"]))))
         for cell in nb.cells:
             if cell.cell_type == "code" and source.FENCE.search(cell.source):
-                cell.source = _without_hidden(cell.source)
+                cell.source = _remove_hidden_tests(cell.source)
         return nb, resources
 
 
 class Rubric(NbGraderPreprocessor):
-    """For formgrader alone: above every reflection, the course's own answer with its rubric. No file ever holds both."""
+    """For formgrader only: shows the course's answer and rubric above every reflection. They are never written to a file."""
 
     def preprocess(self, nb: NotebookNode, resources):
-        if "submission_id" not in resources:  # formgrader's, which no other page has
+        if "submission_id" not in resources:  # only formgrader sets it
             return nb, resources
         course = Path(resources["metadata"]["path"]).parents[2]
         texts = {cell.id: cell.source for cell in reference.solved(course, resources["assignment_id"]).cells}
@@ -206,11 +206,11 @@ WORDS = {"a", "b", "code", "del", "em", "i", "s", "span", "strong", "sub", "sup"
 
 
 def harmless_html(markdown: str) -> str:
-    """Markdown as HTML in which nothing runs and nothing is fetched: nbgrader's pages show what learners wrote as it is."""
+    """Turn Markdown into HTML that runs nothing and loads nothing. nbgrader itself does not clean what learners wrote."""
     tags, protocols = HEADINGS | TABLES | BLOCKS | WORDS, {"http", "https", "mailto", "data"}
     try:
         return bleach.clean(markdown2html_mistune(markdown), tags, _harmless, protocols=protocols, strip=True)
-    except Exception:  # such as a picture that was attached: what cannot be set is shown as it was written
+    except Exception:  # for example for an attached picture: show the text as it was written
         return f"<pre>{html.escape(markdown)}</pre>"
 
 
@@ -222,7 +222,7 @@ def _harmless(tag: str, name: str, value: str) -> bool:
     return name in ("class", "id", "alt", "title")
 
 
-def _without_hidden(text: str) -> str:
+def _remove_hidden_tests(text: str) -> str:
     kept, hidden = [], False
     for line in text.splitlines():
         fence = source.FENCE.match(line)
@@ -236,15 +236,15 @@ def _without_hidden(text: str) -> str:
 def _summary(verdict: Verdict) -> str:
     lost = [check for check in verdict.checks if check.points < check.of]
     total = sum(check.of for check in verdict.checks)
-    lines = [f"**{_plain(verdict.status)}**", "", f"Checks: {verdict.points:g} of {total:g} points."]
+    lines = [f"**{_escape(verdict.status)}**", "", f"Checks: {verdict.points:g} of {total:g} points."]
     if lost:
         lines += ["", "| check | points | why |", "| --- | --- | --- |"]
-        lines += [f"| {c.id} | {c.points:g} of {c.of:g} | {_plain(c.reason)} |" for c in lost]
+        lines += [f"| {c.id} | {c.points:g} of {c.of:g} | {_escape(c.reason)} |" for c in lost]
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
-    """Text that a submission may have had a hand in, as text: nothing in it is Markdown or HTML."""
+def _escape(text: str) -> str:
+    """Escape text that may come from a submission, so that nothing in it is Markdown or HTML."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-!|$~" else c for c in escaped)
 

@@ -1,6 +1,6 @@
-"""Many executions at once: in processes of this machine, or on the workers of a dask.distributed cluster.
+"""Run many executions at once, in processes of this machine or on the workers of a dask.distributed cluster.
 
-Whatever happens to a worker, what comes back of a task is what would have come of running it alone.
+Whatever happens to a worker, a task gives the same result as if it had run alone.
 """
 
 import os
@@ -18,10 +18,10 @@ from typing import Any
 
 from tito import processes
 from tito.errors import TitoError
-from tito.grading import kept, sandbox
+from tito.grading import execution_cache, sandbox
 from tito.grading.execute import Execution, Task, run, versions
 
-ATTEMPTS = 3  # to run a task that no worker survives
+ATTEMPTS = 3  # to run a task whose worker dies
 
 
 @dataclass
@@ -36,43 +36,43 @@ class Job:
 
 @dataclass
 class Ready:
-    """Nothing is left to run for this student; `problem` says why there is nothing to judge either."""
+    """Nothing is left to run for this student. If `problem` is set, nothing can be judged, and it says why."""
 
     student: str
     problem: str | None = None
 
 
 class Refused(TitoError):
-    """A worker cannot do what it is asked: its machine lacks something."""
+    """A worker cannot run tasks because its machine lacks something."""
 
 
 class Lost(Exception):
-    """What became of a task is unknown, through no fault of its own."""
+    """The result of a task is lost, and the task is not to blame."""
 
 
 class Died(Exception):
-    """A worker died, and this task was with it: it may be the one to blame."""
+    """A worker died while it ran this task. The task may be to blame."""
 
 
-def refusal(sandboxed: bool, expected: dict[str, str]) -> str | None:
-    """Why this machine cannot run tasks as the one that sends them would; None if it can."""
-    problem = sandbox.missing() if sandboxed else None
+def find_worker_problem(sandboxed: bool, expected: dict[str, str]) -> str | None:
+    """Say why this machine cannot run tasks in the same way as the machine that sends them. None if it can."""
+    problem = sandbox.find_problem() if sandboxed else None
     different = [f"{name} {found} instead of {expected[name]}" for name, found in versions().items() if found != expected[name]]
     if different:
-        problem = f"it has {', '.join(different)}: install there what is installed here"
+        problem = f"it has {', '.join(different)}. Install the same packages there as here"
     return problem and f"the worker on {socket.gethostname()} cannot grade: {problem}"
 
 
-def work(task: Task, expected: dict[str, str], patient: bool) -> str:
-    """Run a task on a worker: its Execution as JSON."""
-    problem = refusal(task.sandboxed, expected)
+def run_on_worker(task: Task, expected: dict[str, str], patient: bool) -> str:
+    """Run a task on a worker, and return its Execution as JSON."""
+    problem = find_worker_problem(task.sandboxed, expected)
     if problem:
         raise Refused(problem, code=1)
     return run(task, patient=patient)
 
 
-def workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: Callable[[str], None]) -> "Workers":
-    """Those that a person asked for: `say` is told what an impatient one wants to know."""
+def start_workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: Callable[[str], None]) -> "Workers":
+    """Start the workers that a person asked for. They report delays to `say`."""
     if scheduler:
         from tito.grading.cluster import Cluster
 
@@ -83,9 +83,9 @@ def workers(root: Path, jobs: int, scheduler: str | None, sandboxed: bool, say: 
 
 
 class Workers:
-    """Runs jobs many at once, and what turns out badly in company once more, when nothing else runs."""
+    """Runs many jobs at once. A job that fails or times out runs again alone."""
 
-    room = 1  # how many tasks to have under way
+    room = 1  # how many tasks run at once
 
     def __init__(self, root: Path):
         self.root = root
@@ -94,7 +94,7 @@ class Workers:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Stop at once, whatever is under way."""
+        """Stop at once, also tasks that are running."""
 
     def submit(self, task: Task, patient: bool) -> Future:
         raise NotImplementedError
@@ -103,11 +103,11 @@ class Workers:
         return wait(flying, return_when=FIRST_COMPLETED).done
 
     def result(self, future: Future) -> str:
-        """What came of a task, an Execution as JSON; Lost or Died if a worker was lost with it."""
+        """Return the result of a task, an Execution as JSON. Raise Lost or Died if its worker was lost."""
         return future.result()
 
     def run(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Run the jobs among the items: each becomes a Ready, in any order, when its execution is kept."""
+        """Run the jobs among the items. Yield a Ready for each when its execution is cached; yield other items unchanged."""
         waiting, again, alone = iter(items), deque[Job](), deque[Job]()
         flying: dict[Future, Job] = {}
         while True:
@@ -143,12 +143,12 @@ class Workers:
                         job.alone = True
                         alone.append(job)
                     else:
-                        kept.put(self.root, job.task.key, text)
+                        execution_cache.save(self.root, job.task.key, text)
                         yield Ready(job.student)
 
 
 class Here(Workers):
-    """Runs nothing: what is graded one by one is executed when it is graded."""
+    """Runs nothing. Without parallel jobs, each submission is executed when it is graded."""
 
     def run(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
@@ -164,9 +164,9 @@ class Processes(Workers):
         self._start()
 
     def _start(self) -> None:
-        context = processes.context()
+        context = processes.start_context()
         theirs, self.alive = context.Pipe(duplex=False)
-        self.pool = ProcessPoolExecutor(self.jobs, context, _begin, (theirs,))
+        self.pool = ProcessPoolExecutor(self.jobs, context, _end_with_parent, (theirs,))
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         if kind is not None:
@@ -176,7 +176,7 @@ class Processes(Workers):
 
     def submit(self, task: Task, patient: bool) -> Future:
         try:
-            return self.pool.submit(work, task, versions(), patient)
+            return self.pool.submit(run_on_worker, task, versions(), patient)
         except BrokenProcessPool:
             self.alive.close()
             self._start()
@@ -189,12 +189,12 @@ class Processes(Workers):
             raise Died("the process that ran it died") from None
 
 
-def _begin(parent: Connection) -> None:
-    """In a new process: end, and leave nothing behind, when the one that started it closes the pipe, or is gone."""
+def _end_with_parent(parent: Connection) -> None:
+    """In a new process: clean up and exit when the parent closes the pipe or dies."""
 
     def watch() -> None:
         parent.poll(None)
-        sandbox.abandon()
+        sandbox.remove_scratch()
         os._exit(1)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,1 +1,1 @@
-"""The learner's side: a workspace, and what is done in it. `layout` has its paths; each other file does one job."""
+"""The learner's commands, in a workspace. `layout` has its paths; each other file does one job."""

@@ -1,6 +1,6 @@
-"""The checks, run on the learner's own notebook in a fresh kernel, and the export of what passes them.
+"""Run the checks on the learner's notebook in a fresh kernel, and export a notebook that passes them.
 
-Where the course's solutions are at hand, `complete` asks the hidden checks too, as grading does in a class.
+If the course's solutions are available, `complete` runs the hidden checks too, as grading does in a class.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tito import export, source
-from tito.errors import TitoError, now, write_atomic
-from tito.grading.causes import defined
+from tito.errors import TitoError, file_timestamp, write_atomic
+from tito.grading.causes import defined_names
 from tito.learner import notebooks, progress, solutions
 from tito.learner.layout import Workspace
 from tito.syllabus import Module
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Check:
-    """One check: what it earned, and where and why it failed. `subject` is what a hidden one says that it tries."""
+    """One check: its points, and where and why it failed. `subject` is the docstring of a hidden one."""
 
     id: str
     points: float
@@ -41,14 +41,14 @@ class Check:
 
 @dataclass
 class Report:
-    """What the checks say of a notebook: the visible ones, and the hidden ones where these were asked."""
+    """The results of a notebook's checks: the visible ones, and the hidden ones if they ran."""
 
     module: str
     checks: list[Check]
-    hidden_points: float  # of checks that were not asked
-    alone: bool = False  # are these asked by `tito complete`, not by a class?
+    hidden_points: float  # of hidden checks that did not run
+    alone: bool = False  # does `tito complete` run these, or a class?
     problems: dict[str, str] = field(default_factory=dict)  # what is wrong with a code cell, by its id
-    unanswered: list[str] = field(default_factory=list)  # reflections without an answer: they are graded by a person
+    unanswered: list[str] = field(default_factory=list)  # reflections without an answer, which a person grades
 
     @property
     def points(self) -> float:
@@ -64,7 +64,7 @@ class Report:
 
     @property
     def unsolved(self) -> list[str]:
-        """Checks that met an exercise in which nothing is written yet."""
+        """Checks whose exercise is not written yet."""
         return [check.id for check in self.checks if check.reason == source.UNSOLVED]
 
     @property
@@ -74,30 +74,30 @@ class Report:
 
 @dataclass
 class Completed:
-    """The report; if all passed, the file that was exported, what stood there and is kept, and what comes next."""
+    """The report and, if all checks passed, the exported file, the backup of the earlier one, and what comes next."""
 
     report: Report
     path: Path | None = None
     kept: Path | None = None
-    replaced: bool = False  # an earlier export of other text: a kernel that has imported it does not see the new one
+    replaced: bool = False  # an earlier export was different: a kernel that has imported it does not see the new one
     next: str = ""
 
 
 OnCell = Callable[[str, int, int], None]
 
 
-def silent(name: str, place: int, total: int) -> None:
+def ignore_cell(name: str, place: int, total: int) -> None:
     pass
 
 
-def check(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Report:
-    """Run the visible checks of a module; `on_cell` hears of each cell before it runs."""
+def check(workspace: Workspace, module: Module, on_cell: OnCell = ignore_cell) -> Report:
+    """Run the visible checks of a module. `on_cell` is called before each cell runs."""
     report, _ = _check(workspace, module, on_cell, hidden_too=False)
     return report
 
 
-def complete(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> Completed:
-    """Check a module, hidden checks included where they are at hand, and if nothing fails export it into the package."""
+def complete(workspace: Workspace, module: Module, on_cell: OnCell = ignore_cell) -> Completed:
+    """Run a module's checks, also the hidden ones if available, and export it into the package if nothing fails."""
     report, notebook = _check(workspace, module, on_cell, hidden_too=True)
     if not report.passed:
         return Completed(report)
@@ -106,10 +106,10 @@ def complete(workspace: Workspace, module: Module, on_cell: OnCell = silent) -> 
     if done.path.is_file() and done.path.read_bytes() != text.encode():
         done.replaced = True
         if not solutions.is_borrowed(done.path):
-            done.kept = workspace.root / ".tito" / "backup" / now() / done.path.name
+            done.kept = workspace.root / ".tito" / "backup" / file_timestamp() / done.path.name
             write_atomic(done.kept, done.path.read_bytes())
     write_atomic(done.path, text)
-    progress.remember(workspace, module)
+    progress.note_export(workspace, module)
     done.next = progress.status(workspace).next
     return done
 
@@ -119,7 +119,7 @@ def _check(workspace: Workspace, module: Module, on_cell: OnCell, hidden_too: bo
     from tito.grading.judge import judge
     from tito.grading.limits import Limits
 
-    progress.must_be_next(workspace, module)
+    progress.require_earlier_modules(workspace, module)
     pristine, saved, rebuilt = notebooks.rebuilt(workspace, module)
     root, expected, limits = solutions.repository(workspace), {}, Limits().as_dict()
     if root and hidden_too:
@@ -131,23 +131,22 @@ def _check(workspace: Workspace, module: Module, on_cell: OnCell, hidden_too: bo
     )  # fmt: skip
     verdict = judge(rebuilt.notebook, rebuilt.problems, execution, expected)
     if verdict.tampered:
-        raise TitoError(f"{module.slug}.ipynb changes what an assertion does: no check of it can fail", code=1)
+        raise TitoError(f"{module.slug}.ipynb changes what an assertion does, so no check can fail. Remove that code", code=1)
     report = _report(module, pristine, rebuilt, saved, execution, verdict, bool(expected))
     report.alone = root is not None
-    progress.note_check(workspace, module, sum(check.points for check in report.checks if not check.subject))
+    progress.save_points(workspace, module, sum(check.points for check in report.checks if not check.subject))
     return report, rebuilt.notebook
 
 
 def _add_hidden_checks(workspace: Workspace, root: Path, module: Module, rebuilt, limits) -> dict[str, list[Answer]]:
-    """Put the hidden checks into the notebook that is run; returns the course's answers to them."""
+    """Put the hidden checks into the notebook, and return the course's answers to them."""
     from tito.grading import reference
 
     path = source.paths(root).get(module)
     solved = source.read(path) if path else None
     if solved is None or _graded_cells(solved) != _graded_cells(rebuilt.notebook):
         raise TitoError(
-            f"{module.slug}.ipynb is of an earlier release than the course's: `tito update` brings the newer one and keeps "
-            "your answers",
+            f"{module.slug}.ipynb is from an earlier release than the course. `tito update` updates it and keeps your answers",
             code=1,
         )
     rebuilt.notebook = reference.with_hidden_checks(rebuilt.notebook, solved)
@@ -168,11 +167,11 @@ def _report(
         if source.is_check(cell) and not notebooks.can_fail(cell.source)
     }
     report = Report(module.slug, [], 0 if hidden_too else sum(c.of for c in verdict.checks if c.id in subjects))
-    outside = names_outside(saved, rebuilt.notebook)
+    outside = ungraded_names(saved, rebuilt.notebook)
     for c in verdict.checks:
         if hidden_too or c.id not in subjects:
             text = cells[c.id].source.splitlines()[c.line - 1].strip() if c.line else ""
-            found = Check(c.id, c.points, c.of, c.reason, c.line, text, hint(c.reason, outside), subjects.get(c.id, ""))
+            found = Check(c.id, c.points, c.of, c.reason, c.line, text, find_hint(c.reason, outside), subjects.get(c.id, ""))
             report.checks.append(found)
     for name, problem in rebuilt.problems.items():
         if cells[name].cell_type == "code":
@@ -180,14 +179,14 @@ def _report(
     for name, ran in execution.cells.items():
         if ran.error and not source.is_check(cells[name]):
             problem = ": ".join(filter(None, ran.error))
-            found = hint(problem, outside)
+            found = find_hint(problem, outside)
             report.problems.setdefault(name, f"{problem}. Hint: {found}" if found else problem)
     report.unanswered = notebooks.unanswered(pristine.cells, {cell.id: cell.source for cell in rebuilt.notebook.cells})
     return report
 
 
-def names_outside(saved: list[notebooks.Node], graded: Any) -> set[str]:
-    """Names that only cells which are not graded define: those that the learner added, and plots and measurements."""
+def ungraded_names(saved: list[notebooks.Node], graded: Any) -> set[str]:
+    """Return the names that only ungraded cells define: added cells, plots and measurements."""
     inside = {cell.id for cell in source.in_grading_order(graded)}
     outside, known = set(), set()
     for cell in saved:
@@ -198,16 +197,16 @@ def names_outside(saved: list[notebooks.Node], graded: Any) -> set[str]:
 
 
 def _defined(text: str) -> set[str]:
-    """The names that a cell's text defines at its top level."""
+    """Return the names that a cell's text defines at its top level."""
     try:
-        return defined(ast.parse(text))
+        return defined_names(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
 
 
-def hint(reason: str, outside: set[str]) -> str:
-    """What to do about a name that only a cell which is not graded defines."""
+def find_hint(reason: str, outside: set[str]) -> str:
+    """Return a hint for a missing name that only an ungraded cell defines."""
     match = re.search(r"NameError: name '(\w+)' is not defined", reason)
     if not match or match[1] not in outside:
         return ""
-    return f"{match[1]} is defined in a cell that is not graded: move it into the solution cell that uses it"
+    return f"{match[1]} is defined in a cell that is not graded. Move it into the solution cell that uses it"

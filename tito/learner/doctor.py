@@ -1,4 +1,4 @@
-"""Does this machine have what the course needs? Each finding says what to do about it."""
+"""Check that this machine has what the course needs, and say what to do if it has not."""
 
 import importlib.metadata
 import os
@@ -17,7 +17,7 @@ INSTALL_KERNEL = "run `python -m ipykernel install --sys-prefix` with the Python
 
 @dataclass
 class Finding:
-    """One thing that was looked at. `needed` to learn; what is not is needed only to grade, or for speed."""
+    """One thing that was checked. If it is not `needed` to learn, only grading or speed depends on it."""
 
     what: str
     found: str
@@ -35,7 +35,7 @@ class Finding:
 
 
 def examine(folder: Path) -> Iterator[Finding]:
-    """Everything, as it is found."""
+    """Check everything, and yield each finding at once."""
     yield _python()
     yield _assertions()
     yield from _packages()
@@ -52,18 +52,18 @@ def _python() -> Finding:
 
 
 def _assertions() -> Finding:
-    """A Python that leaves them out passes every check."""
-    found = "left out" if sys.flags.optimize else "can fail"
-    return Finding("assertions", found, not sys.flags.optimize, "unset PYTHONOPTIMIZE: with it no check of a notebook can fail")
+    """Check that this Python does not skip assertions, because then every check would pass."""
+    found = "skipped" if sys.flags.optimize else "can fail"
+    return Finding("assertions", found, not sys.flags.optimize, "unset PYTHONOPTIMIZE: with it, no check can fail")
 
 
 def _packages() -> Iterator[Finding]:
-    """The dependencies of the distribution that this tool came with, as its pyproject.toml states them."""
+    """Check the dependencies in the pyproject.toml of this tool."""
     from packaging.requirements import Requirement
 
     own = importlib.metadata.packages_distributions().get("tito", [])
     if not own:
-        yield Finding("tito", "not installed", False, "run `pip install -e .` in the folder where pyproject.toml lies")
+        yield Finding("tito", "not installed", False, "run `pip install -e .` in the folder of pyproject.toml")
         return
     for line in sorted(importlib.metadata.requires(own[0]) or []):
         wanted = Requirement(line)
@@ -79,13 +79,13 @@ def _packages() -> Iterator[Finding]:
 
 
 def _kernel() -> Finding:
-    """Start a kernel as JupyterLab would, and see whether this tool can be imported in it."""
+    """Start a kernel as JupyterLab does, and import this tool in it."""
     from jupyter_client.manager import start_new_kernel
 
     said = []
     try:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with warnings.catch_warnings(action="ignore"):  # IPython's, where it cannot write into the home folder
+        with warnings.catch_warnings(action="ignore"):  # IPython warns if it cannot write into the home folder
             manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60, **quiet)
         try:
             client.execute_interactive(
@@ -95,7 +95,7 @@ def _kernel() -> Finding:
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
-    except Exception as error:  # whatever keeps it from starting is the finding
+    except Exception as error:  # any failure to start is the finding
         return Finding("kernel", f"{type(error).__name__}: {error}", False, INSTALL_KERNEL)
     prefix = "".join(said).strip()
     if prefix != sys.prefix:
@@ -122,14 +122,14 @@ def _disk(folder: Path) -> Finding:
 
 
 def _blas() -> Iterator[Finding]:
-    """The library that multiplies NumPy's matrices, and its threads."""
+    """Check the number of threads of the library that multiplies NumPy's matrices."""
     import numpy  # noqa: F401  (loads it)
     from threadpoolctl import threadpool_info
 
     cores = os.cpu_count() or 1
     found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     if not found:
-        yield Finding("BLAS", "none that can be seen (on a Mac that is normal)", needed=False)
+        yield Finding("BLAS", "none found (this is normal on a Mac)", needed=False)
     for pool in found:
         threads = pool["num_threads"]
         said = f"{pool['internal_api']} {pool['version'] or ''}, {threads} threads on {cores} cores"
@@ -140,10 +140,10 @@ def _blas() -> Iterator[Finding]:
 def _sandbox() -> Finding:
     from tito.grading import sandbox
 
-    problem = sandbox.missing()
+    problem = sandbox.find_problem()
     return Finding("sandbox", "works" if problem is None else "not available", problem is None, problem or "", needed=False)
 
 
-def healthy(findings: list[Finding]) -> bool:
-    """Is everything there that learning needs?"""
+def is_healthy(findings: list[Finding]) -> bool:
+    """Is everything that learning needs ok?"""
     return all(finding.ok for finding in findings if finding.needed)

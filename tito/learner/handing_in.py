@@ -1,4 +1,4 @@
-"""Handing in, and fetching what came back: through folders by default, through nbgrader's exchange where there is one."""
+"""Hand in notebooks and get feedback, through folders or through nbgrader's exchange if there is one."""
 
 import datetime
 import logging
@@ -15,16 +15,16 @@ from tito.syllabus import Module
 
 @dataclass
 class HandedIn:
-    """Where a hand-in lies and what to know about it: cells that cannot be graded as they are, an earlier one kept."""
+    """The path of a submission, the problems of its cells, and the backup of an earlier one."""
 
     place: str
-    upload: bool = False  # is it for the learner to upload?
+    upload: bool = False  # must the learner upload it?
     kept: Path | None = None
     problems: list[str] = field(default_factory=list)
 
 
 def submit(workspace: Workspace, module: Module, to: Path | None = None) -> HandedIn:
-    """Hand in the notebook of a module: to `to`, else the exchange, else the class's inbox, else a folder to upload from."""
+    """Hand in a module's notebook: to `to`, else the exchange, else the class's inbox, else a folder to upload from."""
     path = notebooks.existing(workspace, module)
     _, _, rebuilt = notebooks.rebuilt(workspace, module)
     problems = list(rebuilt.problems.values())
@@ -35,7 +35,7 @@ def submit(workspace: Workspace, module: Module, to: Path | None = None) -> Hand
     if to is not None:
         place, kept = _put(to.expanduser().absolute() / module.slug, stamped)
     elif workspace.class_folder:
-        inbox = _class_folder(workspace) / "inbox" / workspace.must_have_student()
+        inbox = _class_folder(workspace) / "inbox" / workspace.require_student()
         place, kept = _put(inbox / module.slug, stamped)
     else:
         place, kept = _put(workspace.root / "handin" / module.slug, files)
@@ -44,19 +44,19 @@ def submit(workspace: Workspace, module: Module, to: Path | None = None) -> Hand
 
 
 def timestamp() -> str:
-    """This moment, as nbgrader writes it."""
+    """Return the current time as nbgrader writes it."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _class_folder(workspace: Workspace) -> Path:
     folder = workspace.class_folder
     if not folder.is_dir():
-        raise TitoError(f"the class's folder {folder} is not there: is it mounted? workspace.toml names it", code=1)
+        raise TitoError(f"there is no class folder {folder}. Is it mounted, and is its name in workspace.toml right?", code=1)
     return folder
 
 
 def _put(folder: Path, files: dict[str, bytes]) -> tuple[Path, Path | None]:
-    """A folder that holds exactly these files, at once; what stood there is kept beside it, with its date."""
+    """Replace a folder in one step by one with exactly these files. Keep the earlier one beside it, with the date."""
     kept = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -82,8 +82,8 @@ def _put(folder: Path, files: dict[str, bytes]) -> tuple[Path, Path | None]:
 
 
 def feedback(workspace: Workspace, module: Module, source: Path | None = None) -> Path:
-    """Fetch the feedback pages of a module into the workspace; returns the first page."""
-    workspace.must_have(module)
+    """Copy the feedback pages of a module into the workspace, and return the first page."""
+    workspace.require_released(module)
     if source is None and workspace.exchange:
         pages = _from_exchange(workspace, module)
     else:
@@ -104,12 +104,12 @@ def _pages(workspace: Workspace, module: Module, source: Path | None) -> list[Pa
         places = [source.expanduser() / module.slug]
         places += [source.expanduser() / workspace.student / module.slug] if workspace.student else []
     elif workspace.class_folder:
-        places = [_class_folder(workspace) / "feedback" / workspace.must_have_student() / module.slug]
+        places = [_class_folder(workspace) / "feedback" / workspace.require_student() / module.slug]
     else:
-        raise TitoError("where is your feedback? Say --from FILE or FOLDER, or name your class_folder in workspace.toml")
+        raise TitoError("where is your feedback? Use --from FILE or FOLDER, or write class_folder into workspace.toml")
     pages = [page for place in places for page in sorted(place.glob("*.html"))]
     if not pages:
-        raise TitoError(f"there is no feedback on {module} yet: looked in {' and '.join(map(str, places))}", code=1)
+        raise TitoError(f"there is no feedback on {module} yet in {' and '.join(map(str, places))}", code=1)
     return pages
 
 
@@ -135,7 +135,7 @@ def _from_exchange(workspace: Workspace, module: Module) -> dict[str, bytes]:
 
 
 def _exchange(name: str, workspace: Workspace, module: Module, folder: str):
-    """Let nbgrader hand over between `folder` and its exchange."""
+    """Copy between `folder` and nbgrader's exchange."""
     import nbgrader.exchange.default
     from nbgrader.auth import Authenticator
     from nbgrader.coursedir import CourseDirectory
@@ -147,7 +147,7 @@ def _exchange(name: str, workspace: Workspace, module: Module, folder: str):
     config.Exchange = Config({"root": str(root), "assignment_dir": folder})
     if workspace.student:
         config.CourseDirectory.student_id = workspace.student
-    silent = logging.Logger("tito.exchange")  # what it says comes as the exception too
+    silent = logging.Logger("tito.exchange")  # the exception has the same message
     silent.addHandler(logging.NullHandler())
     handover = getattr(nbgrader.exchange.default, name)(
         coursedir=CourseDirectory(config=config), authenticator=Authenticator(config=config), config=config, log=silent

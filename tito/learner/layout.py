@@ -1,4 +1,4 @@
-"""Where things lie in a workspace, and what its workspace.toml says."""
+"""The paths in a workspace, and the settings in its workspace.toml."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ STUDENT = re.compile(r"[\w@-][\w.@-]{0,99}")  # becomes the name of a folder
 
 @dataclass(frozen=True)
 class Workspace:
-    """A learner's folder: the notebooks they write in, the released ones kept beside, and their own package."""
+    """A learner's folder: their notebooks, the released notebooks, and their own package."""
 
     root: Path
 
@@ -24,7 +24,7 @@ class Workspace:
         return self.root / "modules" / f"{module.slug}.ipynb"
 
     def pristine(self, module: Module) -> Path:
-        """The notebook as it was released: what `check`, `reset` and `status` go by."""
+        """The notebook as it was released, which `check`, `reset` and `status` use."""
         return self.root / ".tito" / "release" / f"{module.slug}.ipynb"
 
     @property
@@ -35,20 +35,20 @@ class Workspace:
         return self.package / "core" / f"{module.name}.py"
 
     def checked(self, module: Module) -> Path:
-        """What the last `tito check` or `tito complete` found."""
+        """The result of the last `tito check` or `tito complete`."""
         return self.root / ".tito" / "checked" / f"{module.slug}.json"
 
     def published(self, module: Module) -> list[Path]:
-        """Where the instructor may have published a module's solution."""
+        """The paths at which the instructor may have published a module's solution."""
         folders = [self.root, *([self.class_folder] if self.class_folder else [])]
         return [folder / PUBLISHED / f"{module.slug}.py" for folder in folders]
 
     def released(self) -> list[Module]:
         return [module for module in MODULES if self.pristine(module).is_file()]
 
-    def must_have(self, module: Module) -> None:
+    def require_released(self, module: Module) -> None:
         if not self.pristine(module).is_file():
-            raise TitoError(f"{module} is not in this release: `tito status` lists the modules that are")
+            raise TitoError(f"{module} is not in this release. `tito status` lists its modules")
 
     # -- workspace.toml ----------------------------------------------------------------------------------------------
 
@@ -69,9 +69,9 @@ class Workspace:
         name = self.settings.get("student")
         return valid_student(name) if name else None
 
-    def must_have_student(self) -> str:
+    def require_student(self) -> str:
         if not self.student:
-            raise TitoError(f'who are you? Write student = "your-id" into {self.root / SETTINGS}')
+            raise TitoError(f'your id is missing. Write student = "your-id" into {self.root / SETTINGS}')
         return self.student
 
     @property
@@ -81,7 +81,7 @@ class Workspace:
 
     @property
     def exchange(self) -> tuple[Path, str] | None:
-        """nbgrader's exchange and the course's name in it."""
+        """The folder of nbgrader's exchange, and the course's name in it."""
         folder, course = self.settings.get("exchange"), self.settings.get("course_id")
         if bool(folder) != bool(course):
             raise TitoError(f"{SETTINGS}: nbgrader's exchange needs both exchange and course_id")
@@ -90,5 +90,5 @@ class Workspace:
 
 def valid_student(name: str) -> str:
     if not STUDENT.fullmatch(name):
-        raise TitoError(f"{name!r} cannot be a student's id: letters, digits and . _ - @, and no dot in front")
+        raise TitoError(f"{name!r} cannot be a student's id. Use letters, digits and . _ - @, and no dot in front")
     return name

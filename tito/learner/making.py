@@ -1,4 +1,4 @@
-"""Making a workspace: the released notebooks, and a `tinytorch` in which no module is built yet."""
+"""Make a workspace: the released notebooks, and a `tinytorch` in which no module is built yet."""
 
 import json
 import os
@@ -14,91 +14,91 @@ from tito.learner.layout import SETTINGS, Workspace, valid_student
 from tito.syllabus import Module
 
 TEMPLATES = Path(tito.__file__).parent / "templates"
-HANDWRITTEN = ("__init__.py", "core/__init__.py", "datasets/*")  # of tinytorch: all that is not built by a module
+HANDWRITTEN = ("__init__.py", "core/__init__.py", "datasets/*")  # the files of tinytorch that no module builds
 TAKEN = ("course", "modules", "tinytorch", "tito", "book", "tests", "binder")
 IMPORTS = (
-    "The second cell of every notebook, `use_prefix(NN)`, puts this workspace's own `tinytorch` first, so that what a "
-    "notebook imports is what you built in the modules before it."
+    "The second cell of every notebook, `use_prefix(NN)`, makes the notebook import this workspace's own `tinytorch`: what you "
+    "built in the modules before it."
 )
 AUDIENCE = {
-    "learner": "`tito complete` asks the hidden checks too: what it exports is right, as far as the course can tell.",
+    "learner": "`tito complete` runs the hidden checks too. What it exports is right, as far as the course can check.",
     "kit": (
-        "In your class: `tito submit 00` hands in and `tito feedback 00` fetches what came back. Hidden checks grade what you "
-        "hand in. `tito solution` and `tito borrow` know the modules that your instructor has published."
+        "In your class: `tito submit 00` hands in, and `tito feedback 00` gets the feedback. Hidden checks grade what you "
+        "hand in. `tito solution` and `tito borrow` work for modules that your instructor has published."
     ),
 }
 
 
-def place_for(folder: Path) -> Path:
-    """Where a workspace may be made; a TitoError for a place in which it would do harm."""
+def check_place(folder: Path) -> Path:
+    """Check that a workspace can be made here. Raise a TitoError if it would overwrite something."""
     root = folder.expanduser().absolute()
     if (root / SETTINGS).is_file():
         return root
     if root.is_file():
-        raise TitoError(f"{folder} is a file: name a folder that is new or empty")
+        raise TitoError(f"{folder} is a file. Name a new or empty folder")
     for above in filter(places.is_repository, (root, *root.parents)):
         if root == above or root.relative_to(above).parts[0] in TAKEN:
-            raise TitoError(f"{folder} belongs to the course's repository: take another, as in `tito init workspace`")
+            raise TitoError(f"{folder} belongs to the course's repository. Name another, as in `tito init workspace`")
     if root.is_dir() and any(root.iterdir()):
-        raise TitoError(f"{folder} holds other things: name a folder that is new or empty")
+        raise TitoError(f"{folder} is not empty. Name a new or empty folder")
     return root
 
 
 def repository() -> Path:
-    """Where released notebooks are made from: the course's repository."""
+    """Find the course's repository, from which released notebooks are made."""
     try:
         return places.repository()
     except TitoError as error:
         found = workspace.find()
-        raise TitoError(f"{found} is a workspace already: run `tito status` there") if found else error from None
+        raise TitoError(f"{found} is a workspace already. Run `tito status` there") if found else error from None
 
 
 def make(
     root: Path, repository: Path, student: str = "", class_folder: Path | None = None
 ) -> Iterator[tuple[Module, bool]]:
-    """Make a workspace, or bring an existing one the modules that it lacks: yields each, and whether it was added.
+    """Make a workspace, or add missing modules to an existing one. Yield each module, and whether it was added.
 
-    Nothing that exists is written over.
+    Existing files are not overwritten.
     """
     from tito import release
 
     for path in source.paths(repository).values():
-        source.read(path)  # a broken source stops this before anything is written
-    settings(root, student, class_folder, repository)
-    furnish(root, repository)
-    yield from bring(root, release.releases(repository))
+        source.read(path)  # raises for a broken source before anything is written
+    write_settings(root, student, class_folder, repository)
+    add_package_files(root, repository)
+    yield from add_notebooks(root, release.releases(repository))
 
 
 def count(repository: Path) -> int:
-    """How many modules `make` will yield."""
+    """Return how many modules `make` will yield."""
     return len(source.paths(repository))
 
 
-def settings(root: Path, student: str = "", class_folder: Path | None = None, repository: Path | None = None) -> None:
+def write_settings(root: Path, student: str = "", class_folder: Path | None = None, repository: Path | None = None) -> None:
     given = {"student": valid_student(student) if student else "", "class_folder": ""}
     if class_folder:
         given["class_folder"] = str(class_folder.expanduser().absolute())
     if (root / SETTINGS).is_file():
         if any(given.values()):
-            raise TitoError(f"{root} is a workspace already: write student and class_folder into its {SETTINGS}")
+            raise TitoError(f"{root} is a workspace already. Write student and class_folder into its {SETTINGS}")
         return
-    given["repository"] = _way(root, repository) if repository else ""
+    given["repository"] = _relative_path(root, repository) if repository else ""
     lines = {}
     for key, value in given.items():
         lines[key] = ("" if value else "# ") + f"{key} = {json.dumps(value, ensure_ascii=False)}"
     write_atomic(root / SETTINGS, Template(template("learner", SETTINGS)).substitute(lines))
 
 
-def _way(root: Path, repository: Path) -> str:
-    """Where the repository lies, seen from the workspace: right also when both are moved together."""
+def _relative_path(root: Path, repository: Path) -> str:
+    """Return the path from the workspace to the repository. It stays right when both are moved together."""
     try:
         return Path(os.path.relpath(repository.resolve(), root.resolve())).as_posix()
-    except ValueError:  # they lie on two drives
+    except ValueError:  # they are on two drives
         return str(repository.resolve())
 
 
-def furnish(root: Path, repository: Path) -> None:
-    """All of a workspace but its notebooks."""
+def add_package_files(root: Path, repository: Path) -> None:
+    """Write all files of a workspace except its notebooks."""
     for pattern in HANDWRITTEN:
         for path in sorted((repository / "tinytorch").glob(pattern)):
             if path.is_file():
@@ -108,8 +108,8 @@ def furnish(root: Path, repository: Path) -> None:
     (root / "modules").mkdir(exist_ok=True)
 
 
-def bring(root: Path, releases: Iterable[tuple[Module, str]]) -> Iterator[tuple[Module, bool]]:
-    """Put released notebooks where they are lacking."""
+def add_notebooks(root: Path, releases: Iterable[tuple[Module, str]]) -> Iterator[tuple[Module, bool]]:
+    """Add the released notebooks that are missing."""
     made = Workspace(root)
     for module, text in releases:
         lacking = not made.notebook(module).exists()
@@ -127,7 +127,7 @@ def copy_new(path: Path, target: Path) -> None:
 
 
 def readme(kind: str) -> str:
-    """The README of a workspace or of a kit."""
+    """Return the README of a workspace or of a kit."""
     commands = Template(template("commands.md")).substitute(imports=IMPORTS, audience=AUDIENCE[kind])
     return Template(template(kind, "README.md")).substitute(commands=commands)
 

@@ -1,4 +1,4 @@
-"""Reading a workspace's notebooks: what a learner saved may have any shape, and `status` must not wait for nbformat."""
+"""Read a workspace's notebooks, which may be malformed, without nbformat, which is slow to import."""
 
 import ast
 import json
@@ -12,13 +12,13 @@ from tito.syllabus import Module
 
 
 class Node(dict):
-    """A dict whose keys are attributes too, as nbformat's are."""
+    """A dict whose keys are attributes too, like nbformat's."""
 
     __getattr__ = dict.__getitem__
 
 
 def read_cells(path: Path) -> list[Node]:
-    """The cells of a notebook, of no surprising shape; a TitoError if it is no notebook."""
+    """Read the cells of a notebook in a regular form. Raise a TitoError if the file is not a notebook."""
     from tito.grading.rebuild import read_submission
 
     return [node(cell) for cell in read_submission(path)]
@@ -43,43 +43,43 @@ def texts(cells: list[Node]) -> list[tuple[str | None, str, str]]:
 
 
 def ran_well(cell: Node) -> bool:
-    """Was it run before it was saved, and did it not end in an error?"""
+    """Was the cell run before it was saved, without an error?"""
     kinds = [output.get("output_type") if isinstance(output, dict) else "error" for output in cell.outputs]
     return bool(cell.execution_count) and "error" not in kinds
 
 
 def saved(workspace: Workspace, module: Module) -> list[Node]:
-    """What the learner last saved of a module."""
+    """Return the cells of a module as the learner last saved them."""
     path = existing(workspace, module)
     try:
         return read_cells(path)
     except TitoError as error:
-        raise TitoError(f"{error}: `tito reset {module.id}` puts the released one back and keeps this", code=1) from None
+        raise TitoError(f"{error}. `tito reset {module.id}` puts the released one back and keeps this one", code=1) from None
 
 
 def existing(workspace: Workspace, module: Module) -> Path:
-    """The learner's notebook of a released module."""
-    workspace.must_have(module)
+    """Return the path of the learner's notebook of a released module."""
+    workspace.require_released(module)
     path = workspace.notebook(module)
     if not path.is_file():
-        raise TitoError(f"{path} is missing: `tito reset {module.id}` brings the released notebook back", code=1)
+        raise TitoError(f"{path} is missing. `tito reset {module.id}` brings the released notebook back", code=1)
     return path
 
 
 def rebuilt(workspace: Workspace, module: Module):
-    """The released notebook, the learner's cells, and the one with the other's solutions in it: what is checked."""
-    from tito.grading.rebuild import must_be_of_this_module, rebuild
+    """Return the released notebook, the learner's cells, and the released notebook with the learner's solutions."""
+    from tito.grading.rebuild import check_module, rebuild
 
     released, cells = pristine(workspace, module), saved(workspace, module)
-    must_be_of_this_module(released, cells, f"{module.slug}.ipynb")
+    check_module(released, cells, f"{module.slug}.ipynb")
     return released, cells, rebuild(released, cells)
 
 
 def pristine(workspace: Workspace, module: Module):
-    """The released notebook of a module, as nbformat reads it."""
+    """Return the released notebook of a module, as nbformat reads it."""
     import nbformat
 
-    workspace.must_have(module)
+    workspace.require_released(module)
     try:
         return nbformat.read(workspace.pristine(module), as_version=4)
     except (OSError, ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError):
@@ -87,7 +87,7 @@ def pristine(workspace: Workspace, module: Module):
 
 
 def visible_checks(workspace: Workspace, module: Module) -> tuple[list[Node], list[Node]]:
-    """All cells of the released notebook, and those of them that are visible checks."""
+    """Return all cells of the released notebook, and its visible checks."""
     try:
         cells = read_cells(workspace.pristine(module))
         checks = [cell for cell in cells if source.is_check(cell) and can_fail(cell.source) and source.points(cell)]
@@ -97,7 +97,7 @@ def visible_checks(workspace: Workspace, module: Module) -> tuple[list[Node], li
 
 
 def about(workspace: Workspace, module: Module) -> dict[str, Any]:
-    """Title, part, hours and goals of a released module."""
+    """Return title, part, hours and goals of a released module."""
     try:
         facts = json.loads(workspace.pristine(module).read_text(encoding="utf-8"))["metadata"]["tinytorch"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -106,17 +106,17 @@ def about(workspace: Workspace, module: Module) -> dict[str, Any]:
 
 
 def unanswered(released: list[Node], texts: dict[str | None, str]) -> list[str]:
-    """The questions whose answer, by grade_id, is missing, empty, or what was released; a person grades them."""
+    """Return the questions (a person grades them) whose answer is missing, empty or unchanged."""
     questions = [cell for cell in released if source.is_graded(cell) and cell.cell_type == "markdown"]
     return [cell.id for cell in questions if texts.get(source.grade_id(cell), "").strip() in ("", cell.source.strip())]
 
 
 def _damaged(path: Path) -> str:
-    return f"{path} is damaged: it is the notebook as it was released, get it from there again"
+    return f"the released notebook {path} is damaged. Get it again from where you got the workspace"
 
 
 def can_fail(text: str) -> bool:
-    """Does a released check do anything? A hidden one has only its docstring left, and `pass`."""
+    """Can a released check fail? Of a hidden one, only the docstring and `pass` are released."""
     return any(not isinstance(node, ast.Pass) and not _is_docstring(node) for node in ast.parse(text).body)
 
 
@@ -125,5 +125,5 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def subject(text: str) -> str:
-    """What a hidden check says that it tries: the first line of its docstring."""
+    """Return the first line of a hidden check's docstring, which says what it tries."""
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]

@@ -1,4 +1,4 @@
-"""How far a learner is, read from the files: the exported package, and the notebooks as they were last saved."""
+"""Find a learner's progress from the exported package and the saved notebooks."""
 
 import ast
 import hashlib
@@ -20,7 +20,7 @@ CHANGED, BORROWED, ABSENT = "done, changed since", "borrowed", "not in this rele
 
 @dataclass
 class Standing:
-    """Where a module stands: points of its checks, all if it is done, else as they last ran; and written answers."""
+    """The state of a module: the points of its checks when they last ran (all if it is done), and the written answers."""
 
     module: str
     state: str
@@ -28,7 +28,7 @@ class Standing:
     of: float = 0
     answered: int = 0
     questions: int = 0
-    hours: float = 0  # of work, as the module states them
+    hours: float = 0  # of work, from the module's metadata
     goals: list[str] = field(default_factory=list)
     note: str = ""
 
@@ -55,7 +55,7 @@ def standing(workspace: Workspace, module: Module) -> Standing:
     try:
         released, checks = notebooks.visible_checks(workspace, module)
         saved = notebooks.saved(workspace, module)
-        done = built and in_step(workspace, module, saved)
+        done = built and is_in_step(workspace, module, saved)
     except TitoError as error:
         return Standing(module.slug, CHANGED if built else IN_PROGRESS, **aims, note=str(error))
     of = sum(map(source.points, checks))
@@ -71,27 +71,27 @@ def standing(workspace: Workspace, module: Module) -> Standing:
 
 
 def _points_as_saved(saved: list[notebooks.Node], checks: list[notebooks.Node]) -> float:
-    """Points of the checks that were last run without an error, and are as they were released but for white space."""
+    """Return the points of the checks that last ran without an error and are unchanged, except for white space."""
     passed = {(source.grade_id(cell), " ".join(cell.source.split())) for cell in saved if notebooks.ran_well(cell)}
     return sum(source.points(cell) for cell in checks if (source.grade_id(cell), " ".join(cell.source.split())) in passed)
 
 
 def _points_as_checked(workspace: Workspace, module: Module) -> float:
-    """Points of the visible checks at the last `tito check`, before whatever was edited since."""
+    """Return the points of the visible checks at the last `tito check`, before later edits."""
     try:
         return float(json.loads(workspace.checked(module).read_text(encoding="utf-8"))["points"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0.0
 
 
-def note_check(workspace: Workspace, module: Module, points: float) -> None:
-    """Keep what the visible checks earned, for `tito status`; where nothing can be written, they are told all the same."""
+def save_points(workspace: Workspace, module: Module, points: float) -> None:
+    """Save the points of the visible checks for `tito status`. In a read-only workspace, do nothing."""
     with suppress(TitoError):
         write_atomic(workspace.checked(module), json.dumps({"points": points}))
 
 
 def _next(standings: dict[Module, Standing]) -> str:
-    """The first module in which something is to do; what is borrowed can wait until the others are done."""
+    """Find the next step: in the first module that is not done. Borrowed modules come after all others."""
     for module, found in standings.items():
         if found.note:
             return found.note
@@ -104,36 +104,36 @@ def _next(standings: dict[Module, Standing]) -> str:
             return f"tito start {module.id}, which is borrowed so far"
     open_questions = [module.id for module, found in standings.items() if found.answered < found.questions]
     if open_questions:
-        return f"every module of this release is done, and written answers are missing in {', '.join(open_questions)}"
+        return f"every module of this release is done, but written answers are missing in {', '.join(open_questions)}"
     return "every module of this release is done"
 
 
-# -- what a command needs before it begins ----------------------------------------------------------------------------
+# -- checks before a command ------------------------------------------------------------------------------------------
 
 
-def must_be_next(workspace: Workspace, module: Module) -> None:
-    """Every released module before this one must have been built or borrowed: its notebook imports them."""
-    workspace.must_have(module)
+def require_earlier_modules(workspace: Workspace, module: Module) -> None:
+    """Raise a TitoError if an earlier module is neither built nor borrowed: the notebook imports them."""
+    workspace.require_released(module)
     for before in workspace.released():
         if before < module and not workspace.exported(before).is_file():
-            borrow = f", or borrow it: `tito borrow {before.id}`" if solved(workspace, before) else ""
+            borrow = f", or borrow it with `tito borrow {before.id}`" if solved(workspace, before) else ""
             raise TitoError(
-                f"{module} builds on {before}, which is not done yet: `tito start {before.id}`, "
+                f"{module} builds on {before}, which is not done yet. Run `tito start {before.id}`, "
                 f"then `tito complete {before.id}`{borrow}",
                 code=1,
             )
 
 
-def to_start(workspace: Workspace, module: Module) -> Path:
-    """The notebook to open for a module whose turn it is."""
-    must_be_next(workspace, module)
+def notebook_to_start(workspace: Workspace, module: Module) -> Path:
+    """Return the notebook to open for a module, if the earlier modules are done."""
+    require_earlier_modules(workspace, module)
     notebooks.saved(workspace, module)
     return notebooks.existing(workspace, module)
 
 
 def reset(workspace: Workspace, module: Module) -> Path | None:
-    """Put the released notebook back; returns where the learner's own is kept, if there was one."""
-    workspace.must_have(module)
+    """Put the released notebook back. Return the backup of the learner's own, if there was one."""
+    workspace.require_released(module)
     notebooks.visible_checks(workspace, module)
     path, kept = workspace.notebook(module), None
     if path.exists() or path.is_symlink():
@@ -147,11 +147,11 @@ def reset(workspace: Workspace, module: Module) -> Path | None:
     return kept
 
 
-# -- is the exported file what the notebook would export now? ---------------------------------------------------------
+# -- is the exported file up to date with the notebook? ---------------------------------------------------------------
 
 
-def in_step(workspace: Workspace, module: Module, saved: list[notebooks.Node]) -> bool:
-    """Rendering takes seconds. A note of what was last found in step saves them; it is void if anything changed."""
+def is_in_step(workspace: Workspace, module: Module, saved: list[notebooks.Node]) -> bool:
+    """Is the exported file up to date with the notebook? Rendering takes seconds, so a note remembers the last answer."""
     note = _note(workspace, module)
     if note.is_file() and note.read_bytes() == _fingerprint(workspace, module, saved):
         return True
@@ -161,13 +161,13 @@ def in_step(workspace: Workspace, module: Module, saved: list[notebooks.Node]) -
     text = export.render(notebook, module, f"modules/{module.slug}.ipynb")
     if not same_code(text, workspace.exported(module).read_text(encoding="utf-8", errors="replace")):
         return False
-    with suppress(TitoError):  # it saves time next time; to look needs no right to write
+    with suppress(TitoError):  # the note only saves time, so a read-only workspace is fine
         write_atomic(note, _fingerprint(workspace, module, saved))
     return True
 
 
 def same_code(text: str, other: str) -> bool:
-    """Do two files say the same to Python? An editor may have changed how they look."""
+    """Do two files contain the same code? An editor may have reformatted one."""
     if text == other:
         return True
     try:
@@ -176,7 +176,7 @@ def same_code(text: str, other: str) -> bool:
         return False
 
 
-def remember(workspace: Workspace, module: Module) -> None:
+def note_export(workspace: Workspace, module: Module) -> None:
     """Note that a module was exported just now."""
     saved = notebooks.saved(workspace, module)
     write_atomic(_note(workspace, module), _fingerprint(workspace, module, saved))

@@ -1,1 +1,1 @@
-"""Which submissions of a module are alike beyond what the task explains: a reason to look, and no verdict."""
+"""Find submissions that are more alike than the task explains. This is a reason to look, not a verdict."""

@@ -1,4 +1,4 @@
-"""Comparing every submission of a module with every other, by what they share and few others have."""
+"""Compare every submission of a module with every other, by what they share and few others have."""
 
 import math
 from collections import Counter, defaultdict
@@ -14,18 +14,18 @@ from tito import source
 from tito.errors import TitoError
 from tito.grading import reference
 from tito.grading.rebuild import rebuild_file
-from tito.similarity.fingerprints import bound_names, fingerprints, normalised, statements
+from tito.similarity.fingerprints import bound_names, fingerprints, normalise, statements
 from tito.syllabus import Module
 
-NO_VERDICT = "Alike is a reason to look, and no verdict: people who learn together, or from one book, write alike too."
-SHARED_BY_MOST = 0.5  # of the class: such a fingerprint tells nothing
+NO_VERDICT = "Similarity is a reason to look, not a verdict. People who learn together, or from the same book, write alike too."
+SHARED_BY_MOST = 0.5  # a fingerprint that this share of the class has tells nothing
 
 Mark = tuple[str, int]  # a cell and a fingerprint in it
 
 
 @dataclass
 class Submission:
-    """What one student wrote: the text of each solution cell, and where each fingerprint stands in it."""
+    """One student's solutions: the text of each cell, and the lines of each fingerprint."""
 
     student: str
     texts: dict[str, str]
@@ -34,7 +34,7 @@ class Submission:
 
 @dataclass
 class Pair:
-    """Two submissions: how alike they are, 0 to 1, and how much of that each cell contributes."""
+    """Two submissions, how alike they are (0 to 1), and how much each cell contributes."""
 
     first: Submission
     second: Submission
@@ -43,7 +43,7 @@ class Pair:
     shared: set[Mark]
 
     def lines(self, one: Submission, cell: str) -> set[int]:
-        """The lines of a cell that say in `one` what the other says too."""
+        """Return the lines of a cell in `one` that the other shares."""
         return {line for mark in self.shared if mark[0] == cell for line in one.marks[mark]}
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Pair:
 
 @dataclass
 class Comparison:
-    """The pairs of a module, the most alike first, and who could not be compared, with the reason."""
+    """The pairs of a module, the most alike first, and the students who could not be compared, with the reason."""
 
     module: Module
     submissions: int
@@ -75,13 +75,13 @@ def compare(
     megabytes: int = 20,
     say: Callable[[str, int, int], None] = lambda student, place, total: None,
 ) -> Comparison:
-    """The `most` alike pairs of a module's submissions below `course`, after removing what was given."""
+    """Return the `most` alike pairs of a module's submissions below `course`. Given code does not count."""
     released, solved = reference.released(course, module.slug), reference.solved(course, module.slug)
     files = sorted((course / "submitted").glob(f"*/{module.slug}/{module.slug}.ipynb"))
     if not files:
-        raise TitoError(f"nobody has handed in {module}: run `tito course collect {module.id} FROM`", code=1)
+        raise TitoError(f"nobody has handed in {module}. Run `tito course collect {module.id} FROM`", code=1)
     given = given_statements(_texts(released))
-    own = marked(Submission("the reference", _texts(solved)), given)
+    own = add_fingerprints(Submission("the reference", _texts(solved)), given)
     class_, left_out = [], {}
     for place, path in enumerate(files, 1):
         student = path.parent.parent.name
@@ -90,8 +90,8 @@ def compare(
         if rebuilt.unreadable:
             left_out[student] = rebuilt.unreadable
         else:
-            class_.append(marked(Submission(student, _texts(rebuilt.notebook)), given))
-    return Comparison(module, len(class_), ranked(class_, set(own.marks), most), left_out)
+            class_.append(add_fingerprints(Submission(student, _texts(rebuilt.notebook)), given))
+    return Comparison(module, len(class_), rank_pairs(class_, set(own.marks), most), left_out)
 
 
 def _texts(notebook: NotebookNode) -> dict[str, str]:
@@ -99,36 +99,36 @@ def _texts(notebook: NotebookNode) -> dict[str, str]:
 
 
 def given_statements(texts: dict[str, str]) -> dict[str, set[str]]:
-    """The statements that stand in each solution cell before anybody has written in it."""
+    """Return the statements in each solution cell before anybody has written in it."""
     found = {name: statements(text) for name, text in texts.items()}
     bound = bound_names(statement for cell in found.values() for statement in cell)
-    return {name: {_said(normalised(statement, bound)) for statement in cell} for name, cell in found.items()}
+    return {name: {_join_words(normalise(statement, bound)) for statement in cell} for name, cell in found.items()}
 
 
-def _said(words: list[tuple[str, int]]) -> str:
+def _join_words(words: list[tuple[str, int]]) -> str:
     return " ".join(word for word, _ in words)
 
 
-def marked(submission: Submission, given: dict[str, set[str]]) -> Submission:
-    """The submission with its fingerprints, those of what was given left out."""
+def add_fingerprints(submission: Submission, given: dict[str, set[str]]) -> Submission:
+    """Add the fingerprints of a submission, except those of given code, and return it."""
     found = {name: statements(source.without_fences(text)) for name, text in submission.texts.items()}
     bound = bound_names(statement for cell in found.values() for statement in cell)
     for name, cell in found.items():
         for statement in cell:
-            words = normalised(statement, bound)
-            if _said(words) in given.get(name, ()):
+            words = normalise(statement, bound)
+            if _join_words(words) in given.get(name, ()):
                 continue
             for print_, lines in fingerprints(words).items():
                 submission.marks.setdefault((name, print_), set()).update(lines)
     return submission
 
 
-def ranked(class_: list[Submission], common: set[Mark], most: int) -> list[Pair]:
-    """The `most` alike of all pairs that share a mark which is not common, the most alike first.
+def rank_pairs(class_: list[Submission], common: set[Mark], most: int) -> list[Pair]:
+    """Return the `most` alike of all pairs that share a mark which is not common, the most alike first.
 
-    A mark weighs log((n + 1) / holders), so that what few have counts most; what most have, or the reference has, counts nothing.
-    Likeness is the weight that two share, over what the one who has less has, or over half the median of the class if that is
-    more: two who both wrote little beyond the usual are no evidence.
+    A mark weighs log((n + 1) / holders), so rare marks count most. Marks that most have, or that the reference has, weigh 0.
+    Likeness is the shared weight divided by the smaller total of the two, or by half the median of the class if that is more,
+    because two people who both wrote little are no evidence.
     """
     holders: dict[Mark, list[int]] = defaultdict(list)
     for place, one in enumerate(class_):

@@ -1,8 +1,9 @@
-"""The fingerprints of a text: hashes of runs of its tokens, the same whatever its variables are called.
+"""Compute the fingerprints of a text: hashes of runs of tokens, which do not depend on the names of variables.
 
-Winnowing is Schleimer, Wilkerson and Aiken's (Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD 2003): of every
-`WINDOW` runs of `RUN` tokens in a row the smallest hash is kept, so that texts which share `RUN + WINDOW - 1` tokens share a
-fingerprint. Runs end with their statement: where it stands does not matter. Nothing here parses: any text will do.
+This is winnowing (Schleimer, Wilkerson and Aiken, Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD 2003): of
+every `WINDOW` runs of `RUN` tokens in a row the smallest hash is kept, so that texts which share `RUN + WINDOW - 1` tokens
+share a fingerprint. A run ends with its statement, so the order of statements does not matter. Nothing is parsed, so any
+text can be used.
 """
 
 import io
@@ -22,7 +23,7 @@ AUGMENTED = {"=", "+=", "-=", "*=", "/=", "//=", "%=", "@=", "&=", "|=", "^=", "
 
 @dataclass(frozen=True)
 class Word:
-    """A token that counts: its text, whether it is a name, and the line it stands in."""
+    """A token: its text, whether it is a name, and its line."""
 
     text: str
     is_name: bool
@@ -33,7 +34,7 @@ Statement = list[Word]
 
 
 def statements(text: str) -> list[Statement]:
-    """The statements of a text as tokens: no comments, layout or docstrings; of what cannot be read, what comes before it."""
+    """Return the statements of a text as tokens, without comments, layout and docstrings, up to the first invalid token."""
     found, current = [], []
     for word in _words(text):
         if word is None:
@@ -45,8 +46,8 @@ def statements(text: str) -> list[Statement]:
 
 
 def _words(text: str) -> Iterator[Word | None]:
-    """Tokens, and None at the end of each statement; a string is one word, whatever it says."""
-    depth = 0  # of f-strings
+    """Yield tokens, and None at the end of each statement. Every string gives the same token."""
+    depth = 0  # of nested f-strings
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == FSTRING_START:
@@ -69,7 +70,7 @@ def _words(text: str) -> Iterator[Word | None]:
 
 
 def _number(text: str) -> str:
-    """`1.0`, `1.` and `1e0` are one number."""
+    """Write a number in one form: `1.0`, `1.` and `1e0` are the same."""
     try:
         return repr(float(text.replace("_", "")))
     except (ValueError, OverflowError):
@@ -77,7 +78,7 @@ def _number(text: str) -> str:
 
 
 def bound_names(found: Iterable[Statement]) -> set[str]:
-    """The names that a text gives to something: variables, parameters, functions. Those can be called anything."""
+    """Return the names that a text defines: variables, parameters, functions. An author can choose them freely."""
     names: set[str] = set()
     for statement in found:
         depth, last = 0, -1
@@ -100,7 +101,7 @@ def bound_names(found: Iterable[Statement]) -> set[str]:
 
 
 def _parameters(rest: Statement, is_def: bool) -> set[str]:
-    """The names of parameters: those behind a bracket, a comma or a star, up to the colon or the closing bracket."""
+    """Return the names of parameters: those after a bracket, a comma or a star, up to the colon or the closing bracket."""
     names, depth, before = set(), 0, "(" if not is_def else ""
     for word in rest:
         depth += (word.text in OPENING) - (word.text in CLOSING)
@@ -116,8 +117,8 @@ def _until(rest: Statement, end: str) -> Statement:
     return rest[: next((i for i, word in enumerate(rest) if word.text == end), 0)]
 
 
-def normalised(statement: Statement, bound: set[str]) -> list[tuple[str, int]]:
-    """(token, line) without what only the taste of its author decides: names, brackets round what needs none, a last comma."""
+def normalise(statement: Statement, bound: set[str]) -> list[tuple[str, int]]:
+    """Return (token, line) pairs without matters of taste: names, round brackets, a last comma."""
     words = []
     for place, word in enumerate(statement):
         before = statement[place - 1].text if place else ""
@@ -131,7 +132,7 @@ def normalised(statement: Statement, bound: set[str]) -> list[tuple[str, int]]:
 
 
 def fingerprints(words: list[tuple[str, int]]) -> dict[int, set[int]]:
-    """Fingerprint -> the lines it comes from, for one statement."""
+    """Return the fingerprints of one statement, each with its lines."""
     if not words:
         return {}
     length = min(RUN, len(words))

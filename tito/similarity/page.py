@@ -1,4 +1,4 @@
-"""The pairs side by side, in one page that fetches nothing and runs nothing. All that people wrote is escaped."""
+"""Show the pairs side by side, on a page that loads and runs nothing. All text from submissions is escaped."""
 
 from html import escape
 
@@ -29,12 +29,12 @@ body {{ color: #ddd; background: #181818; }} a {{ color: #8cb4ff; }} a:visited {
 
 
 def page(found: Comparison) -> str:
-    """The whole page."""
+    """Return the whole page as HTML."""
     title = f"{found.module}: which submissions are alike"
     parts = [HEAD.format(title=escape(title)), f"<h1>{escape(title)}</h1>", f'<p class="note">{escape(NO_VERDICT)}</p>']
     parts.append(
-        f"<p>{found.submissions} submissions were compared. What was given, what the reference has and what most of the class "
-        "has counts nothing; what few have counts most. Marked lines hold what both have.</p>"
+        f"<p>{found.submissions} submissions were compared. Given code does not count, nor does code that the reference or most "
+        "of the class has. Rare code counts most. Marked lines contain code that both have.</p>"
     )
     rows = [
         f'<tr><td><a href="#pair-{n}">{_name(p.first)} and {_name(p.second)}</a></td>'
@@ -74,7 +74,7 @@ def _code(text: str, marked: set[int]) -> str:
 
 
 def _line(line: str, marked: bool) -> str:
-    """One line: what cannot be seen is shown as such, so that no character moves or hides another."""
+    """Return one line as HTML. Invisible characters are made visible, so that none can move or hide another."""
     cut = line[:MOST_COLUMNS] + ("…" if len(line) > MOST_COLUMNS else "")
     text = escape("".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in cut))
     return f"<mark>{text}</mark>" if marked else text

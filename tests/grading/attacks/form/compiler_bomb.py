@@ -1,4 +1,4 @@
-# Nests `finally` so deep that compiling 2 kB takes memory that doubles with each.
+# Nests many `finally` blocks: each doubles the memory that compiling these 2 kB takes.
 # 0 points: .*
 def hand_in(notebook):
     depth = 22

@@ -1,4 +1,4 @@
-# Displays HTML that takes minutes to be made harmless: half a million open tags.
+# Displays HTML that takes minutes to sanitize: half a million open tags.
 # 80 points: graded
 def hand_in(notebook):
     for cell in notebook["cells"]:

@@ -1,4 +1,4 @@
-# Hands in links to secrets and devices, a pipe that nobody writes to, and a time that is none.
+# Hands in links to secrets and devices, a pipe that nobody writes to, and an invalid time.
 # 80 points: graded
 import os
 

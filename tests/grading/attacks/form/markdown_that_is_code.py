@@ -1,5 +1,5 @@
 # Turns a solution into markdown, and the essay into code that prints the hidden check.
-# 50 points: cell double was turned into a markdown cell
+# 50 points: cell double is a markdown cell now
 def hand_in(notebook):
     for cell in notebook["cells"]:
         name = cell["metadata"].get("nbgrader", {}).get("grade_id")

@@ -1,4 +1,4 @@
-# Asks for text in its feedback that a spreadsheet, a terminal or a page would take for more than text.
+# Gets text into its feedback that a spreadsheet, a terminal or a page could run.
 # 0 points: graded
 def hand_in(notebook):
     for cell in notebook["cells"]:

@@ -1,5 +1,5 @@
-# Hands in a link to the notebook of another, in place of its own.
-# 0 points: 01_setup.ipynb is no file of its own
+# Hands in a link to another student's notebook instead of its own.
+# 0 points: 01_setup.ipynb is a link, a folder or a device, not a file
 def beside(folder):
     (folder / "01_setup.ipynb").unlink()
     (folder / "01_setup.ipynb").symlink_to(folder.parent.parent / "0_first" / "01_setup" / "01_setup.ipynb")

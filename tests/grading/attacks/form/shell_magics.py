@@ -1,4 +1,4 @@
-# Calls the shell by magics, which are no Python.
+# Calls the shell with magics, which are not Python.
 # 80 points: cell double, line 2: 
 def hand_in(notebook):
     for cell in notebook["cells"]:

@@ -1,4 +1,4 @@
-# Tells the text of the cell that calls it by every way that a cell has to speak.
+# Prints the text of the cell that calls it in every way that a cell has.
 # 80 points: graded
 import inspect
 import linecache

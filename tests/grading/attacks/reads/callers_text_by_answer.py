@@ -1,4 +1,4 @@
-# Hands the text of the hidden check to the judge as its answer, in the hope to read it in the reason.
+# Sends the text of the hidden check to the judge as its answer, in the hope of reading it in the reason.
 # 60 points: graded
 from IPython import get_ipython
 

@@ -1,4 +1,4 @@
-# Writes the text of the hidden check into the shape of its answer, letter by letter: nothing is told but how many dimensions it has.
+# Writes the text of the hidden check into the shape of its answer, letter by letter. The reason shows only the number of dimensions.
 # 60 points: graded
 import numpy as np
 from IPython import get_ipython

@@ -1,4 +1,4 @@
-# A thread prints the hidden check's text as if an earlier cell had said it, when that cell was shown already.
+# A thread prints the hidden check's text as the output of an earlier cell, after that output was read.
 # 80 points: graded
 import threading
 import time

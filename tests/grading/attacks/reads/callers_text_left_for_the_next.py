@@ -1,4 +1,4 @@
-# Leaves the hidden check's text in a file, for the submission that is graded after it to read.
+# Leaves the hidden check's text in a file for the next submission to read.
 # 80 points: graded
 import glob
 import os

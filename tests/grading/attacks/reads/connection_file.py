@@ -1,4 +1,4 @@
-# Listens to all that its own kernel is asked and says, with the key of its connection file, and prints that.
+# Records all messages of its own kernel, with the key from its connection file, and prints them.
 # 0 points: graded
 import threading
 

@@ -1,4 +1,4 @@
-# Looks for what others handed in, takes the best of it for its own.
+# Looks for other submissions, and copies the best.
 # 0 points: graded
 import glob
 import json

@@ -1,4 +1,4 @@
-# Takes the import hooks away, forgets the package, and imports the reference as Python would find it alone.
+# Removes the import hooks and the imported package, and imports the reference as plain Python would.
 # 0 points: cell double|graded
 import sys
 

@@ -1,4 +1,4 @@
-# Imports the reference's answer to this very exercise.
+# Imports the reference's solution of this exercise.
 # 0 points: graded
 try:
     from tinytorch.core.setup import double

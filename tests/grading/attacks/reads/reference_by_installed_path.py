@@ -1,4 +1,4 @@
-# Asks pip's records and the finders of editable installations where the package lies, and reads it there.
+# Finds the package's path in pip's records and in the finders of editable installations, and reads it there.
 # 0 points: graded
 import glob
 import re

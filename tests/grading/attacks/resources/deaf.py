@@ -1,5 +1,5 @@
 # Ignores interrupts.
-# 0 points: timed out, and did not stop when interrupted in cell double
+# 0 points: timed out and ignored the interrupt in cell double
 import signal
 
 for number in range(1, 65):

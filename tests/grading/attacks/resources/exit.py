@@ -1,4 +1,4 @@
-# Leaves without a word.
+# Exits at once.
 # 0 points: its process ended in cell double
 import os
 

@@ -1,4 +1,4 @@
-# Floods the grader with messages that answer nothing it asked.
+# Floods the grader with messages that answer none of its requests.
 # 0 points: timed out|tampered|too many messages
 import threading
 

@@ -1,5 +1,5 @@
-# Fills the one folder on disk that it can write to, that of its sockets, with small files.
-# 0 points: it wrote where only the kernel's sockets belong
+# Fills the folder of its sockets, the only one on disk that it can write to, with small files.
+# 0 points: it wrote into the folder of the kernel's sockets
 import os
 import time
 

@@ -1,4 +1,4 @@
-# Kills whoever started it, its whole group, and all that it may.
+# Kills its parent, its process group, and every process that it can.
 # 0 points: its process ended in cell double
 import os
 

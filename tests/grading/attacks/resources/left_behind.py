@@ -1,4 +1,4 @@
-# Leaves a thread and a process behind that go on when it is graded.
+# Leaves a thread and a process behind that keep running after it is graded.
 # 80 points: graded
 import subprocess
 import sys

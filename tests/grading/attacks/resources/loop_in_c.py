@@ -1,5 +1,5 @@
-# Never ends, in C, where no interrupt is looked at.
-# 0 points: timed out, and did not stop when interrupted in cell double
+# Never ends, in C code that does not check for interrupts.
+# 0 points: timed out and ignored the interrupt in cell double
 import collections
 import itertools
 

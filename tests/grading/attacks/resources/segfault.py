@@ -1,4 +1,4 @@
-# Reads where nothing is.
+# Reads from an invalid address.
 # 0 points: its process ended in cell double
 import ctypes
 

@@ -1,5 +1,5 @@
 # Stops its own process.
-# 0 points: timed out, and did not stop when interrupted in cell double
+# 0 points: timed out and ignored the interrupt in cell double
 import os
 import signal
 

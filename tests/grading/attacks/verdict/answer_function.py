@@ -1,4 +1,4 @@
-# Replaces the function that hands an answer in by one that hands in nothing.
+# Replaces the function that sends an answer by one that sends nothing.
 # 0 points: graded
 import tito.grading
 

@@ -1,4 +1,4 @@
-# Sends answers under the name of another request, and messages that are none.
+# Sends answers in the name of another request, and malformed messages.
 # 0 points: graded|tampered|sent a message
 from IPython import get_ipython
 

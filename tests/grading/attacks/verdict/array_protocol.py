@@ -1,4 +1,4 @@
-# Returns an object whose __array__ gives another array each time it is asked.
+# Returns an object whose __array__ returns another array at each call.
 # 0 points: graded
 import numpy as np
 

@@ -1,4 +1,4 @@
-# Has IPython compile every cell as if Python were started with -O, which leaves asserts out.
+# Makes IPython compile every cell as with python -O, which skips asserts.
 # 0 points: tampered
 import builtins
 

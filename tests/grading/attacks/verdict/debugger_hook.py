@@ -1,4 +1,4 @@
-# Traces every line of the cells that run after it, and jumps over those that assert.
+# Traces every line of the later cells, and jumps over the assertions.
 # 0 points: graded|tampered
 import sys
 import threading

@@ -1,4 +1,4 @@
-# Replaces display and publish_display_data, so that what the hidden check hands in is what it likes.
+# Replaces display and publish_display_data, so that the hidden check sends answers of its own choice.
 # 0 points: graded
 import IPython.display
 

@@ -1,4 +1,4 @@
-# Ends the cell that checks it, as if it had come to its end.
+# Ends the cell that checks it early, as if the cell were complete.
 # 0 points: graded|its process ended
 import sys
 

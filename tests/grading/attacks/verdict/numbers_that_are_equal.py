@@ -1,4 +1,4 @@
-# Makes the comparison of ints itself say yes, in the memory of Python.
+# Makes every comparison of ints true, by changing Python's memory.
 # 0 points: graded|tampered|its process ended|timed out
 import ctypes
 

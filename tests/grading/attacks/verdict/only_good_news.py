@@ -1,4 +1,4 @@
-# Lets no message of an error leave the kernel, and turns every reply into "ok".
+# Drops every error message of the kernel, and turns every reply into "ok".
 # 0 points: tampered
 from IPython import get_ipython
 

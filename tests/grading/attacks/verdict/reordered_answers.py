@@ -1,4 +1,4 @@
-# Hands the answers in in another order.
+# Sends the answers in another order.
 # 60 points: graded
 import atexit
 

@@ -1,4 +1,4 @@
-# Makes the kernel run nothing of what it is asked, and say that all is well.
+# Makes the kernel run no cell, and report success.
 # 0 points: tampered
 from IPython import get_ipython
 from IPython.core.interactiveshell import ExecutionResult

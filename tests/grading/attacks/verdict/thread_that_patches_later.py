@@ -1,4 +1,4 @@
-# A thread takes the tracebacks away a moment after every look at them.
+# A thread removes the tracebacks a moment after each time they are checked.
 # 0 points: graded|tampered
 import threading
 import time

@@ -1,4 +1,4 @@
-# Returns an object that is equal to everything. Cannot be stopped: earns what `==` alone decides, no hidden point.
+# Returns an object that is equal to everything. Cannot be stopped: earns the points that only `==` decides, no hidden ones.
 # 60 points: graded
 import numpy as np
 

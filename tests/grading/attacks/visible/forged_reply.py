@@ -1,4 +1,4 @@
-# Says in the kernel's name that the check has passed, while it runs. Cannot be stopped: earns its points, no hidden one.
+# Reports in the kernel's name that the check has passed, while it still runs. Cannot be stopped: earns its points, no hidden one.
 # 60 points: graded
 from IPython import get_ipython
 

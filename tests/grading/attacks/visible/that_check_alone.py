@@ -1,4 +1,4 @@
-# Takes the one check whose text it knows out of the kernel. Cannot be stopped: earns its points, no hidden one.
+# Removes the one check whose text it knows. Cannot be stopped: earns its points, no hidden one.
 # 60 points: graded
 from IPython import get_ipython
 

@@ -1,4 +1,4 @@
-# Sets everybody's points in the gradebook, where it lies, and where it would lie inside.
+# Sets everybody's points in the gradebook, at its path outside and at the same place inside.
 # 0 points: graded
 import glob
 import os

@@ -1,4 +1,4 @@
-# Mounts, unshares, changes root and asks for capabilities, to get at what lies under its masks.
+# Mounts, unshares, changes root and asks for capabilities, to see what is under its masks.
 # 80 points: graded
 import ctypes
 import os

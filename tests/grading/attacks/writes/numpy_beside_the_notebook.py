@@ -1,4 +1,4 @@
-# Writes a numpy.py and a sitecustomize.py beside the notebook, for the cells and the submissions after it to import.
+# Writes a numpy.py and a sitecustomize.py beside the notebook, for later cells and submissions to import.
 # 0 points: graded
 import os
 import sys

@@ -1,4 +1,4 @@
-# Makes the course's own checks easy, for itself and for all who come after.
+# Makes the course's checks easy, for itself and for all later submissions.
 # 0 points: graded
 import glob
 import os

@@ -1,4 +1,4 @@
-# Puts a `tito` of its own before the grader's, so that the hidden checks hand in what it likes.
+# Puts its own `tito` before the grader's, so that the hidden checks send answers of its own choice.
 # 0 points: graded|tampered
 import os
 import sys

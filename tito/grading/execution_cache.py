@@ -1,6 +1,6 @@
-"""Executions that were made, each under the hash of what determines it: none is made twice.
+"""A cache of executions by the hash of their task, so that none is repeated.
 
-They lie in `build/executions`, which only this user can open, and which may be removed at any time.
+It is the folder `build/executions`, which only this user can open. It may be removed at any time.
 """
 
 import gzip
@@ -8,24 +8,24 @@ import os
 import time
 from pathlib import Path
 
-from tito.errors import keep_private, write_atomic
+from tito.errors import make_private, write_atomic
 from tito.grading import sandbox
 from tito.grading.execute import Execution, Task, run
 
-MOST = 4 << 20  # bytes of a file that stays
-DAYS = 60  # that a file stays after it was last of use
+MOST = 4 << 20  # a file with more bytes is used once
+DAYS = 60  # a file is removed so long after its last use
 
 
-def executed(root: Path, task: Task) -> Execution:
-    """What is kept of a task, else what comes of running it here."""
-    execution = take(root, task.key)
+def execute_once(root: Path, task: Task) -> Execution:
+    """Return the cached execution of a task, or run it here."""
+    execution = load(root, task.key)
     if execution is None:
         if task.sandboxed:
             sandbox.require()
         text = run(task)
         execution = Execution.from_json(text)
         if not execution.unsure:
-            put(root, task.key, text)
+            save(root, task.key, text)
     return execution
 
 
@@ -33,20 +33,20 @@ def has(root: Path, key: str) -> bool:
     return _path(root, key).is_file()
 
 
-def put(root: Path, key: str, execution: str) -> None:
-    """Keep an Execution, as JSON."""
+def save(root: Path, key: str, execution: str) -> None:
+    """Save an Execution, given as JSON."""
     path = _path(root, key)
-    keep_private(path.parent)
+    make_private(path.parent)
     write_atomic(path, gzip.compress(execution.encode(), 1))
 
 
-def take(root: Path, key: str) -> Execution | None:
-    """A kept execution. What a busy machine may have spoilt, and what is very large, is kept for one use only."""
+def load(root: Path, key: str) -> Execution | None:
+    """Load an execution, or None. An unsure or very large one is removed when it is loaded."""
     path = _path(root, key)
     try:
         data = path.read_bytes()
         execution = Execution.from_json(gzip.decompress(data).decode())
-    except (OSError, EOFError, ValueError, KeyError, TypeError):  # there is none, or a disk has damaged it
+    except (OSError, EOFError, ValueError, KeyError, TypeError):  # the file is missing or damaged
         return None
     if execution.unsure or len(data) > MOST:
         path.unlink(missing_ok=True)
@@ -55,8 +55,8 @@ def take(root: Path, key: str) -> Execution | None:
     return execution
 
 
-def tidy(root: Path) -> None:
-    """Remove what was of no use for a long time."""
+def remove_old(root: Path) -> None:
+    """Remove files that were not used for a long time."""
     for path in _path(root, "").parent.glob("*"):
         if path.stat().st_mtime < time.time() - DAYS * 86_400:
             path.unlink()
