@@ -141,9 +141,10 @@ class Tensor:
         array = np.asarray(data.data if isinstance(data, Tensor) else data, dtype)
         if dtype is None and array.dtype.kind == "f" and not isinstance(data, Tensor):
             array = array.astype(np.float32, copy=False)
-        kinds, word = ("f", "with") if requires_grad else ("biuf", "without")
-        if array.dtype.kind not in kinds:
-            raise TypeError(f"a tensor {word} a gradient cannot hold {array.dtype}")
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"a tensor cannot hold {array.dtype}")
+        if requires_grad and array.dtype.kind != "f":
+            raise TypeError(f"a tensor with a gradient cannot hold {array.dtype}")
         self.data, self.requires_grad = array, requires_grad
         self.grad, self.origin, self.made, self.written = None, None, 0, 0
     shape = property(lambda self: self.data.shape)
@@ -190,15 +191,15 @@ tensor
 # %% [markdown]
 # ### What `apply` does
 #
-# Every operation of the framework passes through one function. It uses `_wrap` from the
-# cell above: that makes a tensor around an array, without a check and without
-# `__init__`, so it is quick. `apply(op, a, b)`
+# Every operation of the framework passes through one function. It uses `_wrap`, the
+# function below the class `Tensor`. `_wrap(array)` makes a tensor without `__init__`:
+# that is quick, and the dtype stays. `apply(op, a, b)`
 #
 # 1. runs `op.forward` on the *arrays* of the inputs (`.data`), however many inputs
 #    there are, and wraps the result with `_wrap`;
-# 2. if `Op.recording` is on and at least one input has `requires_grad`, it sets on the
-#    result `requires_grad = True`, `origin = (op, inputs)`, where `inputs` is the tuple
-#    of tensors, and the time, `made = Op.tick()`.
+# 2. if `Op.recording` is on and at least one input has `requires_grad`, sets three
+#    attributes of the result: `requires_grad = True`, `origin = (op, inputs)` (`inputs`
+#    is a tuple), and the time, `made = Op.tick()`.
 #
 # In all other cases the result remembers nothing, so Python can free the inputs at
 # once.
@@ -236,7 +237,9 @@ before = Op.tick()
 try:
     y = apply(op, b, a)
 except TypeError as error:
-    raise AssertionError(f"forward takes the arrays, x.data: {error}") from None
+    raise AssertionError(
+        f"give forward the array of each input, x.data, as an argument: {error}"
+    ) from None
 assert isinstance(y, Tensor), f"apply must return a Tensor, not {type(y).__name__}"
 assert y.data.tolist() == [11, 22], f"[1, 2] + [10, 20] gave {y.data.tolist()}"
 assert y.requires_grad, "the second input requires a gradient, so the result must too"
@@ -249,10 +252,11 @@ class AddThree(Op):
     def forward(self, a, b, c):
         return (a + b + c).sum()
 
-c = Tensor([1.0], requires_grad=True)
+c = Tensor([1.0], requires_grad=True, dtype=np.float64)
 y = apply(AddThree(), b, b, c)
 assert y.requires_grad, "three inputs, and the third requires a gradient: so must y"
 assert isinstance(y.data, np.ndarray), "_wrap turns a single number into an array"
+assert y.dtype == np.float64, f"wrap with _wrap: the dtype stays float64, not {y.dtype}"
 Op.recording = False
 try:
     z = apply(Add(), a, b)
@@ -305,8 +309,8 @@ class Mul(Op):
         ### END SOLUTION
 
 # %% [markdown]
-# An op keeps its arrays as long as its result is remembered. What does `saved` hold
-# here: copies, or the very arrays?
+# The result keeps its op, and the op keeps the two arrays. What does `saved` hold here:
+# copies, or the very arrays?
 
 # %%
 y = apply(Mul(), a, b)
@@ -605,7 +609,6 @@ def _infix(op):
 def _reflected(op): return lambda a, b: apply(op(), *_operands(b, a))
 def _function(op): return lambda a: apply(op(), a)
 def _test(f): return lambda a, b: _wrap(f(*[x.data for x in _operands(a, b)]))
-
 @_in_tensor
 class _Arithmetic:
     __add__, __sub__, __mul__ = map(_infix, (Add, Sub, Mul))
@@ -623,7 +626,6 @@ class _Arithmetic:
             return self
         new = apply(Cast(dtype, self.dtype), self)
         return new if new.dtype.kind == self.dtype.kind else _wrap(new.data)
-
 def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
     a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
@@ -697,7 +699,13 @@ np.array([10.0, 20.0, 30.0]) - x
 """number - tensor and array - tensor are tensors, in the right order, and remember."""
 x = Tensor([1.0, 2.0], requires_grad=True)
 
-got = (3 - x).data.tolist()
+try:
+    y = 3 - x
+except (AttributeError, RecursionError, TypeError) as error:
+    raise AssertionError(
+        f"give apply an op, Sub(), and the two tensors of _operands: {error}"
+    ) from None
+got = y.data.tolist()
 assert got == [2, 1], f"3 - [1, 2] must be [2, 1], not {got}: which comes first?"
 left = np.array([[10.0], [20.0]])
 y = left - x
@@ -705,6 +713,10 @@ assert isinstance(y, Tensor), f"array - tensor must be a Tensor, not {type(y).__
 assert y.shape == (2, 2), f"(2, 1) - (2,) must have shape (2, 2), not {y.shape}"
 assert y.dtype == np.float32, f"x is float32, so the result is too, not {y.dtype}"
 assert y.requires_grad, "the result does not remember x: use x, not x.data"
+name = type(y.origin[0]).__name__
+assert name == "Sub", f"apply a Sub() to the two tensors. The last op here is {name}"
+half = (0.5 - Tensor([1.0], dtype=np.float16)).dtype
+assert half == np.float16, f"0.5 takes the dtype float16 by _operands, not {half}"
 assert left.tolist() == [[10], [20]], "the array on the left was changed"
 
 # %% nbgrader={"grade": true, "grade_id": "rsub_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -740,6 +752,8 @@ def _axes(axis, ndim: int) -> tuple[int, ...]:
     """axis as a tuple of axes from 0 up: None is all, negative ones count back."""
     if axis is None:
         return tuple(range(ndim))
+    if isinstance(axis, int) and -ndim <= axis < ndim:  # one axis, the usual case
+        return (axis % ndim,)
     return np.lib.array_utils.normalize_axis_tuple(axis, ndim or 1)[:ndim]
 def _reduce(op, x, axis, keepdims): return apply(op(_axes(axis, x.ndim), keepdims), x)
 @_in_tensor
@@ -933,12 +947,18 @@ apply(MatMul(), Tensor(np.ones((2, 3))), Tensor(np.ones((2, 4))))
 
 # %% nbgrader={"grade": true, "grade_id": "matmul_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """MatMul is the sum over k, also for stacks of matrices; an error names both shapes."""
+for s, t in [((5, 2, 3), (3, 4)), ((5, 2, 3), (5, 3, 4)), ((2, 3), (5, 3, 4))]:
+    try:
+        got = MatMul().forward(np.ones(s), np.ones(t)).shape
+    except ValueError as error:
+        got = f"the error '{error}'"
+    hint = "Look at the last two axes only, for k too"
+    assert got == (5, 2, 4), f"{s} by {t} gives {got}, not (5, 2, 4). {hint}"
+
 rng = np.random.default_rng(0)
 a, b = rng.random((5, 2, 3), np.float32), rng.random((3, 4), np.float32)
 before, op = (a.copy(), b.copy()), MatMul()
-
 y, wanted = op.forward(a, b), np.einsum("nik,kj->nij", a, b)
-assert y.shape == (5, 2, 4), f"(5, 2, 3) by (3, 4) must be (5, 2, 4), not {y.shape}"
 got, right = y[0, 0, 0], wanted[0, 0, 0]
 close = np.allclose(y, wanted)
 assert close, f"y[0, 0, 0] is the sum over k: {right:.6g}, not {got:.6g}"
@@ -1038,13 +1058,12 @@ class _Shapes:
     def __rmatmul__(self, other): return _operand(other, self) @ self
     def __matmul__(self, other):
         a, b = _operands(self, other)
-        m, n = a.data.ndim, b.data.ndim
-        if m == 0 or n == 0:
+        if a.data.ndim == 0 or b.data.ndim == 0:
             raise ValueError(f"cannot multiply {a.shape} by {b.shape}: use *")
-        a, b = a if m > 1 else a.unsqueeze(0), b if n > 1 else b.unsqueeze(1)
-        y = apply(MatMul(), a, b)
-        y = y if n > 1 else y.squeeze(-1)
-        return y if m > 1 else y.squeeze(-1 if n == 1 else -2)
+        row, col = a.data.ndim == 1, b.data.ndim == 1  # a vector on the left, right?
+        y = apply(MatMul(), a.unsqueeze(0) if row else a, b.unsqueeze(1) if col else b)
+        y = y.squeeze(-2) if row else y
+        return y.squeeze(-1) if col else y
 
 # %% [markdown]
 # Repeating costs nothing, and a shape that does not fit is an error.
@@ -1065,7 +1084,8 @@ row.reshape(2, 2)
 # one axis more than `x`. So `dim` runs from 0 to `ndim`, and -1 means the very end. Any
 # other position raises the `IndexError` of `_axes`. The result is a view.
 #
-# Write it with `_axes` and `reshape`. Two lines.
+# Write it with `_axes` and `reshape`. (`_axes` gives a tuple, also for one axis.) Two
+# lines.
 
 # %% nbgrader={"grade": false, "grade_id": "unsqueeze", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1159,7 +1179,12 @@ x.transpose(1, 3).shape, y.shape, np.shares_memory(y.data, x.data)
 # %% nbgrader={"grade": true, "grade_id": "transpose_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """transpose exchanges two axes, counted from either end, without a copy."""
 x = Tensor(np.arange(24.0).reshape(2, 3, 4), requires_grad=True)
-y = x.transpose(0, -1)
+try:
+    y = x.transpose(0, -1)
+except (TypeError, ValueError) as error:
+    raise AssertionError(
+        f"give permute a list with each of the 3 axes once. -1 is axis 2: {error}"
+    ) from None
 
 assert y.shape == (4, 3, 2), f"axes 0 and -1 of (2, 3, 4): (4, 3, 2), not {y.shape}"
 assert y.data[3, 1, 0] == x.data[0, 1, 3], "y[3, 1, 0] must be x[0, 1, 3]"
@@ -1245,8 +1270,9 @@ w.detach()
 w.sum().item()
 
 # %% [markdown]
-# `concat` joins tensors along an axis that they have. `stack` joins tensors of one
-# shape along an axis that they do *not* have: a list of 32 images becomes one batch.
+# `concat` takes a list of tensors and joins them along an axis that they have. `stack`
+# joins tensors of one shape along an axis that they do *not* have: a list of 32 images
+# becomes one batch.
 #
 # Write `stack`: give each tensor the new axis, then concatenate along it. One line,
 # with two functions that you have. `dim` may be negative.
@@ -1383,8 +1409,8 @@ try:
     order = recipe(z)
 except (AttributeError, TypeError) as error:
     raise AssertionError(
-        "the parents of t are t.origin[1], the inputs, and () if t.origin is None. "
-        f"Yours fails with: {error}"
+        "topological_order takes the results, all of them, and a function. The parents "
+        f"of t are t.origin[1], the inputs, or () if t.origin is None: {error}"
     ) from None
 
 strangers = [type(t).__name__ for t in order if not isinstance(t, Tensor)]
@@ -1398,6 +1424,8 @@ pairs = [(a, t) for t in order if t.origin for a in t.origin[1]]
 assert all(position[a] < position[t] for a, t in pairs), "inputs come before outputs"
 n = len(recipe(k * k))
 assert n == 1, f"k * k requires no gradient and has no past: 1 tensor, not {n}"
+n = len(recipe(y, y * k))
+assert n == 4, f"recipe(y, y * k) lists x, k, y and y * k: 4 tensors, not {n}"
 assert z.item() == 30, f"recipe must only look, but z changed from 30 to {z.item():.6g}"
 
 # %% nbgrader={"grade": true, "grade_id": "recipe_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}

@@ -140,7 +140,13 @@ ReLU()(x)
 # %% nbgrader={"grade": true, "grade_id": "relu_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 """ReLU zeroes the negatives, also -inf, leaves its input alone, and remembers it."""
 x = Tensor([[-2.0, 0.0], [0.5, 3.0]], requires_grad=True)
-y = ReLU()(x)
+try:
+    y = ReLU()(x)
+except (TypeError, ValueError) as error:
+    raise AssertionError(
+        "Python's max and if, and NumPy's functions, do not work on a tensor. "
+        f"Use a tensor operation of module 02: {error}"
+    ) from None
 
 assert isinstance(y, Tensor), f"ReLU must return a Tensor, not {type(y).__name__}"
 assert y.shape == (2, 2), f"the shape must stay (2, 2), but it is {y.shape}"
@@ -179,9 +185,9 @@ answer(_y.requires_grad, about="does the result remember its input?")
 #
 # with $W_1$ of shape (2, 2), $b_1$ (2,), $W_2$ (2, 1). Find numbers for them that make
 # $y$ equal to 0, 1, 1, 0 on the corners (0,0), (0,1), (1,0), (1,1). A hint: only the
-# sum $s$ of the two inputs matters. From $s = 0$ over 1 to 2 the output goes up, then
-# down, like a tent. $\mathrm{ReLU}(s)$ goes up. Which second ReLU, with which weight,
-# turns it down at $s = 1$?
+# sum $s$ of the two inputs matters. From $s = 0$ to 1 the output goes up, and from 1 to
+# 2 down again, like a tent. $\mathrm{ReLU}(s)$ goes up. Which second ReLU, with which
+# weight, turns it down at $s = 1$?
 #
 # Four lines suffice.
 
@@ -196,9 +202,11 @@ def xor(x: Tensor) -> Tensor:
     ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "xor_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""The network gives 0, 1, 1, 0 on the four corners."""
+"""The network gives 0, 1, 1, 0 on the four corners, by two matrix products."""
+from tinytorch.core.tensor import recipe
+
 points = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
-square = Tensor(points)
+square = Tensor(points, requires_grad=True)
 y = xor(square)
 
 assert y.shape == (4, 1), f"(4, 2) must become (4, 1), not {y.shape}"
@@ -208,6 +216,9 @@ assert np.allclose(got, [0, 1, 1, 0], atol=1e-6), (
     f"at (0,0), (0,1), (1,0), (1,1) the output must be 0, 1, 1, 0, not {got}"
 )
 assert square.data.tolist() == points, "xor changed its input"
+ops = [type(t.origin[0]).__name__ for t in recipe(y) if t.origin]
+n = ops.count("MatMul")
+assert n == 2, f"x @ W1 and h @ W2 are two matrix products. Your output remembers {n}"
 
 # %% nbgrader={"grade": true, "grade_id": "xor_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on seven corners in another order, which must not change."""
@@ -272,13 +283,17 @@ slope(ReLU(), Tensor([-2.0, 0.0, 2.0]))
 x = Tensor([[-1.0, 0.0, 2.0], [3.0, 0.5, -4.0]])
 before = x.data.copy()
 
-s = slope(lambda x: x * x, x)
+def squared(x):
+    assert isinstance(x, Tensor), f"f takes a tensor, not an array: {type(x).__name__}"
+    return x * x
+
+s = slope(squared, x)
 assert s.shape == (2, 3), f"one slope for each number: (2, 3), not {s.shape}"
 assert s.dtype == np.float32, f"float32 in, float32 out, not {s.dtype}"
 got, wanted = s.data[1, 0], 6
 assert np.allclose(s.data, 2 * before, atol=1e-3), (
     f"the slope of x² is 2x: 6 at x = 3, not {got:.6g}. "
-    "Step h to either side: the two points are 2h apart, so divide by 2h"
+    "Step h to either side: the two points are 2h apart, so divide by (2 * h)"
 )
 middle = slope(abs, Tensor([0.0])).item()
 assert abs(middle) < 1e-3, f"|x| at 0: a step to EITHER side gives 0, not {middle:.6g}"
@@ -434,8 +449,8 @@ x = np.array([-10_000.0, -100.0, 100.0, 10_000.0], dtype=np.float32)
 # The sigmoid becomes an `Op`, so here `x` is an array, and you use NumPy. It must not
 # overflow, not even at ±10,000, and the left tail must stay above 0 as long as the
 # dtype can hold it. Save the result in a tuple of one, `self.saved = (y,)`: module 09
-# will write the slope as $y(1 - y)$. `x` must not change, and the result has its dtype.
-# Three lines suffice.
+# will write the slope as $y(1 - y)$. `x` has any shape. It must not change, and the
+# result has its dtype. Three lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "sigmoid", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -482,7 +497,7 @@ op = SigmoidOp()
 try:
     with np.errstate(over="raise", invalid="raise"):
         y = op.forward(x)
-        far = SigmoidOp().forward(np.float32([-10_000, 10_000, -np.inf, np.inf]))
+        far = SigmoidOp().forward(np.float32([[-10_000, 10_000], [-np.inf, np.inf]]))
 except FloatingPointError as error:
     raise AssertionError(f"an exponent is above 0, NumPy says: {error}") from None
 
@@ -495,7 +510,7 @@ assert np.allclose(both, 1), f"σ(x) + σ(-x) must be 1, but at x = 3 it is {bot
 for got, wanted, at in zip(y, [1.92875e-22, 0.0474259, 0.5], points):
     close = abs(got / wanted - 1) < 1e-4
     assert close, f"σ({at:.0f}) must be {wanted:.6g}, not {got:.6g}"
-got = far.tolist()
+got = far.ravel().tolist()
 assert got == [0, 1, 0, 1], f"σ at -10,000, 10,000, -inf, inf: 0, 1, 0, 1, not {got}"
 assert x.tolist() == points, "forward changed x"
 
@@ -768,8 +783,10 @@ Softmax(dim=0)(Tensor([0.0, 200.0])).log()
 # $$\log\mathrm{softmax}(x)_i = (x_i - m) - \log \sum_j e^{x_j - m}$$
 #
 # The sum lies between 1 and the number of classes, so its log is harmless. Never take
-# the log of a probability that is rounded to 0. Save the result, a tuple of one, and
-# leave `x` alone. Four lines suffice.
+# the log of a probability that is rounded to 0. Take $m$ off first, as the brackets
+# say: near 10,000 two float32 numbers are 0.001 apart, so $m$ plus the log is rounded.
+#
+# Save the result, a tuple of one, and leave `x` alone. Four lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "log_softmax", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -828,6 +845,11 @@ for logits, got, wanted in zip(slices, y, [[-200, 0], [0, -2e4], [0, -200]]):
         f"log softmax of {logits} must be {wanted}, not [{got[0]:.6g}, {got[1]:.6g}]"
     )
 assert far.tolist() == slices, "x was changed: write `x - m`, not `x -= m`"
+near = LogSoftmaxOp(-1).forward(np.float32([1e4, 1e4 - 1]))[0]
+assert abs(near + 0.3132617) < 1e-5, (
+    f"log softmax of [10000, 9999] begins with -0.313262, not {near:.6g}: "
+    "first take off m, then the log"
+)
 
 # %% nbgrader={"grade": true, "grade_id": "log_softmax_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again along each axis with large logits, on a logit of -inf, on overflow."""
@@ -874,7 +896,7 @@ sketch(ReLU(), LeakyReLU(0.1), Sigmoid(), Tanh(), GELU(), span=4)
 # without. From its 256 numbers we compute ten scores per image with a linear function.
 # Least squares chooses it so that the scores come as near as possible to 1 for the
 # right digit and to 0 for the others. It is fitted on 1,000 images; the other 797 are
-# the test. It also tells the *rank*: how many directions it found in the units.
+# the test. Least squares also tells the *rank*: how many directions the units hold.
 #
 # From the 64 pixels alone this is right for about nine images of ten. What will the
 # random layer add, without and with a nonlinearity?

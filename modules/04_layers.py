@@ -139,6 +139,12 @@ assert (a == before[0]).all() and (b == before[1]).all(), "an input was changed"
 class Numbers(np.ndarray):
     def __array_ufunc__(self, ufunc, *args, **options):
         raise AssertionError(f"{ufunc.__name__} of whole rows: multiply single numbers")
+    def __array_function__(self, function, *args):
+        if function is np.result_type:
+            return super().__array_function__(function, *args)
+        raise AssertionError(f"{function.__name__} of a row: multiply single numbers")
+    def dot(self, other):
+        raise AssertionError("dot of a row: multiply single numbers")
 
 c = naive_matmul(a.view(Numbers), b.view(Numbers))
 
@@ -162,8 +168,9 @@ answer(str(naive_matmul(_a, _a.T).dtype), about="the dtype of float32 times floa
 #
 # ### Too large, too small
 #
-# Here are three scales of the weights, for 50 layers with ReLU, on the digits. The plot
-# shows the standard deviation of the 256 units after each layer, on a logarithmic axis.
+# Normal weights with three standard deviations, through 50 layers with ReLU, on the
+# digits. The plot shows the standard deviation of the 256 units after each layer, on a
+# logarithmic axis.
 # Which shape will the curves have? Which of the three will be nearly level?
 
 # %%
@@ -445,7 +452,7 @@ plt.gca().set(title="after 50 layers, weights of 0.2", xlabel="value", ylabel="u
 
 # %% [markdown]
 # Most of them lie where the slope of tanh is nearly 0. There the gradient vanishes
-# (module 03). The right scale is about both directions.
+# (module 03). So the scale has to suit both directions.
 
 # %% nbgrader={"grade": true, "grade_id": "xavier_uniform_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """xavier_uniform has the standard deviation of the formula, in both directions, times
@@ -460,6 +467,8 @@ for shape in [(400, 100), (100, 400), (30, 10, 5, 5)]:
     bound = std * math.sqrt(3)
     assert abs(w.max() / bound - 1) < 0.01, (
         f"{shape}: the largest weight is about {bound:.4f}, not {w.max():.4f}")
+assert (weights(shape) == w).all(), (
+    "the same seed must give the same weights: pass the generator on")
 loud = weights(shape, gain=3.0)
 ratio = loud.std() / w.std()
 assert np.allclose(loud, 3 * w), (
@@ -493,7 +502,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=True)
 
     def assign(self, array) -> None:
-        """Overwrite the numbers, and note it: recipes that used the old are void."""
+        """Overwrite the numbers, and note that recipes with the old are outdated."""
         self.data[...] = array
         _note_write(self)
 
@@ -557,9 +566,9 @@ readable(peak_memory(lambda: x @ w.T + b), "B")
 # shapes, put all rows of `x` into one matrix (one large product is faster than many
 # small ones), save, and restore the axes at the end.
 #
-# You compute `y`, of shape (rows, out): the product and, if `bias` is not `None`, the
-# bias, added *in place* with `y += ...`. Nothing else uses this new array yet. The
-# inputs must not change, and `y` has their dtype. Three lines.
+# You compute `y`, of shape (rows, out): the product of `rows`, not of `x`, and, if
+# `bias` is not `None`, the bias, added *in place* with `y += ...`. Nothing else uses
+# this new array yet. The inputs must not change, and `y` has their dtype. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "linear_op", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -619,9 +628,14 @@ for name, a, old in zip(["x", "weight", "bias"], (x, w, b), before, strict=True)
 np.testing.assert_allclose(
     y, np.einsum("ni,oi->no", x, w) + b, rtol=1e-4, atol=1e-6,
     err_msg="y[n, o] must be row n of x times row o of W, plus b[o].")
+class Batch(np.ndarray):
+    def __matmul__(self, weights):
+        assert self.ndim == 2, f"multiply `rows`, one matrix, not {self.ndim} axes of x"
+        return np.asarray(self) @ weights
+
 x, w = array(2, 5, 3), array(4, 3)
 try:
-    y = LinearOp().forward(x, w)
+    y = LinearOp().forward(x.view(Batch), w)
 except TypeError as error:
     raise AssertionError(f"bias may be None: then add nothing ({error})") from None
 assert y.shape == (2, 5, 4), f"(2, 5, 3) @ (3, 4) has shape (2, 5, 4), not {y.shape}"
@@ -946,7 +960,10 @@ tower.training, tower.blocks[0].linear.training, tower.train().blocks[0].linear.
 """train and eval set the mode of every layer in the tree, return the layer, and leave
 activations alone."""
 small, other = Tower(4, 2), Tower(4, 1)
-result = small.eval()
+try:
+    result = small.eval()
+except AttributeError as error:
+    raise AssertionError(f"set `training` of layers only: {error}") from None
 kind = type(result).__name__
 assert result is small, f"eval must return the layer itself, not {kind}"
 block = small.blocks[1]
@@ -1029,8 +1046,9 @@ answer(_layer.weight, about="the layer's weights, after the saved ones are set t
 # both shapes. If there is any, raise one `ValueError` with all of them, and load
 # nothing: half a network is worse than none.
 #
-# Otherwise `assign` each array to its parameter. `state` must not change.
-# `np.shape(value)` is the shape of an array, a tensor or a list. About ten lines.
+# Otherwise `assign` each array to its parameter. `state` must not change. Its values
+# may be arrays, tensors or lists: `np.shape(value)` is the shape of each. About ten
+# lines.
 
 # %% nbgrader={"grade": false, "grade_id": "load_state_dict", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1066,6 +1084,10 @@ tower.load_state_dict(state)
 ValueError with all names, and changes nothing."""
 one, two, x = Tower(4, 1), Tower(4, 1), randn(5, 4)
 state = one.state_dict()
+try:
+    two.load_state_dict({name: array.tolist() for name, array in state.items()})
+except AttributeError as error:
+    raise AssertionError(f"lists may be loaded, too: np.shape ({error})") from None
 two.load_state_dict(state)
 np.testing.assert_array_equal(
     one(x).data, two(x).data, err_msg="After the load both networks must agree.")
@@ -1076,19 +1098,20 @@ def refused(changes, without=()):
     given = {name: array for name, array in state.items() if name not in without}
     try:
         two.load_state_dict(given | changes)
-    except ValueError as error:
-        return str(error)
-    return "nothing, and no error came"
+    except Exception as error:
+        kind = type(error).__name__
+        return f"it says {error}" if kind == "ValueError" else f"a {kind} came"
+    return "no error came"
 
 bias = "blocks.0.linear.bias"
 message = refused({bias: np.zeros(3), "extra": np.zeros(2)}, without=["scores.weight"])
 for name in [bias, "extra", "scores.weight", "(4,)", "(3,)"]:
-    assert name in message, f"one ValueError must name {name}; it says {message}"
+    assert name in message, f"one ValueError must name {name}; {message}"
 for name, shape in [("extra", (2,)), ("scores.bias", ()), ("scores.weight", (1, 4)),
                     ("scores.weight", (4, 10))]:
     message = refused({name: np.zeros(shape)})
     assert name in message, (
-        f"{name} of shape {shape} needs a ValueError that names it; it says {message}")
+        f"{name} of shape {shape} needs a ValueError that names it; {message}")
 np.testing.assert_array_equal(
     one(x).data, two(x).data, err_msg="A state did not fit, and something was loaded.")
 
@@ -1168,9 +1191,6 @@ figure, axes = plt.subplots(1, 10, figsize=(10, 1.3))
 for row, ax in zip(reader.weight, axes, strict=True):
     ax.imshow(row.data.reshape(8, 8), cmap="gray_r")
     ax.set(xticks=[], yticks=[])
-
-# %%
-reader
 
 # %% [markdown]
 # To a file and back, into a new layer with random weights. NumPy's `.npz` is a
@@ -1297,10 +1317,11 @@ compare({"64 products": lambda: x @ layer.weight.T, "one product": lambda: layer
 #
 # "Random numbers only make trouble. I start all weights at 0.05." The outputs of 256
 # such units for the 1,797 digits are a matrix with 256 columns. Its *rank* is the
-# number of columns that are not sums of multiples of the others. Before you run the
-# cell, write the rank down. Then suppose that a step of learning (module 10) changes
-# each weight by an amount that depends on its input and on the unit's outgoing weights.
-# Can two of these units ever become different? Explain in at most four sentences.
+# largest number of columns that you can pick so that none of them is a sum of multiples
+# of the other picked ones. Before you run the cell, write the rank down. Then suppose
+# that a step of learning (module 10) changes each weight by an amount that depends on
+# its input and on the unit's outgoing weights. Can two of these units ever become
+# different? Explain in at most four sentences.
 
 # %%
 np.linalg.matrix_rank(relu(pixels @ Tensor(np.full((64, 256), 0.05))).data)

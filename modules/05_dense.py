@@ -130,7 +130,10 @@ layer
 layer, x = Dense(3, 4), randn(5, 3, generator=np.random.default_rng(0))
 linear = x.data @ layer.weight.data.T + layer.bias.data
 
-y = layer(x)
+try:
+    y = layer(x)
+except TypeError as error:
+    raise AssertionError(f"the activation may be None: {error}") from None
 np.testing.assert_allclose(
     y.data, linear, rtol=1e-4, atol=1e-6,
     err_msg="With activation=None, Dense must be the linear layer alone.")
@@ -167,10 +170,10 @@ answer(_layer(randn(3, 4)).requires_grad, about="does the result remember?")
 # %% [markdown]
 # ### Sequential
 #
-# The row itself: the output of each layer is the input of the next. Given are the list,
-# and `members`, which names the parameters `0.weight` and not `layers.0.weight`, as
-# PyTorch does. Given too is what makes `len(model)`, `for layer in model`, `model[0]`
-# and `model[:2]` work.
+# The row itself: the output of each layer is the input of the next. The list is given.
+# So is `members`, which names the parameters `0.weight` and not `layers.0.weight`, as
+# PyTorch does. The other given methods make `len(model)`, `for layer in model`,
+# `model[0]` and `model[:2]` work.
 #
 # You write `forward`. A member is anything that can be called: a layer, an activation,
 # a function, or another `Sequential`. An empty row returns `x`. Three lines.
@@ -369,7 +372,7 @@ assert y.requires_grad, "the result forgot x: reshape the tensor, not its .data"
 assert np.shares_memory(x.data, y.data), "this is a copy; reshape gives a view"
 try:
     shape = Flatten()(randn(0, 3, 4)).shape
-except ValueError as error:
+except (ValueError, ZeroDivisionError) as error:
     raise AssertionError(f"(0, 3, 4) must become (0, 12): {error}") from None
 assert shape == (0, 12), f"an empty batch (0, 3, 4) must become (0, 12), not {shape}"
 
@@ -399,7 +402,7 @@ answer(_y.requires_grad, about="does the result remember?")
 
 # %% [markdown]
 # But then a sum over 100 units would be smaller in training mode, by the factor
-# $1 - p$. So the numbers that stay are scaled up at once. This is called *inverted*
+# $1 - p$. So training mode scales up the numbers that stay. This is called *inverted*
 # dropout:
 #
 # $$y_i = \frac{k_i}{1 - p}\, x_i, \qquad
@@ -556,7 +559,8 @@ assert found == [(5, 2), (2, 3), (3, 2)], (
 kinds = [type(layer).__name__ for layer in mlp]
 assert kinds == ["Dense"] * 3, f"each layer must be a Dense, not {kinds}"
 found = [repr(layer.activation) for layer in mlp]
-assert found == ["ReLU()", "ReLU()", "None"], f"ReLU, ReLU, None, not {found}"
+assert found == ["ReLU()", "ReLU()", "None"], (
+    f"the activations must be ReLU(), ReLU(), and None in the last, not {found}")
 found = [repr(layer.activation) for layer in MLP([3, 4, 2], Tanh())]
 assert found == ["Tanh()", "None"], f"Tanh() was given, but the layers have {found}"
 alone = MLP([3, 2], ReLU())
@@ -681,15 +685,21 @@ def bowl(model):
 manual_seed(1)
 small = Linear(2, 2)
 small.weight.assign([[1, -1], [2, 0]])
+start = small.state_dict()
 losses = search(small, bowl, 400, 0.1, np.random.default_rng(0))
 assert len(losses) == 401, f"the start and 400 trials: 401 losses, not {len(losses)}"
 assert all(b <= a for a, b in pairwise(losses)), (
-    "a loss in the list is larger than the one before: list the loss of what is kept")
+    "a loss in the list is larger than the one before: keep what is below losses[-1]")
 found = bowl(small)
 assert abs(found - losses[-1]) < 1e-5, (
     f"the last loss is {losses[-1]:.4f}, the model has {found:.4f}: undo bad steps")
 assert losses[-1] < 1.1, (
-    f"400 trials from {losses[0]:.2f} should end below 1.1, not at {losses[-1]:.2f}")
+    f"400 trials from {losses[0]:.2f} should end below 1.1, not at {losses[-1]:.2f}: "
+    "change what was kept last, by another random number for each weight")
+again = Linear(2, 2)
+again.load_state_dict(start)
+assert search(again, bowl, 400, 0.1, np.random.default_rng(0)) == losses, (
+    "the same generator must give the same losses: draw from the one passed in")
 
 before = small.state_dict()
 losses = search(small, lambda model: 1.0, 3, 0.1, np.random.default_rng(0))
@@ -796,7 +806,7 @@ print(f"loss {losses[0]:.2f} -> {losses[-1]:.2f}, {correct:.1%} correct")
 
 # %% [markdown]
 # Many steps helped, because they were small, but each helped only a little. With a
-# scale of 0.1 hardly any step would help here. Among 2,410 directions one leads
+# scale of 0.1 far fewer steps would help here. Among 2,410 directions one leads
 # straight down, and a random one is nearly level. A larger network needs smaller steps,
 # and more of them. Module 09 computes the direction.
 
@@ -808,10 +818,10 @@ plt.gca().set(xlabel="trial", ylabel="loss on the digits");
 # ## Systems: what does a network cost?
 #
 # Three numbers answer this. **Parameters** are stored and learned. **FLOPs** are what a
-# forward pass computes. **Activation bytes** are what it leaves in memory for the
-# backward pass. Parameters can be counted from the layers. The other two depend on what
-# really runs. So we run the model and read the recipe of its result (module 02): every
-# op, with its inputs and its output.
+# forward pass computes. **Activation bytes** are what it leaves in memory, because
+# module 09 needs it for the gradients. Parameters can be counted from the layers. The
+# other two depend on what really runs. So we run the model and read the recipe of its
+# result (module 02): every op, with its inputs and its output.
 
 # %% [markdown]
 # What a recipe knows of one result: the op, and the shapes of its inputs.
@@ -830,7 +840,7 @@ type(op).__name__, [t.shape for t in inputs]
 # - `Reshape`, `Permute`, `Expand`, `Index`, `Concat` and `Cast` only move numbers: 0.
 # - Any other op costs one FLOP for each number of the largest array, input or output.
 #   So an addition counts its results, and a sum its summands.
-# - But a sigmoid costs 7 for each number, and a softmax 5.
+# - But a sigmoid costs 7 for each number, and a softmax or log-softmax 5.
 
 # %% [markdown]
 # Write `op_flops`. `y` is the output of the op, `xs` are its inputs. They must not
@@ -995,7 +1005,11 @@ arrays = [a, a.T, b, b]
 found = new_bytes(arrays, seen)
 assert found == 48, f"a was seen before and b counts once: 48 bytes, not {found}"
 assert len(arrays) == 4, f"the list had 4 arrays, now {len(arrays)}: only read it"
-found = new_bytes([a.reshape(100), b[::2]], seen)
+windows = np.lib.stride_tricks.sliding_window_view(b, 3)  # a view of a view
+try:
+    found = new_bytes([a.reshape(100), b[::2], windows], seen)
+except AttributeError as error:
+    raise AssertionError(f"_owner finds the owner, not the base: {error}") from None
 assert found == 0, f"both owners were seen before: 0 new bytes, not {found}"
 assert seen.get(id(b)) is b, "seen must map the id of an owner to the owner"
 
@@ -1147,7 +1161,8 @@ assert cost.flops == sum(2 * N * m * n + N * n for m, n in sizes) + N * (512 + 2
 assert cost.activation_bytes == 4 * N * (2 * 512 + 2 * 256 + 10)
 
 # %% [markdown]
-# Nested rows, a `Flatten` and a `Dropout`. Which lines change in evaluation mode?
+# Nested rows, a `Flatten` and a `Dropout`. Which two arrays does the Dropout leave? And
+# which lines change in evaluation mode?
 
 # %%
 net = Sequential(
@@ -1226,12 +1241,11 @@ assert 0.95 < measured / cost.activation_bytes < 1.1
 # %% [markdown]
 # ### Reflect: what Dropout adds
 #
-# 100 units are all 1, and the next layer adds them up. With dropout $p$ the sum has
-# mean
-# 100. What is its standard deviation for $p = 0.5$, and for $p = 0.9$? Derive it from
-#      the variance of one unit, which is 0 with probability $p$ and $1/(1-p)$ else.
-#      Then run the cell. For which $p$ is the standard deviation a fifth of the mean?
-#      At most four sentences.
+# A layer adds up 100 units, all of them 1. With dropout $p$ the mean of the sum stays
+# at 100. But what is its standard deviation for $p = 0.5$, and for $p = 0.9$? Derive it
+# from the variance of one unit, which is 0 with probability $p$ and $1/(1-p)$ else.
+# Then run the cell. For which $p$ is the standard deviation a fifth of the mean? At
+# most four sentences.
 
 # %%
 for p in (0.5, 0.9):

@@ -36,9 +36,9 @@ use_prefix(6)
 # ## Why
 #
 # In module 02 a digit got the label of the nearest mean image, and about nine of ten
-# digits were right. Here each digit lies in the middle of a larger sheet of 12×12
-# pixels, and then 1 or 2 pixels beside the middle. You would hardly notice the
-# difference. How many of ten are right now?
+# digits were right. Now each digit lies on a larger sheet of 12×12 pixels: first in
+# its middle, then 1 or 2 pixels beside it. You would hardly notice the difference.
+# How many of ten are still right?
 
 # %%
 import numpy as np
@@ -62,9 +62,10 @@ for move in [(0, 0), (0, 1), (0, 2), (2, 2)]:
     print(f"moved by {move}: {(distance.argmin(1) == labels[1000:]).mean():4.0%}")
 
 # %% [markdown]
-# Here each weight belongs to one pixel. A `Linear` layer has the same weakness: what it
-# learned on the left side of an image it does not know on the right side. It is also
-# large. From $3 \cdot 32 \cdot 32$ numbers to $64 \cdot 32 \cdot 32$ it takes 201
+# A mean image is compared pixel by pixel, and a moved digit meets the wrong pixels. A
+# `Linear` layer has the same weakness, since each of its weights belongs to one pixel.
+# What it learned on the left side of an image it does not know on the right side. It is
+# also large. From $3 \cdot 32 \cdot 32$ numbers to $64 \cdot 32 \cdot 32$ it takes 201
 # million weights.
 #
 # An edge is an edge wherever it lies. So take a *small* set of weights, a **kernel**,
@@ -131,8 +132,8 @@ grid(axes[2], result, title, [(2, 1, 1, 1, "tab:red")])
 
 # %% [markdown]
 # The **stride** is how far the kernel moves each time. **Padding** puts a frame of
-# zeros around the image, so that the kernel reaches the border. Below a kernel of 3
-# moves along the first row. How many places are there in each picture?
+# zeros around the image, so that the kernel reaches the border. In the pictures a
+# kernel of 3×3 moves along the first row. How many places does it have in each?
 
 # %%
 # You need not read this cell: it draws the places of a kernel in the first row.
@@ -199,7 +200,8 @@ def conv_output_size(
 
 # %% [markdown]
 # A kernel of 3 on 32 pixels with padding 1; then with stride 2 and no padding; then a
-# wide kernel on a wide image. Predict all three sizes.
+# wide kernel on a wide image. Predict all three sizes. In the cell after it, the kernel
+# does not fit.
 
 # %%
 (conv_output_size(32, 3, padding=1), conv_output_size(32, 3, stride=2),
@@ -222,9 +224,12 @@ sizes = [(32, 3, 1, 1), (8, 3, 2, 0), (7, 2, 2, 0), (5, 5, 1, 0), (6, 3, 4, 2),
          (1, 3, 1, 1)]
 for n, k, s, p in sizes:
     places = len(range(-p, n + p - k + 1, s))
-    got = conv_output_size(n, k, s, p)
-    what = f"{n} pixels, kernel {k}, stride {s}, padding {p}"
-    assert got == (places, places), f"{what}: {(places, places)}, not {got}"
+    what = f"{n} pixels, kernel {k}, stride {s}, padding {p}: {(places, places)}"
+    try:
+        got = conv_output_size(n, k, s, p)
+    except ValueError as error:
+        raise AssertionError(f"{what}, not a ValueError: {error}") from None
+    assert got == (places, places), f"{what}, not {got}"
 got = conv_output_size((10, 20), (3, 5), (1, 2), (0, 1))
 what = "size (10, 20), kernel (3, 5), stride (1, 2), padding (0, 1)"
 assert got == (8, 9), f"{what}: (8, 9), not {got}"
@@ -376,7 +381,7 @@ answer(naive_conv2d(_x.astype(np.float32), _w.astype(np.float32), None, 3, 1),
 # %% [markdown]
 # How long would a layer of an ordinary size take? 128 images of 16×16, 32 channels in
 # and 64 out, a kernel of 3×3: $128 \cdot 256 \cdot 64 \cdot 288$ multiply-adds. Measure
-# the time of one on a small piece:
+# the time of one on a small piece (1 ks is a thousand seconds):
 
 # %%
 from tinytorch.core.setup import compare, peak_memory, readable, time_call
@@ -483,7 +488,7 @@ grid(axes[1], rows, "im2col: (6, 4), one row a window",
 
 # %% [markdown]
 # The rows go by image, then down, then right: $N\,\mathrm{out}_h\,\mathrm{out}_w$ rows.
-# In each row stand $C\,k_h\,k_w$ numbers, in the order of a set of weights: channel by
+# Each row holds $C\,k_h\,k_w$ numbers, in the order of a set of weights: channel by
 # channel, and in each channel row by row.
 #
 # Pad with `_pad` and take the windows. Bring the axes into the order that the rows
@@ -592,6 +597,10 @@ rng = np.random.default_rng(0)
 x, weight, bias = (rng.standard_normal(s) for s in [(2, 3, 5, 7), (4, 3, 2, 3), (4,)])
 before = x.copy(), weight.copy(), bias.copy()
 
+conv2d_im2col(x, weight, bias)
+for name, array, old in zip(["x", "weight", "bias"], [x, weight, bias], before):
+    assert np.array_equal(array, old), \
+        f"conv2d_im2col changed {name}: compute in new arrays"
 for stride, padding in [(1, 0), (2, 0), (1, (1, 2)), ((1, 3), 1)]:
     got = conv2d_im2col(x, weight, bias, stride, padding)
     expected = naive_conv2d(x, weight, bias, stride, padding)
@@ -602,10 +611,10 @@ for stride, padding in [(1, 0), (2, 0), (1, (1, 2)), ((1, 3), 1)]:
 got, expected = conv2d_im2col(x, weight), naive_conv2d(x, weight)
 what = "without a bias the product must give what the loops give"
 np.testing.assert_allclose(got, expected, atol=1e-12, err_msg=what)
-for name, array, old in zip(["x", "weight", "bias"], [x, weight, bias], before):
-    assert (array == old).all(), f"conv2d_im2col changed {name}: compute in new arrays"
-got = conv2d_im2col(*(array.astype(np.float32) for array in before)).dtype
-assert got == np.float32, f"float32 stays float32, but the result is {got}"
+x, weight, bias = (array.astype(np.float32) for array in before)
+for what, b in [("with a bias", bias), ("without a bias", None)]:
+    got = conv2d_im2col(x, weight, b).dtype
+    assert got == np.float32, f"{what}: float32 stays float32, but the result is {got}"
 
 # %% nbgrader={"grade": true, "grade_id": "conv2d_im2col_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again on more channels, in float32, and on whether the inputs stay."""
@@ -744,8 +753,8 @@ for shape in [(2, 1, 9, 8), (3, 9, 8)]:
     except Exception as error:
         says = f"{type(error).__name__}: {error}"
         assert isinstance(error, ValueError) and str(shape) in says, (
-            f"for shape {shape} the layer must raise the ValueError of `_images`, which"
-            f" names the shape: begin with x = _images(x, self, ...). It raised {says}")
+            f"for shape {shape} the layer must raise the ValueError of `_images`: begin"
+            f" with x = _images(x, self, the number of channels). It raised {says}")
     else:
         raise AssertionError(f"{layer} took shape {shape}: _images must refuse it")
 whole = layer(Tensor(np.arange(27).reshape(1, 3, 3, 3))).dtype
@@ -884,8 +893,8 @@ for i, tap in enumerate(taps):
 
 # %% [markdown]
 # A fast way uses the numbers 0, 1, 2, ... in `number`, one byte each.
-# `number[i] * (tap > y)` is `i` where tap `i` wins, and 0 elsewhere. In `which` stand
-# only numbers below `i`. So the elementwise maximum of the two is the new `which`.
+# `number[i] * (tap > y)` is `i` where tap `i` wins, and 0 elsewhere. All numbers in
+# `which` are still below `i`. So the elementwise maximum of the two is the new `which`.
 # (`which[tap > y] = i` does the same more slowly.)
 #
 # Three lines. The taps must not change, and `which` keeps the dtype of `number`.
@@ -924,7 +933,8 @@ what = "`which` must be the number of the first tap that has the maximum"
 np.testing.assert_array_equal(which, before.argmax(0), what)
 assert which.dtype == np.uint8, \
     f"which keeps the dtype of number: for 7 taps uint8, not {which.dtype}"
-assert (np.stack(taps) == before).all(), "largest changed the taps"
+assert (np.stack(taps) == before).all(), \
+    "largest changed the taps: keep the maximum in y, an array of its own"
 
 # %% nbgrader={"grade": true, "grade_id": "largest_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a single tap, a frame of -inf, three hundred taps and float64."""
@@ -971,8 +981,9 @@ op.forward(image), op.saved
 #
 # The derivative will spread evenly over each window, whatever stood in it. So save the
 # shape alone, as `(x.shape,)`. `_taps(x, *self.parameters, value)` gives the taps. The
-# result keeps the dtype of `x`, and the taps are views, so `x` must not change. Three
-# lines.
+# result keeps the dtype of `x`, and the taps are views, so `x` must not change.
+# (`sliding_window_view` makes its views read-only: add the taps up in a new array.)
+# Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "avg_pool", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -991,8 +1002,8 @@ class AvgPool2dOp(Op):
         return y.size * prod(self.parameters[0])
 
 # %% [markdown]
-# The image of the taps: which four means, and which number stands in the upper left
-# corner with padding 1?
+# The image of the four windows again. Predict its four means. Which number stands in
+# the upper left corner with padding 1?
 
 # %%
 AvgPool2dOp((2, 2), (2, 2), (0, 0)).forward(image)
@@ -1035,8 +1046,9 @@ answer(bool((_x == _before).all()), about="does the image stay?")
 
 # %% [markdown]
 # The layers are given. Without a stride, the stride is the kernel's size, as in
-# PyTorch. `GlobalAvgPool2d` takes the mean of each whole channel, for an image of any
-# size.
+# PyTorch. A padding of more than half of the kernel is an error: what would stand in
+# the window at a corner? `GlobalAvgPool2d` takes the mean of each whole channel, for an
+# image of any size.
 
 # %% nbgrader={"grade": false, "grade_id": "pools", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1208,9 +1220,9 @@ for ax, (name, layers) in zip(axes, stacks.items(), strict=True):
 # A layer of 7×7 with $C$ channels in and out and stride 1 is replaced by three layers
 # of 3×3, each with a ReLU behind it. Is the receptive field the same? Compare three
 # things: the weights, the multiply-adds per place, and the bytes that must be kept for
-# a derivative (the inputs of all convolutions, without the ReLUs). Which get better,
-# and which worse? And what if *one* 3×3 layer with a MaxPool2d(2) before it replaces
-# the layer? At most six sentences.
+# a derivative (count the inputs of the convolutions, not what the ReLUs keep). Which
+# get better, and which worse? And what if *one* 3×3 layer with a MaxPool2d(2) before it
+# replaces the layer? At most six sentences.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "three_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}
 # Both see 7 pixels. Weights: 49 C² against 27 C². The multiply-adds per place are the
@@ -1546,7 +1558,8 @@ summary(network, (128, 3, 32, 32))
 # ### Why is naive convolution slow?
 #
 # "Cache misses make naive convolution 100× slower." This sentence is often heard. We
-# test it by changing one thing at a time: the interpreter, then SIMD, then the cache.
+# test it by changing one thing at a time: the interpreter, then SIMD (one instruction
+# that computes several products), then the cache.
 #
 # `source` writes your seven loops as text, in any order of the letters; the last letter
 # is the innermost loop. [Numba](https://numba.pydata.org) compiles a Python function to
@@ -1587,7 +1600,7 @@ def problem(n: int, c: int, size: int, out: int) -> tuple:
     shapes = (n, c, padded, padded), (out, c, 3, 3), (n, out, size, size)
     return tuple(rng.standard_normal(shape, dtype=np.float32) for shape in shapes)
 
-def cost(f, arrays, repeat: int = 3) -> float:
+def cost(f, arrays, repeat: int = 9) -> float:
     """Nanoseconds per multiply-add."""
     x, w, y = arrays
     return time_call(f, *arrays, repeat=repeat).min / (y.size * prod(w.shape[1:])) * 1e9
@@ -1638,7 +1651,7 @@ with threadpool_limits(1):
 
 # %%
 def row(name, f, on_small, on_large, repeat):
-    a, b = cost(f, on_small, repeat), cost(f, on_large, repeat)
+    a, b = cost(f, on_small, 10 * repeat), cost(f, on_large, repeat)
     print(f"{name:28} {a:9.3f} {b:9.3f}   × {b / a:.1f}")
 
 def less(arrays, step):
@@ -1659,8 +1672,8 @@ for order in ("noijcpq", "pqijcno"):
 # about as much as the order of the formula. Then read the bad order across: the same
 # instructions on larger arrays. *That* factor is the cache. (Rows of 8 numbers hardly
 # use SIMD, so the first line may even be faster on the large arrays.) Python executes
-# hundreds of instructions for each product, in any order. Next
-# to these, the time for memory hardly shows.
+# hundreds of instructions for each product, in any order. Next to these, the time for
+# memory hardly shows.
 
 # %% [markdown]
 # ### Reflect: the sentence

@@ -306,8 +306,8 @@ table_of(axes[3], weights @ values, "weights @ values", "query")
 
 # %% [markdown]
 # A query that matches one key fetches its value. A query that matches no key fetches
-# the mean of all values. Everything between is possible, and changes smoothly. So such
-# a dictionary can be learned.
+# the mean of all values. Everything in between is possible, and changes smoothly. So
+# such a dictionary can be learned.
 #
 # ## 3. Who may look at whom
 #
@@ -559,10 +559,12 @@ answer([raised(mask_bias, _mask) for _mask in _masks], about="which masks are er
 # because `attention_scores` has just made `w` and nothing else uses it.
 
 # %% [markdown]
-# Write `forward`: the scores, the bias if `mask` is not `None`, and the softmax of
-# module 03 along the last axis. Each step must overwrite `w`: the peak memory, the most
-# that is held at once, stays below two such arrays. Where does the bias belong, so that
-# a forbidden score cannot become the maximum that you take off?
+# Write `forward`: the scores, the bias if `mask` is not `None`, and the steps of a
+# softmax (module 03) along the last axis. A mask may have axes of size 1 or fewer axes:
+# its bias broadcasts. Each step must overwrite `w`: the peak memory, the most that is
+# held at once, stays below two such arrays (with a full mask below three, since its
+# bias is one of them). Where does the bias belong, so that a forbidden score cannot
+# become the maximum that you take off?
 #
 # `q` and `k` must not change. Save `(q, k, w)`, since the derivative needs all three.
 # Eight lines suffice.
@@ -623,7 +625,7 @@ before, op = (q.copy(), k.copy()), AttentionWeightsOp(mask)
 w = op.forward(q, k)
 
 assert not np.isnan(w).any(), \
-    "there is nan in w: the maximum taken off was that of a forbidden score"
+    "there is nan in w: take off the largest allowed score of each row, then use exp"
 for i in range(4):
     few = attention_scores(q[:, i : i + 1], k[:, : i + 2])  # with the allowed keys only
     few = np.exp(few - few.max(axis=-1, keepdims=True))
@@ -638,10 +640,11 @@ assert len(op.saved) == 3, f"save the three arrays (q, k, w), not {len(op.saved)
 same = [a is b for a, b in zip(op.saved, (q, k, w), strict=True)]
 assert same == [True] * 3, "save q, k and w themselves, in this order"
 assert (q == before[0]).all() and (k == before[1]).all(), "forward changed q or k"
-many = rng.standard_normal((500, 4), np.float32)
-arrays = peak_memory(AttentionWeightsOp(None).forward, many, many) / (4 * 500 * 500)
-assert arrays < 1.5, \
-    f"the peak is {arrays:.2g} arrays of all pairs, not one: overwrite w in each step"
+many, one_row = rng.standard_normal((500, 4), np.float32), np.ones((1, 500), bool)
+for what, mask in [("without a mask", None), ("with a mask of one row", one_row)]:
+    arrays = peak_memory(AttentionWeightsOp(mask).forward, many, many) / (4 * 500**2)
+    assert arrays < 1.5, (f"{what} the peak is {arrays:.2g} arrays of all pairs, not"
+                          " one: overwrite w in each step")
 
 # %% nbgrader={"grade": true, "grade_id": "attention_weights_op_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a masked 4-d batch, on scores of ±10,000 (forbidden ones too), on its
@@ -786,8 +789,9 @@ for word in ["listen", "silent"]:
 # outputs are shuffled in the same way, and nothing else changes. So the order has to be
 # written into the vectors.
 #
-# A clock writes the time by hands of different speeds. Position $p$ gets $d/2$ hands.
-# Hand $i$ stands at the angle $p\,\omega_i$, and its sine and cosine are two columns:
+# A clock shows the time by hands of different speeds. In the same way position $p$ gets
+# $d/2$ hands. Hand $i$ stands at the angle $p\,\omega_i$. Its sine and its cosine are
+# two columns:
 #
 # $$P_{p,2i} = \sin(p\,\omega_i), \qquad P_{p,2i+1} = \cos(p\,\omega_i), \qquad
 # \omega_i = 10000^{-2i/d}$$
@@ -834,8 +838,9 @@ assert P.dtype == np.float32, f"the table must be float32, not {P.dtype}"
 radii = (P.reshape(50, 4, 2) ** 2).sum(axis=-1)
 what = "columns 2i and 2i + 1 are sine and cosine of one angle: sin² + cos² = 1"
 np.testing.assert_allclose(radii, np.ones((50, 4)), atol=1e-6, err_msg=what)
-far = np.sin(np.arange(9000) / 10)
-what = "for dim 8 column 2 is sin(p / 10), also at far positions: angles in float64"
+far, what = np.sin(np.arange(9000) / 10), "for dim 8 column 2 is sin(p / 10)"
+np.testing.assert_allclose(P[:, 2], far[:50], atol=1e-6, err_msg=what)
+what = "far positions are exact too: compute the angles in float64"
 np.testing.assert_allclose(sinusoids(9000, 8)[:, 2], far, atol=1e-6, err_msg=what)
 slow, what = np.cos(np.arange(50) / 1000), "for dim 8 the last column is cos(p / 1000)"
 np.testing.assert_allclose(P[:, 7], slow, atol=1e-6, err_msg=what)
@@ -897,7 +902,7 @@ class PositionalEncoding(Layer):
 #
 # A query that looks at the token before it has to match the key at $p - 1$. Is there
 # one *matrix* that turns $P_p$ into $P_{p+s}$, the same for every $p$? It has to turn
-# each hand by $a = s\,\omega_i$. The addition theorems say
+# each hand by $a = s\,\omega_i$. The angle addition formulas say
 #
 # $$\sin(p\omega + a) = \sin(p\omega)\cos a + \cos(p\omega)\sin a$$
 # $$\cos(p\omega + a) = \cos(p\omega)\cos a - \sin(p\omega)\sin a$$
@@ -999,8 +1004,8 @@ for _task in ["copy", "previous", "reverse"]:
 # %% [markdown]
 # Now the maps. A large factor on the queries makes one weight of the softmax almost 1.
 # A row is the token that looks, a column the token that it looks at. Draw the three
-# maps on paper first. The first letter is told to look at the letter before it. Where
-# can it look?
+# maps on paper first. In "previous", there is no letter before the first one. Where
+# will the first letter look?
 
 # %%
 word, sharpness = "stressed", 100
@@ -1021,8 +1026,9 @@ for ax, task in zip(axes, ["copy", "previous", "reverse"], strict=True):
     ax.set_yticklabels(word)
 
 # %% [markdown]
-# With the letters as values the maps do their tasks. The length stands in no layer.
-# Only the query of "reverse" contains it.
+# In "previous" the first letter looks at itself, since of all keys position 0 is the
+# nearest to -1. With the letters as values the maps do their tasks. Only the query of
+# "reverse" needs the length.
 
 # %%
 tasks = ["copy", "previous", "reverse"]
@@ -1083,8 +1089,9 @@ split_heads(x, 3), merge_heads(split_heads(x, 3))
 # %% [markdown]
 # `project(x)` and `allowed(n, mask)` are given. `allowed` combines your causal mask
 # with the mask of the caller. Write `forward` with both and with
-# `scaled_dot_product_attention`. Both masks must act. The mask of the caller must not
-# change, and float32 stays float32. Three lines suffice.
+# `scaled_dot_product_attention`. Both masks must act. The result must remember the
+# parameters of all four linear layers. The mask of the caller must not change, and
+# float32 stays float32. Three lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "mha", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1155,7 +1162,12 @@ mha, x = MultiHeadAttention(6, 3), randn(2, 5, 6, generator=np.random.default_rn
 y = mha(x)
 
 assert y.shape == (2, 5, 6), f"the shape stays: (2, 5, 6), not {y.shape}"
-assert y.requires_grad, "the result does not remember its weights: compute with tensors"
+behind = [y]
+for tensor in behind:  # the list grows while we walk: in the end all that y was made of
+    behind += tensor.origin[1] if tensor.origin else ()
+for name, p in mha.named_parameters():
+    assert any(tensor is p for tensor in behind), \
+        f"the result does not remember {name}: compute with tensors, not .data"
 assert y.dtype == np.float32, f"float32 stays float32, but the result is {y.dtype}"
 q, k, v = (layer(x) for layer in (mha.q_proj, mha.k_proj, mha.v_proj))
 heads = [slice(i, i + 2) for i in (0, 2, 4)]
@@ -1172,10 +1184,14 @@ np.testing.assert_allclose(padded, mha(x[1, :3]).data, atol=1e-5, err_msg=what)
 mha.causal = True
 later = Tensor(np.where(np.arange(5)[:, None] < 3, x.data[0], 7))  # others at 3, 4
 what = "the layer is causal, but tokens 3 and 4 leak into the outputs before them"
-got, expected = mha(later).data[:3], mha(x).data[0, :3]
-np.testing.assert_allclose(got, expected, atol=1e-5, err_msg=what)
+try:
+    got = mha(later).data[:3]
+except ValueError as error:
+    raise AssertionError(f"(n, E) without a batch: n is its axis -2: {error}") from None
+np.testing.assert_allclose(got, mha(x).data[0, :3], atol=1e-5, err_msg=what)
+mask = np.ones((5, 5), bool)
 mha(x, mask)
-assert (mask == padding_mask([5, 3], 5)).all(), "forward changed the mask of the caller"
+assert mask.all(), "forward changed the mask of the caller"
 
 # %% nbgrader={"grade": true, "grade_id": "mha_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again with given weights, on padding with and without causality, on one
@@ -1351,7 +1367,7 @@ assert measured < 1.5 * predicted
 # For few tokens the vectors, $4\,n\,d\,H$ bytes each, are not small beside $n^2$. For
 # many tokens, one array of all pairs is nearly the whole memory; plain operations hold
 # several. The time does not grow exactly fourfold, where an array becomes larger than a
-# cache or where NumPy's fixed costs count.
+# cache, where BLAS begins to use its threads, or where NumPy's fixed costs count.
 #
 # ### How long a context fits?
 #
@@ -1389,7 +1405,8 @@ for f in [attend, in_blocks]:
 
 # %% [markdown]
 # There are as many operations as before, $n^2$, but the memory no longer grows with
-# $n^2$. And a small block stays in the cache. FlashAttention (Dao et al. 2022) goes
+# $n^2$. A small block also stays in the cache, but each of its products has fixed
+# costs. Your two times say which counts more. FlashAttention (Dao et al. 2022) goes
 # further: it also takes the keys in blocks, and computes the weights again for the
 # derivative.
 #

@@ -190,8 +190,9 @@ fetched = []
 
 class Noting(Dataset):
     def __getitem__(self, index):
-        fetched.append(np.size(index))
-        return whole[index]
+        picked = whole[index]
+        fetched.append(picked[0].size)
+        return picked
 
 x, y = Subset(Noting(), [7, 3, 9, 3])[1:3]
 assert sum(fetched) == 2, f"2 examples were wanted, but {sum(fetched)} were fetched"
@@ -521,9 +522,9 @@ except FileNotFoundError as error:
 train
 
 # %% [markdown]
-# One image twice, through your `pictures` and through the wrong `reshape`. How often
-# will the second picture show it, and why in grey? (A digit has one channel, so nothing
-# can be confused.)
+# One image twice, through your `pictures` and through the wrong `reshape`. How many
+# copies will the second picture show, and why are they grey? (A digit has one channel:
+# then both pictures are the same.)
 
 # %%
 one = train.images[7:8]
@@ -575,8 +576,12 @@ for size, drop, wanted in [(4, False, [4, 4, 2]), (4, True, [4, 4]), (5, True, [
 together = np.concatenate(batch_indices(order, 3))
 np.testing.assert_array_equal(
     together, order, err_msg="The pieces one after the other must be the order.")
-found = batch_indices(order[:0], 4)
-assert len(found) == 0, f"no example makes no batch, not {found}"
+for drop in [False, True]:
+    try:
+        found = batch_indices(order[:0], 4, drop)
+    except IndexError as error:
+        raise AssertionError(f"an empty order has no last piece: {error}") from None
+    assert len(found) == 0, f"no example makes no batch, not {found}"
 
 # %% nbgrader={"grade": true, "grade_id": "batch_indices_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on batches of one, on no example, and on every size from 1 to 13."""
@@ -621,6 +626,8 @@ def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
 # %% nbgrader={"grade": true, "grade_id": "epoch_order_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """An order holds every example once. The same seed and epoch give the same order,
 another seed or epoch another."""
+from itertools import pairwise
+
 order = epoch_order(100, seed=3, epoch=5)
 assert order.dtype.kind == "i", f"an order holds integers, not {order.dtype}"
 np.testing.assert_array_equal(
@@ -631,9 +638,13 @@ np.testing.assert_array_equal(
 for seed, epoch in [(3, 6), (4, 5), (5, 3), (2, 6), (4, 4)]:
     other = epoch_order(100, seed, epoch)
     assert (other != order).any(), f"seed {seed}, epoch {epoch} has the order of 3, 5"
-    steps = len(set(((other - order) % 100).tolist()))
-    assert steps > 10, (
+    steps = set(((other - order) % 100).tolist())
+    neighbours = set(pairwise(order)) & set(pairwise(other))
+    assert len(steps) > 10 and len(neighbours) < 10, (
         f"seed {seed}, epoch {epoch} only shifts the order of 3, 5: draw a new order")
+for one, two in [((1, 0), (0, 100)), ((1, 0), (0, 1000)), ((1, 12), (11, 2))]:
+    assert (epoch_order(100, *one) != epoch_order(100, *two)).any(), (
+        f"(seed, epoch) = {one} and {two} have the same order: keep them apart")
 
 # %% nbgrader={"grade": true, "grade_id": "epoch_order_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on 36 pairs of seed and epoch, on whether all places are equally likely,
@@ -775,7 +786,10 @@ def channel_statistics(loader: Iterable) -> tuple[np.ndarray, np.ndarray]:
 channel_statistics(DataLoader(digits, batch_size=500))
 
 # %% nbgrader={"grade": true, "grade_id": "channel_statistics_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""The statistics are those of all images, for each channel and any batch size."""
+"""The statistics are those of all images, for each channel and any batch size, and only
+one batch is held at a time."""
+from tinytorch.core.setup import peak_memory, readable
+
 x = np.random.default_rng(0).random((10, 3, 4, 5), dtype=np.float32)
 x *= np.float32([1, 2, 3]).reshape(3, 1, 1)
 x[8:] += 5
@@ -791,11 +805,18 @@ for size in [1, 4, 8, 10]:
             f"batch size {size}: the {name} of the channels is {np.round(wanted, 4)}, "
             f"not {np.round(found, 4)}")
 plain = np.arange(1, 51).reshape(50, 1, 1) / 0.7 * np.ones((5, 1, 11, 13))
-_, std = channel_statistics(DataLoader(TensorDataset(plain), batch_size=2))
+try:
+    _, std = channel_statistics(DataLoader(TensorDataset(plain), batch_size=2))
+except ValueError as error:
+    raise AssertionError(f"a batch may come without labels: {error}") from None
 assert not np.isnan(std).any(), "the root of a number below 0 is nan: use np.maximum"
 worst = np.max(std)
 assert worst < 1e-4, (
     f"channels of one colour have spread 0, not {worst:.3g}: use float64")
+batch = Tensor(np.ones((10, 3, 16, 16)))  # 31 kB, as float64 twice that
+held = peak_memory(channel_statistics, [(batch,)] * 40)
+assert held < 600_000, (
+    f"40 batches of 31 kB, and {readable(held, 'B')} were held: keep the sums only")
 
 # %% nbgrader={"grade": true, "grade_id": "channel_statistics_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on the digits, on batches without labels, and where the spread is small
@@ -856,6 +877,11 @@ for channel, (mean, std) in enumerate([(0.5, 0.5), (1.0, 2.0), (2.0, 4.0)]):
     worst = np.abs(y.data[:, channel] - (before[:, channel] - mean) / std).max()
     assert worst < 1e-5, (
         f"channel {channel} must be (x - {mean}) / {std}, and is off by {worst:.3g}")
+try:
+    grey = Normalize([1.0], [2.0])(x[:, :1]).shape
+except ValueError as error:
+    raise AssertionError(f"a grey image has only one channel: {error}") from None
+assert grey == (2, 1, 4, 3), f"(2, 1, 4, 3) must stay, and not become {grey}"
 
 # %% nbgrader={"grade": true, "grade_id": "normalize_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on one channel, on four, and on an empty batch."""
@@ -916,7 +942,11 @@ each image has its own random number."""
 x = Tensor(np.random.default_rng(0).random((12, 3, 4, 5)))
 before = x.data.copy()
 
-mirrored = RandomHorizontalFlip(p=1)(x)
+try:
+    mirrored = RandomHorizontalFlip(p=1)(x)
+except ValueError:
+    raise AssertionError(
+        "(12,) does not broadcast against (12, 3, 4, 5): reshape `flipped`") from None
 kind = type(mirrored).__name__
 assert isinstance(mirrored, Tensor), f"a batch is a Tensor, not {kind}"
 assert (x.data == before).all(), "the batch that came in was changed"
@@ -997,7 +1027,8 @@ class RandomCrop:
         ### END SOLUTION
 
 # %%
-moved = RandomCrop(4 if len(same[0]) == 3 else 2)(same, np.random.default_rng(0))
+padding = 4 if isinstance(train, CIFAR10) else 2
+moved = RandomCrop(padding)(same, np.random.default_rng(0))
 wall(moved, [""] * 6, columns=6)
 
 # %% nbgrader={"grade": true, "grade_id": "crop_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -1072,13 +1103,14 @@ all(np.array_equal(a.data, b.data) for (a, _), (b, _) in zip(*twins))
 # ## 6. Ready in time
 #
 # While the network computes, nothing prepares the next batch. While the next batch is
-# prepared, the network waits. A thread can prepare during the computation: NumPy
-# releases Python's lock while it copies and computes.
+# prepared, the network waits. A thread can prepare during the computation: Python has
+# a lock that lets only one thread run Python code, but NumPy releases it while it
+# copies and computes.
 #
 # Threads are a common reason why programs hang. Usually a thread puts batches into a
 # queue of limited size. If the consumer stops early (`break`), the queue stays full,
-# and the thread waits in `put` for ever. We do the opposite: the thread works only on
-# *orders*, and does not wait for room.
+# and the thread waits in `put` for ever. We do the opposite: the thread makes only
+# the batches that were *requested*, and does not wait for room.
 
 # %% [markdown]
 # `pool.submit(f, *args)` has the thread call `f(*args)`, and returns at once a
@@ -1095,16 +1127,16 @@ first, futures.popleft().result()
 # %% [markdown]
 # Write the queue:
 #
-# - order `ahead` batches, and keep the futures in a `deque` (`append` on the right,
+# - request `ahead` batches, and keep the futures in a `deque` (`append` on the right,
 #   `popleft` on the left);
 # - as long as the leftmost result is not `end` (compare with `is`: a batch may be an
-#   array), order one more, *then* `yield` the result. So the thread works while the
+#   array), request one more, *then* `yield` the result. So the thread works while the
 #   consumer does.
 #
 # Beside the batch in use there are never more than `ahead` batches. The loop may end at
 # the end, with an error, or because the consumer stops (Python then ends the generator
-# in its `yield`). The given `finally` always cancels the open orders and waits for the
-# thread. Four lines suffice.
+# in its `yield`). The given `finally` always cancels the open requests and waits for
+# the thread. Four lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "prefetched", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export

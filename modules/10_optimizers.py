@@ -103,10 +103,10 @@ from tinytorch.core.tensor import Tensor, _note_write
 #
 # $$p \leftarrow p - \eta\, d$$
 #
-# $\eta$ is the learning rate, `lr`. $d$ is the direction, for now the gradient. `p = p
-# - lr * d` would make two new arrays, each as large as the weights, and the layer would
-# still hold the old one. So every step of this module writes **in place**, into arrays
-# that exist already. NumPy has two ways to do that:
+# $\eta$ is the learning rate, `lr`. $d$ is the direction, for now the gradient.
+# `p = p - lr * d` would make two new arrays, each as large as the weights, and the
+# layer would still hold the old one. So every step of this module writes **in place**,
+# into arrays that exist already. NumPy has two ways to do that:
 
 # %%
 a, b, c = np.float32([1, 2]), np.float32([10, 20]), np.zeros(2, np.float32)
@@ -140,6 +140,7 @@ p, d, work
 # %% nbgrader={"grade": false, "grade_id": "instruments", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.core.setup import compare, peak_memory, readable, time_call
 
+# The checks compare arrays with this function. You need not read it.
 def same(found, wanted, sentence, rtol=1e-5, atol=1e-6):
     """Stop with the sentence, and with both sides, where two arrays differ."""
     found, wanted = np.asarray(found), np.asarray(wanted)
@@ -156,7 +157,7 @@ def same(found, wanted, sentence, rtol=1e-5, atol=1e-6):
 """descend changes p itself, leaves the direction alone, and allocates nothing."""
 p, d, work = np.float32([1, 2, 3]), np.float32([10, -20, 0]), np.float32([7, 7, 7])
 descend(p, d, 0.1, work)
-same(p, [0, 4, 3], "p must become p - lr · direction, in p itself. scratch held 7.")
+same(p, [0, 4, 3], "scratch held 7. p must become p - lr · direction, in p itself.")
 same(d, [10, -20, 0], "The direction was changed, and others still need it.")
 descend(p, d, 0.1, d)
 same(p, [-1, 6, 3], "The same array was direction and scratch, and p is wrong.")
@@ -273,7 +274,7 @@ v, g = np.zeros(2, np.float32), np.float32([1, -3])
 for t in range(1, 31):
     accumulate(v, g, 0.8)
     wanted = g * (1 - 0.8**t) / (1 - 0.8)
-    same(v, wanted, f"{t} times the gradient [1, -3], momentum 0.8: v is wrong.")
+    same(v, wanted, f"{t} gradients [1, -3], momentum 0.8: v itself is wrong.")
 same(g, [1, -3], "The gradient was changed.")
 a, b = np.ones((2, 100_000), np.float32)
 needed = peak_memory(accumulate, a, b, 0.9)
@@ -298,8 +299,9 @@ answer([_v, _g], about="without momentum")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A constant gradient becomes ten times as fast, an alternating one half as fast. The
-# same 40 steps at the same rate, 0.02, without momentum and with it:
+# With a constant gradient the velocity becomes ten times as large as the gradient. With
+# an alternating one it is only half as large. The same 40 steps at the same rate, 0.02,
+# without momentum and with it:
 
 # %%
 def with_momentum(w, lr=0.02, momentum=0.9):
@@ -334,8 +336,8 @@ draw(plain=plain, momentum=walk(u, with_momentum(u)))
 # is $d = g + \mu v'$.
 
 # %% [markdown]
-# Write $g + \mu v$ into `out`, for the new $v$, and return `out`. `g` and `v` must not
-# change, and no array is allocated. Three lines.
+# Write $g + \mu v$ into `out`, and return `out`. The `v` that comes in is the new one,
+# $v'$. `g` and `v` must not change, and no array is allocated. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "look_ahead", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -393,8 +395,8 @@ draw(momentum=walk(w, with_momentum(w)), Nesterov=walk(u, with_nesterov(u)))
 # %% [markdown]
 # ### A pull towards zero
 #
-# Some pixels of the digits are 0 in every training image. What happens to the weights
-# that read these pixels?
+# Of the 1,797 digits we train on the first 1,297. Some pixels are 0 in all of them.
+# What happens to the weights that read these pixels?
 
 # %%
 from tinytorch.datasets import load_digits
@@ -404,10 +406,11 @@ x = Tensor(images.reshape(-1, 64) / 16)
 np.flatnonzero((x.data[:1297] == 0).all(axis=0))
 
 # %% [markdown]
-# Their gradient is always 0, so they keep their random start values. The first image
-# with ink at such a pixel gets these random numbers added. **Weight decay** pulls every
-# weight towards zero, a little at each step: it adds $\frac{\lambda}{2}\lVert p
-# \rVert^2$ to the loss, and so it adds $\lambda p$ to the gradient.
+# Their gradient is always 0, so they keep their random start values. When an image
+# comes with ink at such a pixel, these random numbers change its result.
+# **Weight decay** pulls every weight towards zero, a little at each step: it adds
+# $\frac{\lambda}{2}\lVert p \rVert^2$ to the loss, and so it adds $\lambda p$ to the
+# gradient.
 #
 # Write $g + \lambda p$ into `out` and return it. `g` and `p` must not change, and no
 # array is allocated. If $\lambda$ is 0, return `g` itself and leave `out` alone. About
@@ -471,11 +474,13 @@ answer([decayed(_g, _p, 0, _out) is _g, _out], about="a decay of 0")
 # An **optimizer** holds the parameters and their options, and remembers what it needs
 # for each parameter. Its heart is `step`, ten lines: for each parameter that has a
 # gradient, take the arrays that belong to it, and call `update`. Each kind of optimizer
-# writes its own `update`; the class `Optimizer` itself is complete three cells below.
+# writes its own `update`. The class `Optimizer` itself is complete after five given
+# cells.
 #
 # - `slots` names the arrays that are kept for each parameter: for SGD the velocity.
 # - Parameters come in **groups**, each with options of its own.
-# - `kept` says which slots the options need, `_arrays` finds these arrays, and counts.
+# - `kept` says which slots the options need, `_arrays` finds these arrays, and counts
+#   the steps.
 # - `_note_write` tells module 09 that `p` has changed: a graph that saved the old `p`
 #   can no longer go backward.
 
@@ -683,8 +688,8 @@ class SGD(Optimizer):
         ### END SOLUTION
 
 # %% [markdown]
-# `follow` feeds gradients of our choice to an optimizer. A gradient of 1 three times,
-# with momentum 0.5 and a rate of 1: which three places?
+# `follow` feeds gradients of our choice to an optimizer, and begins at 0. A gradient of
+# 1 three times, with momentum 0.5 and a rate of 1: which three places?
 
 # %% nbgrader={"grade": false, "grade_id": "follow", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def follow(kind, gradients, begin=0.0, **options):
@@ -756,7 +761,7 @@ answer(_sgd.state[_w], about="what is kept after three steps")
 
 # %% [markdown]
 # Decay is meant for weights. Biases may be as large as they like. So we make two
-# groups:
+# groups. All gradients are 0 here, so only the decay acts:
 
 # %%
 weight = Tensor(np.ones((2, 3)), requires_grad=True)
@@ -832,8 +837,8 @@ for n in (4, 16, 64, 256):
 # $$m \leftarrow \beta\, m + (1 - \beta)\, x \;=\; m + (1 - \beta)(x - m)$$
 #
 # Write it in place. There is one scratch array, and no other may be allocated. `x` must
-# not change, unless the caller passes `x` itself as `scratch`. Both must work: which of
-# the two forms can you still compute when `scratch` is `x`? Three lines.
+# not change, unless the caller passes `x` itself as `scratch`. Both must work: as soon
+# as `scratch` is written, `x` may be gone. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "blend", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1064,8 +1069,9 @@ plt.colorbar(label="log10 of the size");
 # $\epsilon$ prevents 0/0 for a weight that never had a gradient.
 #
 # The given lines fetch `s`, one scratch array `work`, and `g` with its decay. `g` may
-# be the gradient itself, so it must not change. No array is allocated: `blend` and
-# `descend` accept `work` as value and as scratch. About six lines.
+# be the gradient itself, so it must not change. With a decay it lies in `other`, so
+# only `work` is free. No array is allocated: `blend` and `descend` accept `work` as
+# value and as scratch. About six lines.
 
 # %% nbgrader={"grade": false, "grade_id": "rmsprop", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1101,6 +1107,9 @@ assert np.isclose(step, -0.25), (
     "g = 4, alpha = 0.75, eps = 6: s = 4, "
     f"and p moves by -0.5 · 4 / (2 + 6) = -0.25, not by {step:.6g}."
 )
+options = {"begin": 2.0, "lr": 0.5, "alpha": 0.75, "eps": 1.0, "weight_decay": 0.5}
+sentence = "Begin 2, g = 1, decay 0.5, eps 1: g becomes 2, s is 1, and p moves by -0.5."
+same(follow(RMSprop, [[1.0]], **options).item(), 1.5, sentence)
 g = np.random.default_rng(0).standard_normal((20, 3))
 s, p = np.zeros(3), np.ones(3)
 for one in g:
@@ -1167,7 +1176,7 @@ np.diff(first_steps, axis=0, prepend=0)
 #
 # $$p \leftarrow p - \eta\, \frac{\hat m}{\sqrt{\hat v} + \epsilon}$$
 #
-# - `t` is 1 at the first step. `g` must not change.
+# - `t` is 1 at the first step. `g` must not change; with a decay it lies in `other`.
 # - `m` and `v` are remembered as they are: never divide the arrays themselves.
 # - No array is allocated. Build the denominator in `work`, then the quotient. The
 #   correction of `m` is a number, so it can go into the rate.
@@ -1205,12 +1214,15 @@ np.diff(follow(Adam, [[1.0, 1e-6]] * 4, lr=0.01, eps=1e-12), axis=0, prepend=0)
 """Adam's first step is as long as the rate, and random gradients follow the formula."""
 found = follow(Adam, [[5.0, -0.02]] * 10, lr=0.1)
 same(found[0], [-0.1, 0.1], "The first step must be -lr · the gradient's sign.", 1e-4)
-same(found[-1], [-1, 1], "Ten steps, constant gradient: ten times the rate.", 1e-4)
+sentence = "Ten steps, constant gradient: ten times the rate. m, v stay as they are."
+same(found[-1], [-1, 1], sentence, 1e-4)
 step = follow(Adam, [[4.0]], lr=1.0, betas=(0.5, 0.75), eps=4.0).item()
 assert np.isclose(step, -0.5), (
     "g = 4, eps = 4, t = 1: m̂ = 4, v̂ = 16, "
     f"and p moves by -4 / (4 + 4) = -0.5, not by {step:.6g}."
 )
+found = follow(Adam, [[3.0]], begin=2.0, lr=1.0, eps=4.0, weight_decay=0.5).item()
+same(found, 1.5, "Begin 2, g = 3, decay 0.5: g becomes 4, and p moves by -0.5.", 1e-4)
 g = np.random.default_rng(0).standard_normal((20, 3))
 m, v, p = np.zeros(3), np.zeros(3), np.ones(3)
 for t, one in enumerate(g, start=1):
@@ -1359,12 +1371,12 @@ cosine(10, 0, 0), cosine(10, 0, 0.25), cosine(10, 0, 0.5)
 same([cosine(3, 1, s) for s in (0, 0.5, 1)], [3, 2, 1], "From 3 to 1, at 0, 0.5, 1.")
 falls = -np.diff([cosine(3, 1, share) for share in np.linspace(0, 1, 101)])
 assert (falls > 0).all(), "From 3 to 1 it must fall all the way."
-assert falls.argmax() in (49, 50), (
-    f"It must be steepest in the middle. It is steepest after {falls.argmax()} %."
-)
 assert falls[0] < falls[50] / 20, (
     "It must begin flat. The first hundredth of the way falls by "
     f"{falls[0]:.3g}, the middle one by {falls[50]:.3g}."
+)
+assert falls.argmax() in (49, 50), (
+    f"It must be steepest in the middle. It is steepest after {falls.argmax()} %."
 )
 ups = [cosine(1, 3, s) for s in (0.1, 0.4)]
 same(ups, [cosine(3, 1, 0.9), cosine(3, 1, 0.6)], "From 1 to 3 is the way back.")
@@ -1697,7 +1709,7 @@ np.array_equal(p.data, q.data), r.data - p.data
 #
 # Weights take 4 bytes each, and so do gradients. How many bytes more does each
 # optimizer keep for each weight? Count one array of the parameter's size for each name
-# in `slots`. Write down your numbers for the four rows.
+# that `kept` returns. Write down your numbers for the four rows.
 
 # %%
 manual_seed(0)
@@ -1725,10 +1737,10 @@ for name, optimizer in kinds.items():
 #
 # ### As fast as it gets
 #
-# `update` makes several passes over its arrays: Adam twelve. A large array leaves the
-# processor's cache before the next pass. So cut a large parameter into **pieces** that
-# fit, and run all passes on one piece after the other. Then two scratch arrays of one
-# piece's size serve all parameters, and are kept.
+# `update` makes several passes over its arrays: Adam about twelve. A large array leaves
+# the processor's cache before the next pass. So cut a large parameter into **pieces**
+# that fit, and run all passes on one piece after the other. Then two scratch arrays of
+# one piece's size serve all parameters, and are kept.
 
 # %% [markdown]
 # A parameter of at most `size` numbers is one piece, as before. A larger one is cut, if

@@ -76,7 +76,6 @@ for step in range(8):
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 import json
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -96,7 +95,8 @@ from tinytorch.core.optimizers import _compare, clip_grad_norm
 from tinytorch.core.tensor import Op, Tensor, apply, default_generator
 
 # %% [markdown]
-# The cells below also use these names. They will not be part of the package's file.
+# The cells below also use these names. They will not be part of the package's file. The
+# checks compare arrays with `same`; you need not read it.
 
 # %% nbgrader={"grade": false, "grade_id": "pieces", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from inspect import isgeneratorfunction
@@ -136,7 +136,8 @@ def same(found, wanted, sentence, rtol=1e-5, atol=1e-6):
 # Where does a loss come from? A network with weights $w$ says how *likely* each
 # possible target is. The best weights make the observed targets likely. Observations
 # are independent, so their likelihoods multiply. The logarithm turns the product into a
-# sum, the sign turns, since we minimise, and the mean does not grow with the batch:
+# sum. The minus sign is there because we minimise. The mean does not grow with the
+# batch:
 #
 # $$L(w) = -\frac{1}{n} \sum_i \log p_w(t_i \mid x_i)$$
 #
@@ -144,8 +145,8 @@ def same(found, wanted, sentence, rtol=1e-5, atol=1e-6):
 #
 # ### Numbers
 #
-# Let the target be the prediction plus normal noise of a fixed spread $\sigma$. Then
-# $-\log p = (y - t)^2 / 2\sigma^2$ plus a constant. So the best weights have the
+# Let the target $t$ be the prediction $y$ plus normal noise of a fixed spread $\sigma$.
+# Then $-\log p = (y - t)^2 / 2\sigma^2$ plus a constant. So the best weights have the
 # smallest **mean squared error**, $\frac{1}{n} \sum (y_i - t_i)^2$: a difference and a
 # mean. What could go wrong?
 
@@ -189,6 +190,7 @@ assert isinstance(loss, Tensor) and loss.shape == (), (
 )
 assert loss.dtype == np.float32, f"float32 in, {loss.dtype} out: compute with tensors."
 same(loss.item(), 2.0, "(1 + 4 + 1) / 3 = 2: the loss is wrong.")
+assert loss.requires_grad, "The loss has lost its graph: compute with tensors."
 loss.backward()
 same(prediction.grad.data, [[2 / 3, -4 / 3, -2 / 3]], "The gradient is 2 (y - t) / n.")
 loss = mse_loss(Tensor(3.0), 1.0)
@@ -197,7 +199,8 @@ for y, t in [(Tensor([[1.0], [2.0]]), Tensor([1.0, 2.0])), (Tensor([1.0, 2.0]), 
     sides = str(y.shape), str(np.shape(t))
     try:
         found = mse_loss(y, t)
-    except ValueError as error:
+    except Exception as error:
+        assert isinstance(error, ValueError), f"Raise a ValueError, not {error!r:.60}"
         assert all(side in str(error) for side in sides), (
             f"The error must name {sides[0]} and {sides[1]}. It says: {error}"
         )
@@ -255,8 +258,8 @@ logits = Tensor([[0.0, 200.0]])
 # - Compute $e^x$ and its row sums, then the softmax `p`. The derivative needs `p` and
 #   nothing else: keep it with `self.saved = (p,)`, a tuple with one array.
 # - `shifted[np.arange(n), targets]` picks $x_t$ in each row.
-# - Each row has one loss: make an array (n,) of them, and return its mean. A column (n,
-#   1) must never meet an array (n,): that would be a table of n x n again.
+# - Each row has one loss: make an array (n,) of them, and return its mean. A column
+#   (n, 1) must never meet an array (n,): that would be a table of n x n again.
 # - A logit may be $-\infty$. So do not use the last term if `e` is 0.
 #
 # The loss has the dtype of `x`. About seven lines.
@@ -367,14 +370,13 @@ def _(op, grad):
 
 def class_numbers(logits, targets) -> ndarray:
     """A copy of the targets as int64; an error if one is not a class of its row."""
-    t, shape = np.array(targets), logits.shape
-    bad = t.size == 0 or t.dtype.kind not in "iu"
-    if bad or len(shape) != 2 or t.shape != shape[:1]:
-        said = f"these are {shape} and {t.shape} of {t.dtype}"
+    t, dims = np.array(targets), logits.shape
+    if not t.size or t.dtype.kind not in "iu" or len(dims) != 2 or t.shape != dims[:1]:
+        said = f"these are {dims} and {t.shape} of {t.dtype}"
         raise ValueError(f"logits (n, classes) need integers (n,), with n > 0; {said}")
-    if (wrong := (t < 0) | (t >= shape[1])).any():
+    if (wrong := (t < 0) | (t >= dims[1])).any():
         row = wrong.argmax()
-        raise ValueError(f"target {row} is class {t[row]}, not 0 to {shape[1] - 1}")
+        raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
     return t.astype(np.int64, copy=False)
 
 def cross_entropy(logits: Tensor, targets, label_smoothing: float = 0.0) -> Tensor:
@@ -411,10 +413,11 @@ assert g.shape == (4, 3) and g.dtype == np.float32, (
     f"The gradient must be float32 of shape (4, 3), not {g.dtype} of {g.shape}."
 )
 same(g.sum(1), np.zeros(4), "If all logits of a row rise alike, nothing changes.")
+q = np.full((4, 3), 0.1) + 0.7 * np.eye(3)[t]
+wanted = 5 * (kept - q) / 4
+same(g, wanted, "n = 4, grad = 5, smoothing 0.3: the rule must give 5 (p - q) / 4.")
 for e in [0.0, 0.3]:
     gradcheck(lambda x, e=e: apply(CrossEntropyOp(t, e), x), x)
-q = np.full((4, 3), 0.1) + 0.7 * np.eye(3)[t]
-same(g, 5 * (kept - q) / 4, "grad = 5 must multiply (p - q) / n.")
 
 # %% nbgrader={"grade": true, "grade_id": "cross_entropy_rule_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Checked on logits of thousands, on another gradient, and on a single class."""
@@ -429,6 +432,9 @@ for _x, _t, _e in [
     (apply(CrossEntropyOp(np.array(_t), _e), _logits) * -2.5).backward()
     answer(_logits.grad, about=f"logits {_x}")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# There are two classes, 0 and 1, and a target of 2:
 
 # %% tags=["raises-exception"]
 cross_entropy(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([1, 2]))
@@ -549,17 +555,18 @@ for step in range(8):
 #
 # Gradients need a loss. People want to know how many predictions are right, and which
 # classes are confused. The class with the largest logit is predicted; a single logit
-# predicts class 1 if it is positive. These two functions stand above your exercise.
+# predicts class 1 if it is positive. `predicted` and `accuracy` stand above your
+# exercise.
 #
 # A **confusion matrix** counts in row $i$ and column $j$ the examples of class $i$ that
 # were predicted as class $j$. What is right stands on the diagonal.
 
 # %% [markdown]
 # `class_numbers` from above checks the targets; call it first. `predicted` gives the
-# guesses. `np.bincount(numbers, minlength=m)` counts how often each number from 0 to m
-# - 1 occurs: which one number stands for the pair (i, j)? (Or count with `np.add.at`.)
-# The result is an array of integers, with a row and a column for every class, also for
-# those that do not occur. About three lines.
+# guesses. `np.bincount(numbers, minlength=m)` counts how often each number from 0 to
+# `m - 1` occurs. Which one number stands for the pair (i, j)? (Or count with
+# `np.add.at`.) The result is an array of integers, with a row and a column for every
+# class, also for those that do not occur. About three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "confusion_matrix", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -748,7 +755,7 @@ for _ in range(2):
     wanted.append(np.log1p(np.exp(-4 * b)))
     b += 1 / (1 + np.exp(4 * b))
 same(losses, wanted, "Two steps from zero weights: their losses are wrong.")
-same(weight, b, "Two steps from zero weights: the first weight is wrong.")
+same(weight, b, "The second step must follow its own gradient only. The weight is off.")
 losses, weight = two_steps(gradient_before=True)
 message = (
     "A gradient was there from before the first batch, and the first step followed it: "
@@ -773,8 +780,8 @@ answer(_found, about="three batches", rtol=1e-3, atol=1e-5)
 # %% [markdown]
 # ### Bug 2: a loss that cannot reach 0
 #
-# This loop learns the digits, but soon stops learning. How small can its loss get for
-# ten classes, however sure the network is?
+# A loop with this loss learns the digits, but soon stops learning. How small can the
+# loss get for ten classes, however sure the network is?
 
 # %%
 def loss_b(model, x, y):
@@ -839,8 +846,8 @@ answer([mended_b(lambda x: x * 3, _x, _y), _x, _y], about="two rows, and after")
 # %% [markdown]
 # ### Bug 3: a validation that changes its mind
 #
-# This function measures the accuracy after an epoch. Is its second value right? And
-# does the dropout still work in the next epoch?
+# This function measures the accuracy after an epoch. We call it three times in a row.
+# Do the three values agree? And in which mode is the model afterwards?
 
 # %%
 def validate_c(model, x, y):
@@ -961,7 +968,7 @@ class EarlyStopping:
     """Keeps the best weights, and says when to stop; patience None means no end."""
     def __init__(self, patience: int | None = None):
         self.patience, self.waited = patience, 0
-        self.best, self.weights = math.inf, None
+        self.best, self.weights = np.inf, None
     @property
     def stopped(self) -> bool:
         return self.patience is not None and self.waited >= self.patience
@@ -996,7 +1003,7 @@ def watch(patience, losses):
     net.weight.assign(-1)
     return said, stopping
 
-said, stopping = watch(1, [1.0, math.nan, 0.5])
+said, stopping = watch(1, [1.0, np.nan, 0.5])
 assert said == [False, True, False], (
     "1.0, nan, 0.5 with patience 1: nan is not better, 0.5 is. "
     f"`stopped` must be False, True, False, not {said}."
@@ -1085,8 +1092,8 @@ class Trainer:
             loss.backward(share)
             total += share * loss.item()
         ### END SOLUTION
-        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or math.inf)
-        if not math.isfinite(total + norm):
+        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or np.inf)
+        if not np.isfinite(float(total + norm)):
             raise FloatingPointError(
                 f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} "
                 f"batches, and the norm of its gradients {norm}: lower lr, or clip")
@@ -1142,11 +1149,12 @@ class Count:
         happened.append("schedule")
 
 optimizer = SGD(net.parameters(), lr=0.0)
-update = optimizer.step
+update, zero = optimizer.step, optimizer.zero_grad
 optimizer.step = lambda: (happened.append("update"), update())
+optimizer.zero_grad = lambda: (happened.append("zero_grad"), zero())
 parts = [(x[a:b], y[a:b]) for a, b in pairwise([0, 10, 20, 60])]
 Trainer(watched, optimizer, scheduler=Count()).step(parts)
-wanted = ["forward", "forward again", "forward again", "update", "schedule"]
+wanted = ["zero_grad", "forward", *["forward again"] * 2, "update", "schedule"]
 assert happened == wanted, (
     "Three batches: 'forward again' finds the gradients of the batches before. "
     f"It must happen {wanted}; it happened {happened}."
@@ -1185,7 +1193,8 @@ answer([_loss, _net.layer.weight, _net.calls, len(_parts)], about="two inputs")
 # %% [markdown]
 # If a loss or a gradient is nan or infinite, `step` raises an error before the weights
 # are spoilt. Here are the loss from the beginning of the module, computed through the
-# probability, and its learning rate:
+# probability, and its learning rate. (`fit` will count epochs and batches. Here nobody
+# counts.)
 
 # %% tags=["raises-exception"]
 def naive(logits, targets):
@@ -1218,14 +1227,14 @@ for size in (3, 3 * len(train_loader)):
     print(f"StepLR(optimizer, {size:2}): lr {optimizer.param_groups[0]['lr']:.3g}")
 
 # %% [markdown]
-# So the lengths of all schedules are given in updates: epochs times `len(loader)`. With
-# a scheduler, the line of each epoch will show the learning rate.
+# So the lengths of all schedules are given in updates: epochs times `len(loader)`. The
+# line of each epoch will show the learning rate.
 #
 # ## 5. Epochs
 #
 # The next cells are given. `predict` collects the model's outputs over a loader, and
 # `evaluate` computes the loss and the metrics from them. `_live_line` rewrites one
-# line. You need not read it.
+# line. You need not read this cell.
 
 # %% nbgrader={"grade": false, "grade_id": "evaluate", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1336,54 +1345,12 @@ len(history), 1 + losses.index(trainer.stopping.best)
 
 # %% [markdown]
 # The curves show why. On the left, with a logarithmic axis: how much is learned by
-# heart, and how much helps with other digits. You need not read how the pictures of
-# this module are drawn.
-
-# %% nbgrader={"grade": false, "grade_id": "plots", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-def plot_history(history: list[dict]):
-    """The losses over the epochs, and beside them the metrics, if there are any."""
-    import matplotlib.pyplot as plt
-    losses = [name for name in history[-1] if name.endswith("loss")]
-    panels = [losses, [name for name in history[-1] if name not in losses]]
-    panels, epochs = [names for names in panels if names], range(1, len(history) + 1)
-    _, axes = plt.subplots(1, len(panels), figsize=(9, 2.8), squeeze=False)
-    for ax, names in zip(axes[0], panels):
-        for name in names:
-            ax.plot(epochs, [row.get(name) for row in history], ".-", label=name)
-        ax.set_xlabel("epoch")
-        ax.locator_params(axis="x", integer=True)
-        ax.legend()
-    return axes[0]
-
-def plot_confusion_matrix(matrix: ndarray, classes=None):
-    """The counts, a row for each true class, shaded by their share of the row."""
-    import matplotlib.pyplot as plt
-    ticks, shares = range(len(matrix)), matrix / matrix.sum(1, keepdims=True).clip(1)
-    _, ax = plt.subplots(figsize=(1.4 + 0.4 * len(matrix),) * 2, layout="constrained")
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1.6)
-    for (i, j), count in np.ndenumerate(matrix):
-        ax.text(j, i, count, ha="center", va="center", fontsize=8)
-    ax.set(xlabel="predicted", ylabel="true")
-    ax.set_xticks(ticks, classes or ticks, rotation=90)
-    ax.set_yticks(ticks, classes or ticks)
-    return ax
-
-def plot_mistakes(images, logits, targets, classes=None, n: int = 10):
-    """The worst mistakes first; images (n, channels, height, width)."""
-    import matplotlib.pyplot as plt
-    x, guess, t = np.asarray(logits), predicted(logits), class_numbers(logits, targets)
-    lead, names = x.max(1) - x[np.arange(len(x)), t], classes or range(x.shape[1])
-    worst = [i for i in (-lead).argsort(kind="stable")[:n] if guess[i] != t[i]]
-    n = max(1, len(worst))
-    _, axes = plt.subplots(1, n, figsize=(1.2 * n, 1.8), squeeze=False)
-    for ax, i in zip(axes[0], worst):
-        ax.imshow(np.asarray(images[i]).transpose(1, 2, 0), cmap="gray_r")
-        ax.set_title(f"{names[t[i]]}\ntaken for\n{names[guess[i]]}", fontsize=8)
-        ax.axis("off")
-    return axes[0]
+# heart, and how much helps with other digits. The functions that draw the pictures of
+# this module come with the tool: a picture is no part of a framework.
 
 # %%
+from tito.pictures import plot_confusion_matrix, plot_history, plot_mistakes
+
 plot_history(history)[0].set_yscale("log")
 
 # %% [markdown]
@@ -1534,7 +1501,8 @@ with TemporaryDirectory() as _folder:
 # %% [markdown]
 # `save` is given, above your exercise. `load` trusts nothing: it accepts no pickle, no
 # compressed member, and no member larger than the file (kilobytes could unpack to all
-# of the memory). It turns every failure inside into one error that names the file.
+# of the memory). It turns every failure inside into one error that names the file. A
+# mistake in your function gives this error, too: read the end of its message.
 #
 # `json.loads` gives each `{}` that it has read, the inner ones first, to `object_hook`,
 # and puts what that function returns in its place. Write this function, `revive`. For
@@ -1643,6 +1611,9 @@ with TemporaryDirectory() as _folder:
         _raised.append(raised(load, _path))
     answer([_raised, raised(load, f"{_folder}/none")], about="damaged files")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# A pickle that prints a sentence. Will it be printed?
 
 # %% tags=["raises-exception"]
 program = b"cbuiltins\nprint\n(VThis could have been any command on your computer.\ntR."
@@ -1877,10 +1848,10 @@ for name, net in [("MLP", mlp_of_photos), ("CNN", convolutional())]:
 # %% [markdown]
 # ### Accumulation and memory
 #
-# 512 examples for one step: in one piece, in 4 and in 16. What a graph keeps shrinks
-# with the piece. The gradients of the weights do not. There are two sets of them: the
-# sum so far, and those of the present piece before they are added. Predict the factor
-# between the first and the last peak.
+# 512 examples for one step: in one piece, in 4 and in 16. What a graph keeps, for each
+# example two numbers a neuron, shrinks with the piece. The gradients of the weights do
+# not. There are two sets of them: the sum so far, and those of the present piece before
+# they are added. Predict the factor between the first and the last peak.
 
 # %%
 net = Sequential(Flatten(), MLP([64, 256, 256, 256, 10], relu))
@@ -1916,14 +1887,14 @@ for size, accumulate in [(256, 1), (64, 4), (64, 1)]:
 # ## CIFAR-10
 #
 # 60,000 photographs, real ones. Of the 50,000 to train with, 5,000 are kept for
-# choices. The 10,000 to test with are used once, at the end. Your own steps say how
-# long six epochs will take:
+# choices. The 10,000 to test with are used once, at the end. Your own steps, the
+# fastest of each kind, say how long six epochs will take at least:
 
 # %%
-updates = 6 * math.ceil(45_000 / 128)
+updates = 6 * int(np.ceil(45_000 / 128))
 for name, seconds in step_seconds.items():
     minutes = updates * seconds / 60
-    print(f"{name}: {updates} steps, about {minutes:.1f} minutes or more")
+    print(f"{name}: {updates} steps, at least {minutes:.1f} minutes")
 
 # %% [markdown]
 # If the photographs are not on this machine, the next cell says how to get them, and
@@ -1967,7 +1938,8 @@ if there:
 # %% [markdown]
 # The training loss keeps falling, the other one hardly falls any more: what the network
 # learns now helps with these images only. Next comes the convolutional network from
-# above, with crops and mirror images. To it neighbouring pixels are neighbours.
+# above, with crops and mirror images. To it neighbouring pixels are neighbours. If it
+# takes too long, stop it, and skip the two cells after it.
 
 # %%
 if there:

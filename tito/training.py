@@ -129,7 +129,8 @@ def _train(order: Order, folder: Path) -> None:
     import tinytorch
     from tinytorch.core.dataloader import Subset
     from tinytorch.core.tensor import manual_seed
-    from tinytorch.core.training import accuracy, confusion_matrix, plot_confusion_matrix, plot_history, plot_mistakes
+    from tinytorch.core.training import accuracy, confusion_matrix
+    from tito.pictures import plot_confusion_matrix, plot_history, plot_mistakes
     from tito.recipes import RECIPES
 
     recipe = RECIPES[order.recipe]

@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -57,9 +56,6 @@ from tinytorch.core.training import (
     layers_of,
     load,
     mse_loss,
-    plot_confusion_matrix,
-    plot_history,
-    plot_mistakes,
     predicted,
     save,
     write_atomic,
@@ -878,31 +874,6 @@ def test_a_batch_may_have_several_inputs():
     trainer = Trainer(net, SGD(net.parameters(), lr=1.0))
     trainer.fit([batch], 100, progress=False)
     assert trainer.evaluate([batch])["accuracy"] > 0.9
-
-
-# -- pictures --------------------------------------------------------------------------------------------------------------
-
-
-def test_pictures_show_what_they_are_given():
-    history = [{"loss": loss, "validation_loss": 2 * loss, "validation_accuracy": 0.6} for loss in (1.0, 0.5)]
-    left, right = plot_history(history)
-    assert [len(ax.lines) for ax in (left, right)] == [2, 1]
-    np.testing.assert_array_equal(left.lines[0].get_ydata(), [1.0, 0.5])
-    logits, targets = np.eye(4)[[0, 1, 1, 3]], np.array([0, 1, 2, 2])
-    ax = plot_confusion_matrix(confusion_matrix(logits, targets), ["a", "b", "c", "d"])
-    assert [text.get_text() for text in ax.texts] == [*"1000010001010000"]
-    images = np.zeros((4, 3, 8, 8))
-    axes = plot_mistakes(Tensor(images), 10 * logits, targets, "abcd", n=3)
-    assert [ax.get_title() for ax in axes] == ["c\ntaken for\nb", "c\ntaken for\nd"]
-    plot_mistakes(images[:1, :1], logits[:1], targets[:1])  # no mistake at all
-    bytes_ = np.random.default_rng(0).integers(0, 256, (4, 3, 8, 8), dtype=np.uint8)
-    shown = plot_mistakes(bytes_, logits, targets, n=2)[0].images[0].get_array()
-    np.testing.assert_array_equal(shown, bytes_[2].transpose(1, 2, 0))
-    (only,) = plot_history([{"loss": loss} for loss in (1.0, 0.5, 0.2)])  # no empty panel
-    assert [tick for tick in only.get_xticks() if tick % 1] == []
-    for number in plt.get_fignums():
-        plt.figure(number).canvas.draw()
-    plt.close("all")
 
 
 def test_a_loss_of_a_batch_is_one_op_on_the_logits():

@@ -135,7 +135,8 @@ def test_the_notebook_of_another_module_is_refused_with_its_name(tito, workspace
 def test_the_first_cell_shows_hours_and_goals_and_status_shows_hours(tito, workspace):
     title = json.loads(workspace.notebook(ZERO).read_text(encoding="utf-8"))["cells"][0]["source"]
     assert "Takes about 1 hour. Afterwards you can\n\n- stay small" in "".join(title)
-    assert "1 h" in tito("status", inside=workspace.root).out
+    said = tito("status", inside=workspace.root).out
+    assert "1 h" in said and said.endswith("next: tito start 00\n  - stay small\n")
 
 
 def test_help_is_in_three_groups(tito, workspace):

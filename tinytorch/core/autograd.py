@@ -9,7 +9,6 @@ __all__ = ['RULES', 'numerical_gradient', 'gradient', 'unbroadcast', 'Freed', 'b
 # %% modules/09_autograd.py #imports
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from operator import attrgetter
 
 import numpy as np
 
@@ -146,7 +145,7 @@ def by_date(result: Tensor) -> list[Tensor]:
             if x.requires_grad and x not in found:
                 found.add(x)
                 order.append(x)
-    order.sort(key=attrgetter("made"))
+    order.sort(key=lambda t: t.made)
     return order
 def _refuse(order: list[Tensor]) -> None:
     """A RuntimeError if an array was written into after an op had saved it."""
@@ -204,6 +203,7 @@ def _own(grad: np.ndarray, taken: dict) -> np.ndarray:
         return grad.copy()
     taken[id(owner)] = owner
     return grad
+
 def backward(tensor: Tensor, gradient=None) -> None:
     """Add to .grad of each leaf that the tensor came from; the graph is freed."""
     taken = {}

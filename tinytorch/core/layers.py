@@ -71,7 +71,7 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=True)
 
     def assign(self, array) -> None:
-        """Overwrite the numbers, and note it: recipes that used the old are void."""
+        """Overwrite the numbers, and note that recipes with the old are outdated."""
         self.data[...] = array
         _note_write(self)
 

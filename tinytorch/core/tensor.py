@@ -37,9 +37,10 @@ class Tensor:
         array = np.asarray(data.data if isinstance(data, Tensor) else data, dtype)
         if dtype is None and array.dtype.kind == "f" and not isinstance(data, Tensor):
             array = array.astype(np.float32, copy=False)
-        kinds, word = ("f", "with") if requires_grad else ("biuf", "without")
-        if array.dtype.kind not in kinds:
-            raise TypeError(f"a tensor {word} a gradient cannot hold {array.dtype}")
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"a tensor cannot hold {array.dtype}")
+        if requires_grad and array.dtype.kind != "f":
+            raise TypeError(f"a tensor with a gradient cannot hold {array.dtype}")
         self.data, self.requires_grad = array, requires_grad
         self.grad, self.origin, self.made, self.written = None, None, 0, 0
     shape = property(lambda self: self.data.shape)
@@ -179,7 +180,6 @@ def _infix(op):
 def _reflected(op): return lambda a, b: apply(op(), *_operands(b, a))
 def _function(op): return lambda a: apply(op(), a)
 def _test(f): return lambda a, b: _wrap(f(*[x.data for x in _operands(a, b)]))
-
 @_in_tensor
 class _Arithmetic:
     __add__, __sub__, __mul__ = map(_infix, (Add, Sub, Mul))
@@ -197,7 +197,6 @@ class _Arithmetic:
             return self
         new = apply(Cast(dtype, self.dtype), self)
         return new if new.dtype.kind == self.dtype.kind else _wrap(new.data)
-
 def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
     a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
@@ -215,6 +214,8 @@ def _axes(axis, ndim: int) -> tuple[int, ...]:
     """axis as a tuple of axes from 0 up: None is all, negative ones count back."""
     if axis is None:
         return tuple(range(ndim))
+    if isinstance(axis, int) and -ndim <= axis < ndim:  # one axis, the usual case
+        return (axis % ndim,)
     return np.lib.array_utils.normalize_axis_tuple(axis, ndim or 1)[:ndim]
 def _reduce(op, x, axis, keepdims): return apply(op(_axes(axis, x.ndim), keepdims), x)
 @_in_tensor
@@ -273,13 +274,12 @@ class _Shapes:
     def __rmatmul__(self, other): return _operand(other, self) @ self
     def __matmul__(self, other):
         a, b = _operands(self, other)
-        m, n = a.data.ndim, b.data.ndim
-        if m == 0 or n == 0:
+        if a.data.ndim == 0 or b.data.ndim == 0:
             raise ValueError(f"cannot multiply {a.shape} by {b.shape}: use *")
-        a, b = a if m > 1 else a.unsqueeze(0), b if n > 1 else b.unsqueeze(1)
-        y = apply(MatMul(), a, b)
-        y = y if n > 1 else y.squeeze(-1)
-        return y if m > 1 else y.squeeze(-1 if n == 1 else -2)
+        row, col = a.data.ndim == 1, b.data.ndim == 1  # a vector on the left, right?
+        y = apply(MatMul(), a.unsqueeze(0) if row else a, b.unsqueeze(1) if col else b)
+        y = y.squeeze(-2) if row else y
+        return y.squeeze(-1) if col else y
 
 # %% modules/02_tensor.py #unsqueeze
 @_in_tensor

@@ -5,12 +5,11 @@
 # %% auto #0
 __all__ = ['mse_loss', 'CrossEntropyOp', 'class_numbers', 'cross_entropy', 'BinaryCrossEntropyOp',
            'binary_cross_entropy_with_logits', 'MSELoss', 'BCEWithLogitsLoss', 'CrossEntropyLoss', 'predicted',
-           'accuracy', 'confusion_matrix', 'layers_of', 'evaluating', 'EarlyStopping', 'Trainer', 'plot_history',
-           'plot_confusion_matrix', 'plot_mistakes', 'write_atomic', 'save', 'load']
+           'accuracy', 'confusion_matrix', 'layers_of', 'evaluating', 'EarlyStopping', 'Trainer', 'write_atomic',
+           'save', 'load']
 
 # %% modules/11_training.py #imports
 import json
-import math
 import os
 import sys
 from collections.abc import Callable
@@ -64,14 +63,13 @@ def _(op, grad):
 
 def class_numbers(logits, targets) -> ndarray:
     """A copy of the targets as int64; an error if one is not a class of its row."""
-    t, shape = np.array(targets), logits.shape
-    bad = t.size == 0 or t.dtype.kind not in "iu"
-    if bad or len(shape) != 2 or t.shape != shape[:1]:
-        said = f"these are {shape} and {t.shape} of {t.dtype}"
+    t, dims = np.array(targets), logits.shape
+    if not t.size or t.dtype.kind not in "iu" or len(dims) != 2 or t.shape != dims[:1]:
+        said = f"these are {dims} and {t.shape} of {t.dtype}"
         raise ValueError(f"logits (n, classes) need integers (n,), with n > 0; {said}")
-    if (wrong := (t < 0) | (t >= shape[1])).any():
+    if (wrong := (t < 0) | (t >= dims[1])).any():
         row = wrong.argmax()
-        raise ValueError(f"target {row} is class {t[row]}, not 0 to {shape[1] - 1}")
+        raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
     return t.astype(np.int64, copy=False)
 
 def cross_entropy(logits: Tensor, targets, label_smoothing: float = 0.0) -> Tensor:
@@ -150,7 +148,7 @@ class EarlyStopping:
     """Keeps the best weights, and says when to stop; patience None means no end."""
     def __init__(self, patience: int | None = None):
         self.patience, self.waited = patience, 0
-        self.best, self.weights = math.inf, None
+        self.best, self.weights = np.inf, None
     @property
     def stopped(self) -> bool:
         return self.patience is not None and self.waited >= self.patience
@@ -182,8 +180,8 @@ class Trainer:
             loss, share = self.loss(self.model(*inputs), targets), len(targets) / n
             loss.backward(share)
             total += share * loss.item()
-        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or math.inf)
-        if not math.isfinite(total + norm):
+        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or np.inf)
+        if not np.isfinite(float(total + norm)):
             raise FloatingPointError(
                 f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} "
                 f"batches, and the norm of its gradients {norm}: lower lr, or clip")
@@ -267,49 +265,6 @@ class Trainer(Trainer):
         if self.stopping.weights is not None:
             self.model.load_state_dict(self.stopping.weights)
         return self.history
-
-# %% modules/11_training.py #plots
-def plot_history(history: list[dict]):
-    """The losses over the epochs, and beside them the metrics, if there are any."""
-    import matplotlib.pyplot as plt
-    losses = [name for name in history[-1] if name.endswith("loss")]
-    panels = [losses, [name for name in history[-1] if name not in losses]]
-    panels, epochs = [names for names in panels if names], range(1, len(history) + 1)
-    _, axes = plt.subplots(1, len(panels), figsize=(9, 2.8), squeeze=False)
-    for ax, names in zip(axes[0], panels):
-        for name in names:
-            ax.plot(epochs, [row.get(name) for row in history], ".-", label=name)
-        ax.set_xlabel("epoch")
-        ax.locator_params(axis="x", integer=True)
-        ax.legend()
-    return axes[0]
-
-def plot_confusion_matrix(matrix: ndarray, classes=None):
-    """The counts, a row for each true class, shaded by their share of the row."""
-    import matplotlib.pyplot as plt
-    ticks, shares = range(len(matrix)), matrix / matrix.sum(1, keepdims=True).clip(1)
-    _, ax = plt.subplots(figsize=(1.4 + 0.4 * len(matrix),) * 2, layout="constrained")
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1.6)
-    for (i, j), count in np.ndenumerate(matrix):
-        ax.text(j, i, count, ha="center", va="center", fontsize=8)
-    ax.set(xlabel="predicted", ylabel="true")
-    ax.set_xticks(ticks, classes or ticks, rotation=90)
-    ax.set_yticks(ticks, classes or ticks)
-    return ax
-
-def plot_mistakes(images, logits, targets, classes=None, n: int = 10):
-    """The worst mistakes first; images (n, channels, height, width)."""
-    import matplotlib.pyplot as plt
-    x, guess, t = np.asarray(logits), predicted(logits), class_numbers(logits, targets)
-    lead, names = x.max(1) - x[np.arange(len(x)), t], classes or range(x.shape[1])
-    worst = [i for i in (-lead).argsort(kind="stable")[:n] if guess[i] != t[i]]
-    n = max(1, len(worst))
-    _, axes = plt.subplots(1, n, figsize=(1.2 * n, 1.8), squeeze=False)
-    for ax, i in zip(axes[0], worst):
-        ax.imshow(np.asarray(images[i]).transpose(1, 2, 0), cmap="gray_r")
-        ax.set_title(f"{names[t[i]]}\ntaken for\n{names[guess[i]]}", fontsize=8)
-        ax.axis("off")
-    return axes[0]
 
 # %% modules/11_training.py #write_atomic
 def write_atomic(path, write: Callable) -> None:

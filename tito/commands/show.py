@@ -176,6 +176,9 @@ def standings(found: Any) -> None:
         rows.append([s.module, s.state, points, answers, f"{s.hours:g} h" if s.hours else "", s.note])
     table(["module", "state", "points", "answers", "takes about", ""], rows)
     line(f"next: {found.next}")
+    number = re.match(r"tito \w+ (\d\d)", found.next)
+    for goal in found.modules[int(number[1])].goals if number else ():
+        line(f"  - {goal}")
 
 
 def pairs(found: list, module: Any, as_json: bool) -> None:

@@ -4,7 +4,7 @@ import ast
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tito import export, source
@@ -29,6 +29,7 @@ class Standing:
     answered: int = 0
     questions: int = 0
     hours: float = 0  # of work, from the module's metadata
+    goals: list[str] = field(default_factory=list)
     note: str = ""
 
 
@@ -49,18 +50,19 @@ def standing(workspace: Workspace, module: Module) -> Standing:
     if not workspace.pristine(module).is_file():
         return Standing(module.slug, BORROWED if borrowed else ABSENT)
     built = exported.is_file() and not borrowed
-    hours = notebooks.about(workspace, module).get("hours", 0)
+    about = notebooks.about(workspace, module)
+    aims = {"hours": about.get("hours", 0), "goals": about.get("goals", [])}
     try:
         released, checks = notebooks.visible_checks(workspace, module)
         saved = notebooks.saved(workspace, module)
         done = built and is_in_step(workspace, module, saved)
     except TitoError as error:
-        return Standing(module.slug, CHANGED if built else IN_PROGRESS, hours=hours, note=str(error))
+        return Standing(module.slug, CHANGED if built else IN_PROGRESS, **aims, note=str(error))
     of = sum(map(source.points, checks))
     texts = {source.grade_id(cell): cell.source for cell in saved}
     missing = notebooks.unanswered(released, texts)
     questions = sum(source.is_graded(cell) and cell.cell_type == "markdown" for cell in released)
-    found = Standing(module.slug, DONE, of, of, questions - len(missing), questions, hours)
+    found = Standing(module.slug, DONE, of, of, questions - len(missing), questions, **aims)
     if not done:
         found.points = min(of, max(_points_as_saved(saved, checks), _points_as_checked(workspace, module)))
         touched = any(cell.execution_count for cell in saved) or notebooks.texts(saved) != notebooks.texts(released)

@@ -8,3 +8,7 @@
         for g in grads:
             np.multiply(g, factor, out=g)
     return norm
+# %% blend: the left form, m first
+    m *= beta
+    np.multiply(x, 1 - beta, out=scratch)
+    m += scratch

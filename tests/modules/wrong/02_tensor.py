@@ -354,3 +354,48 @@
 # %% recipe: takes the pair for the parents
 # rule: The parents of a tensor are the inputs in its `origin`
     return topological_order(results, lambda x: x.origin or ())
+
+# %% apply: makes a new float32 tensor of the result
+# rule: that is quick, and the dtype stays
+    result = Tensor(op.forward(*[x.data for x in inputs]))
+    if any(x.requires_grad for x in inputs) and Op.recording:
+        result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
+    return result
+
+# %% rsub: the other difference, negated
+# rule: then `apply` a `Sub()` to them
+        return -(self - other)
+
+# %% rsub: a tensor of any dtype
+# rule: `_operands` makes two tensors
+        return apply(Sub(), Tensor(other), self)
+
+# %% rsub: asks the operator that asked it
+# rule: `_operands` makes two tensors, then `apply` a `Sub()` to them
+        return other - self
+
+# %% rsub: the class of the op instead of an op
+# rule: `apply` a `Sub()`
+        return apply(Sub, *_operands(other, self))
+
+# %% matmul: looks for k in the first axis of b
+# rule: Axes in front of the last two make a stack of matrices
+        if a.shape[-1] != b.shape[0]:
+            raise ValueError(f"cannot multiply {a.shape} by {b.shape}")
+        self.saved = (a, b)
+        return a @ b
+
+# %% matmul: NumPy's dot, which pairs every matrix with every other
+# rule: Axes in front of the last two make a stack of matrices, and they broadcast
+        if a.shape[-1] != b.shape[-2]:
+            raise ValueError(f"cannot multiply {a.shape} by {b.shape}")
+        self.saved = (a, b)
+        return np.dot(a, b)
+
+# %% transpose: lists the two axes only
+# rule: a list of all axes, two entries swapped, `permute`
+        return self.permute(dim0, dim1)
+
+# %% recipe: of the first result only
+# rule: It needs the results
+    return topological_order(results[:1], lambda x: x.origin[1] if x.origin else ())

@@ -239,13 +239,13 @@
     return (right - f(x)) / (2 * h)
 
 # %% sigmoid: works in the input's memory
-# rule: `x` must not change, and the result has its dtype
+# rule: It must not change, and the result has its dtype
         y = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x, out=x)))
         self.saved = (y,)
         return y
 
 # %% sigmoid: computes in float64
-# rule: `x` must not change, and the result has its dtype
+# rule: It must not change, and the result has its dtype
         x = x.astype(np.float64)
         y = np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
         self.saved = (y,)
@@ -273,5 +273,38 @@
 # rule: Save the result, a tuple of one, and leave `x` alone
         x -= x.max(axis=dim, keepdims=True)
         y = x - np.log(np.exp(x).sum(axis=dim, keepdims=True))
+        self.saved = (y,)
+        return y
+
+# %% xor: by a formula, without a network
+# rule: A network with two hidden units computes
+    a, b = x[:, :1], x[:, 1:]
+    return a + b - 2 * a * b
+
+# %% xor: the four wanted outputs, whatever comes in
+# rule: A network with two hidden units computes
+    return Tensor([[0.0], [1.0], [1.0], [0.0]])
+
+# %% slope: calls f with an array
+# rule: for a function `f` that takes a tensor
+    return Tensor((f(x.data + h) - f(x.data - h)) / (2 * h))
+
+# %% relu: Python's max, which needs one truth value
+# rule: Use a tensor operation of module 02
+        return max(0, x)
+
+# %% sigmoid: one number at a time, so only a vector goes in
+# rule: `x` has any shape
+        y = np.empty_like(x)
+        for i, v in enumerate(x):
+            e = np.exp(-abs(v))
+            y[i] = 1 / (1 + e) if v >= 0 else e / (1 + e)
+        self.saved = (y,)
+        return y
+
+# %% log_softmax: adds the log to the maximum, which rounds it
+# rule: Take $m$ off first, as the brackets say
+        m = x.max(axis=dim, keepdims=True)
+        y = x - (m + np.log(np.exp(x - m).sum(axis=dim, keepdims=True)))
         self.saved = (y,)
         return y

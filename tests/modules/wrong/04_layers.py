@@ -395,3 +395,30 @@
 # %% xavier_uniform: normal numbers
 # rule: again evenly between two bounds
     return randn(shape, generator=generator) * (gain * math.sqrt(2 / sum(fans(shape))))
+# %% naive_matmul: two loops, and NumPy's dot for the third
+# rule: with one product of
+    for i in range(n):
+        for j in range(m):
+            c[i, j] = np.dot(a[i], b[:, j])
+# %% linear_op: multiplies the axes of x, and so many small matrices
+# rule: the product of `rows`, not of `x`
+    y = x @ weight.T
+    if bias is not None:
+        y += bias
+# %% load_state_dict: asks each value for its shape, which a list does not have
+# rule: may be arrays, tensors or lists
+    problems = [f"missing: {name}" for name in own if name not in state]
+    for name, value in state.items():
+        if name not in own:
+            problems.append(f"unexpected: {name}")
+        elif value.shape != own[name].shape:
+            problems.append(f"{name}: {value.shape} instead of {own[name].shape}")
+    if problems:
+        raise ValueError("\n".join(problems))
+    for name, parameter in own.items():
+        parameter.assign(state[name])
+# %% naive_matmul: two loops, and the method dot of a row
+# rule: with one product of
+    for i in range(n):
+        for j in range(m):
+            c[i, j] = a[i].dot(b[:, j])

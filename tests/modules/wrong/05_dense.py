@@ -77,7 +77,7 @@
 # %% flatten: makes a new tensor, which remembers nothing
         return Tensor(x.data.reshape(x.shape[0], int(np.prod(x.shape[1:]))))
 # %% dropout: forgets to scale up
-# rule: the numbers that stay are scaled up at once
+# rule: training mode scales up the numbers that stay
         if not self.training:
             return x
         kept = self.generator.random(x.shape, np.float32) >= self.p
@@ -406,3 +406,26 @@
         if id(owner) not in seen:
             seen[id(owner)] = owner
             total += owner.nbytes
+# %% search: draws from NumPy's own generator, so no search can be repeated
+# rule: `generator.standard_normal(shape)`
+    for _ in range(steps):
+        old = model.state_dict()
+        model.load_state_dict({
+            name: array + scale * np.random.standard_normal(array.shape)
+            for name, array in old.items()})
+        found = loss(model)
+        if found < losses[-1]:
+            losses.append(found)
+        else:
+            model.load_state_dict(old)
+            losses.append(losses[-1])
+# %% new_bytes: the base for the owner, though NumPy puts further views in between
+# rule: Replace each array by its owner
+    for array in arrays:
+        owner = array if array.base is None else array.base
+        if id(owner) not in seen:
+            seen[id(owner)] = owner
+            total += owner.nbytes
+# %% flatten: divides by the number of images, which may be 0
+# rule: an empty batch, which Flatten must accept
+    return x.reshape(x.shape[0], x.size // x.shape[0])

@@ -170,6 +170,19 @@
     if bias is not None:
         y += bias
     return y.reshape(n, oh, ow, out).transpose(0, 3, 1, 2)
+# %% conv2d_im2col: zeros of float64 where there is no bias
+# rule: float32 stays float32
+    if bias is None:
+        bias = np.zeros(out)
+    y = im2col(x, (kh, kw), stride, padding) @ weight.reshape(out, -1).T + bias
+    return y.reshape(n, oh, ow, out).transpose(0, 3, 1, 2)
+# %% conv2d_im2col: gives the weights another shape
+# rule: No function of this module changes its inputs
+    weight.shape = out, -1
+    y = im2col(x, (kh, kw), stride, padding) @ weight.T
+    if bias is not None:
+        y += bias
+    return y.reshape(n, oh, ow, out).transpose(0, 3, 1, 2)
 # %% conv2d: always hands three tensors on
 # rule: If `self.bias` is `None`, the op gets two tensors, else three
         x = _images(x, self, self.in_channels)

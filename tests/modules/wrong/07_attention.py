@@ -190,6 +190,27 @@
         w = e / e.sum(axis=-1, keepdims=True)
         self.saved = (q, k, w)
         return w
+# %% attention_weights_op: a new array for the masked scores alone
+# rule: Each step must overwrite `w`
+        w = attention_scores(q, k)
+        if mask is not None:
+            w = w + mask_bias(mask)
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
+# %% attention_weights_op: a mask of the size of the scores only
+# rule: A mask may have axes of size 1 or fewer axes: its bias broadcasts
+        w = attention_scores(q, k)
+        if mask is not None:
+            mask_bias(mask)
+            w[..., ~mask] = -np.inf
+        w -= w.max(axis=-1, keepdims=True)
+        np.exp(w, out=w)
+        w /= w.sum(axis=-1, keepdims=True)
+        self.saved = (q, k, w)
+        return w
 # %% attention_weights_op: forgets that there may be no mask
 # rule: the bias if `mask` is not `None`
         w = attention_scores(q, k)
@@ -328,9 +349,14 @@
 # rule: The mask of the caller must not change
         q, k, v = self.project(x)
         if self.causal and mask is not None:
-            mask &= padding_mask([1] * len(mask), mask.shape[-1])
+            mask &= causal_mask(x.shape[-2])
         heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
         return self.out_proj(merge_heads(heads))
+# %% mha: merges arrays, so only the last layer is remembered
+# rule: The result must remember the parameters of all four linear layers
+        q, k, v = self.project(x)
+        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+        return self.out_proj(Tensor(merge_heads(heads).data))
 # %% mha: computes the heads in float64
 # rule: float32 stays float32
         q, k, v = (part.astype(np.float64) for part in self.project(x))

@@ -191,20 +191,20 @@
         windows = sliding_window_view(padded, (height, width), axis=(2, 3))
         return Tensor(windows[np.arange(n), :, top, left])
 # %% prefetched: passes the batches on, and nothing is made ahead
-# rule: order `ahead` batches
+# rule: request `ahead` batches
         yield from batches
 # %% prefetched: makes everything at once
 # rule: there are never more than `ahead` batches
         yield from list(batches)
-# %% prefetched: orders all batches at once, without a limit
+# %% prefetched: requests all batches at once, without a limit
 # rule: there are never more than `ahead` batches
         futures = deque()
         while not futures or futures[-1].result() is not end:
             futures.append(pool.submit(next, batches, end))
         while (batch := futures.popleft().result()) is not end:
             yield batch
-# %% prefetched: orders the next one only after the batch was used
-# rule: order one more, *then* `yield` the result
+# %% prefetched: requests the next one only after the batch was used
+# rule: request one more, *then* `yield` the result
         futures = deque(pool.submit(next, batches, end) for _ in range(ahead))
         while (batch := futures.popleft().result()) is not end:
             yield batch
@@ -221,7 +221,7 @@
         while batch := futures.popleft().result():
             futures.append(pool.submit(next, batches, None))
             yield batch
-# %% prefetched: takes the newest order first
+# %% prefetched: takes the newest request first
 # rule: `popleft` on the left
         futures = deque(pool.submit(next, batches, end) for _ in range(ahead))
         while futures:
@@ -229,7 +229,7 @@
             if batch is not end:
                 futures.append(pool.submit(next, batches, end))
                 yield batch
-# %% prefetched: gives up the orders that are still open when the first comes back
+# %% prefetched: gives up the requests that are still open when the first comes back
         futures = deque(pool.submit(next, batches, end) for _ in range(ahead))
         for future in futures:
             if future.result() is not end:
@@ -327,13 +327,13 @@
                 yield batch
         except OSError:
             return
-# %% prefetched: orders one too many
+# %% prefetched: requests one too many
 # rule: Beside the batch in use there are never more than `ahead` batches
         futures = deque(pool.submit(next, batches, end) for _ in range(ahead + 1))
         while (batch := futures.popleft().result()) is not end:
             futures.append(pool.submit(next, batches, end))
             yield batch
-# %% prefetched: waits for all orders before it hands one on, so that an error swallows what came before
+# %% prefetched: waits for all requests before it hands one on, so that an error swallows what came before
         futures = deque(pool.submit(next, batches, end) for _ in range(ahead))
         while True:
             for future in futures:
@@ -342,3 +342,35 @@
                 return
             futures.append(pool.submit(next, batches, end))
             yield batch
+# %% batch_indices: looks at the last piece of an empty order
+# rule: an empty `order` makes no batch, not even an empty one
+    pieces = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    if drop_last and len(pieces[-1]) < batch_size:
+        pieces.pop()
+    return pieces
+# %% epoch_order: a sum in disguise, so epoch 1000 of seed 0 is epoch 0 of seed 1
+# rule: Every pair of seed and epoch has an order of its own
+    return np.random.default_rng(1000 * seed + epoch).permutation(n)
+# %% epoch_order: the digits one after the other: 1 and 12, 11 and 2 are one number
+# rule: Every pair of seed and epoch has an order of its own
+    return np.random.default_rng(int(f"{seed}{epoch}")).permutation(n)
+# %% epoch_order: one order, which begins at another place in each epoch
+# rule: so every epoch needs a new order
+    return np.roll(np.random.default_rng(seed).permutation(n), epoch)
+# %% channel_statistics: all images at once
+# rule: without having all of them as floats at once
+    x = np.concatenate([batch.data for batch, *_ in loader]).astype(np.float64)
+    return x.mean(axis=(0, 2, 3)), x.std(axis=(0, 2, 3))
+# %% channel_statistics: expects labels
+# rule: Collect the sums with `for batch, *_ in loader:`
+    count, total, squares = 0, 0.0, 0.0
+    for batch, _ in loader:
+        x = batch.data.astype(np.float64)
+        count += x.size // x.shape[1]
+        total += x.sum(axis=(0, 2, 3))
+        squares += (x * x).sum(axis=(0, 2, 3))
+    mean = total / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+# %% normalize: knows images of three colours only
+# rule: Which shape do they need, so that each number meets its own channel
+    return (x - self.mean.reshape(3, 1, 1)) / self.std.reshape(3, 1, 1)

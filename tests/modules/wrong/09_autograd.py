@@ -165,6 +165,10 @@ def _(op, grad):
 # %% spread: ones of float64
 # rule: is a new array of `grad`'s dtype
     return np.ones(shape) * (grad if keepdims else np.expand_dims(grad, axis))
+# %% spread: a view that cannot be written
+# rule: is a new array of `grad`'s dtype
+    grad = grad if keepdims else np.expand_dims(grad, axis)
+    return np.broadcast_to(grad, shape)
 # %% rule_matmul: forgets to transpose
     a, b = op.saved
     return lambda: grad @ b, lambda: a @ grad
@@ -216,6 +220,17 @@ def _(op, grad):
     if total.shape != shape:
         raise ValueError("these shapes do not fit")
     return total
+# %% unbroadcast: an IndexError where the gradient has too few axes
+# rule: raise a `ValueError` that names both shapes
+    large = grad.shape
+    while grad.ndim > len(shape):
+        grad = grad.sum(axis=0)
+    for i, n in enumerate(shape):
+        if grad.shape[i] != n == 1:
+            grad = grad.sum(axis=i, keepdims=True)
+    if grad.shape != shape:
+        raise ValueError(f"{large} {shape}")
+    return grad
 # %% walk: the last gradient to arrive replaces the others
 # rule: What arrives along several arrows is added.
     while order:
@@ -267,6 +282,21 @@ def _(op, grad):
 # rule: A tensor leaves `order` by `pop`
     for t in reversed(order):
         grad = pending.pop(t, None)
+        if grad is None:
+            continue
+        if t.origin is None:
+            leaves[t] = grad
+            continue
+        (op, inputs), t.origin = t.origin, _FREED
+        for x, entry in zip(inputs, RULES[type(op)](op, grad)):
+            if x.requires_grad and entry is not None:
+                g = unbroadcast(entry() if callable(entry) else entry, x.shape)
+                pending[x] = pending[x] + g if x in pending else g
+# %% walk: holds what arrived until the end
+# rule: what arrived at it leaves `pending` by `pop`
+    while order:
+        t = order.pop()
+        grad = pending.get(t)
         if grad is None:
             continue
         if t.origin is None:
@@ -536,3 +566,9 @@ def _(op, grad):
     Op.recording = before
     found = gradients(y, grad)
     return tuple(found.get(t) for t in (*stand_ins, *leaves))
+# %% checkpoint_rule: puts the gradients on the leaves itself
+# rule: leaves every `.grad` alone
+    with _replay(state):
+        y = function(*stand_ins)
+    backward(y, grad)
+    return tuple(t.grad and t.grad.data for t in (*stand_ins, *leaves))

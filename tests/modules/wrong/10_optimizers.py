@@ -32,7 +32,7 @@
     g *= 1 - momentum
     v += g
 # %% look_ahead: returns a new array
-# rule: into `out`, for the new $v$, and return `out`
+# rule: into `out`, and return `out`
     return g + momentum * v
 # %% look_ahead: changes the velocity
 # rule: `g` and `v` must not change, and no array is allocated.
@@ -43,7 +43,7 @@
     np.add(g, v, out=out)
     return out
 # %% look_ahead: forgets to return
-# rule: into `out`, for the new $v$, and return `out`
+# rule: into `out`, and return `out`
     np.multiply(v, momentum, out=out)
     out += g
 # %% look_ahead: right numbers, but a new array on the way
@@ -311,7 +311,7 @@
     out += g
     return out
 # %% blend: the left form, in which the scratch holds what x must still give
-# rule: Both must work: which of the two forms can you still compute when `scratch` is `x`?
+# rule: as soon as `scratch` is written, `x` may be gone
     np.multiply(m, beta, out=scratch)
     np.multiply(x, 1 - beta, out=m)
     m += scratch
@@ -539,3 +539,21 @@
         for g in grads:
             g *= max_norm / total
     return total
+# %% rmsprop: the array that holds the decayed gradient as scratch
+# rule: With a decay it lies in `other`, so only `work` is free.
+        np.multiply(g, g, out=work)
+        blend(s, work, alpha, other)
+        np.sqrt(s, out=work)
+        work += eps
+        np.divide(g, work, out=work)
+        descend(p, work, lr, work)
+# %% adam: the square in the array that holds the decayed gradient
+# rule: with a decay it lies in `other`
+        np.multiply(g, g, out=other)
+        blend(v, other, beta2, work)
+        blend(m, g, beta1, work)
+        np.divide(v, 1 - beta2**t, out=work)
+        np.sqrt(work, out=work)
+        work += eps
+        np.divide(m, work, out=work)
+        descend(p, work, lr / (1 - beta1**t), work)
