@@ -37,7 +37,8 @@ def exported(lab: Lab) -> bytes:
 def result(lab: Lab) -> dict:
     """Return all results of grading: verdicts, marks, every autograded file, every row of the gradebook."""
     names = lab.course.submissions(MODULE)
-    files = {path.relative_to(lab.folder): path.read_bytes() for path in (lab.folder / "autograded").rglob("*") if path.is_file()}
+    paths = [path for path in (lab.folder / "autograded").rglob("*") if path.is_file()]
+    files = {path.relative_to(lab.folder): lab.without_place(path.read_text(encoding="utf-8")) for path in paths}
     with sqlite3.connect(lab.folder / "gradebook.db") as database:
         rows = database.execute(
             "SELECT student_id, name, auto_score, manual_score, needs_manual_grade FROM grade JOIN base_cell"

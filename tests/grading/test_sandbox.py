@@ -451,7 +451,7 @@ def test_a_kernel_that_dies_before_it_answers_is_an_error_and_no_grade(lab):
 def test_waiting_for_a_kernel_that_does_not_answer_ends(lab, monkeypatch):
     monkeypatch.setattr(execute, "START_SECONDS", 2)
     monkeypatch.setattr(sandbox, "LAUNCH", "import time; time.sleep(600)")
-    with pytest.raises(TitoError, match="a kernel to run notebooks in does not start here: it does not answer"):
+    with pytest.raises(TitoError, match="the kernel that runs notebooks does not start: it does not answer"):
         lab.grade()
 
 

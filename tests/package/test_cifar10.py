@@ -241,7 +241,7 @@ def test_a_failed_download_is_one_clear_line_leaves_nothing_and_can_be_repeated(
         cifar10.fetch(tmp_path, silent)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
     assert everything_in(tmp_path) == []
-    server.go_on.set()
+    server.advance.set()
     server.behaviour = "whole"
     cifar10.fetch(tmp_path, silent)
     assert cifar10.is_here(tmp_path)
