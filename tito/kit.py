@@ -90,9 +90,8 @@ def write_kit(root: Path, repository: Path, released: list[Module], given: list[
 def _files(repository: Path) -> dict[str, Path]:
     """Return the files to copy into a kit unchanged, by their path in it."""
     template, tool = making.TEMPLATES / "kit", making.TEMPLATES.parent
-    copied = [repository / name for name in COPIED]
-    copied += [path for pattern in making.HANDWRITTEN for path in sorted((repository / "tinytorch").glob(pattern))]
-    files = {path.relative_to(repository).as_posix(): path for path in copied if path.is_file()}
+    copied = [*(repository / name for name in COPIED), *making.handwritten(repository)]
+    files = {path.relative_to(repository).as_posix(): path for path in copied}
     files |= {f"binder/{path.name}": path for path in sorted((template / "binder").iterdir())}
     files[".gitignore"] = template / "gitignore"
     for path in sorted(tool.rglob("*")):

@@ -97,12 +97,16 @@ def _relative_path(root: Path, repository: Path) -> str:
         return str(repository.resolve())
 
 
+def handwritten(repository: Path) -> list[Path]:
+    """List the files of the repository's tinytorch that no module builds."""
+    found = (path for pattern in HANDWRITTEN for path in sorted((repository / "tinytorch").glob(pattern)))
+    return [path for path in found if path.is_file()]
+
+
 def add_package_files(root: Path, repository: Path) -> None:
     """Write all files of a workspace except its notebooks."""
-    for pattern in HANDWRITTEN:
-        for path in sorted((repository / "tinytorch").glob(pattern)):
-            if path.is_file():
-                copy_new(path, root / path.relative_to(repository))
+    for path in handwritten(repository):
+        copy_new(path, root / path.relative_to(repository))
     if not (root / "README.md").exists():
         write_atomic(root / "README.md", readme("learner"))
     (root / "modules").mkdir(exist_ok=True)

@@ -105,10 +105,7 @@ def _clone(address: str, folder: Path) -> Path:
 
 def _package_files(workspace: Workspace, root: Path) -> dict[str, bytes]:
     """Return the files of the package that no module builds, and the newer version of borrowed modules."""
-    files = {}
-    for path in (path for pattern in making.HANDWRITTEN for path in sorted((root / "tinytorch").glob(pattern))):
-        if path.is_file():
-            files[path.relative_to(root).as_posix()] = path.read_bytes()
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in making.handwritten(root)}
     for module in MODULES:
         if solutions.is_borrowed(workspace.exported(module)) and solutions.solved(workspace, module):
             text = solutions.render_borrowed(solutions.read_solution(workspace, module), module)
