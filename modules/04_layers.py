@@ -76,6 +76,7 @@ from tinytorch.core.activations import Activation
 from tinytorch.core.tensor import (
     Op, Tensor, _note_write, _written, apply, default_generator, rand, randn,
 )
+from tinytorch.threads import matmul
 
 # %% [markdown]
 # What only this notebook needs:
@@ -566,9 +567,10 @@ readable(peak_memory(lambda: x @ w.T + b), "B")
 # shapes, put all rows of `x` into one matrix (one large product is faster than many
 # small ones), save, and restore the axes at the end.
 #
-# You compute `y`, of shape (rows, out): the product of `rows`, not of `x`, and, if
-# `bias` is not `None`, the bias, added *in place* with `y += ...`. Nothing else uses
-# this new array yet. The inputs must not change, and `y` has their dtype. Three lines.
+# You compute `y`, of shape (rows, out): the product of `rows`, not of `x`, with
+# `matmul` as in module 02. If `bias` is not `None`, add it *in place* with `y += ...`.
+# Nothing else uses this new array yet. The inputs must not change, and `y` has their
+# dtype. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "linear_op", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -589,7 +591,7 @@ class LinearOp(Op):
         rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         self.saved = (rows, weight, bias is not None)
         ### BEGIN SOLUTION
-        y = rows @ weight.T
+        y = matmul(rows, weight.T)
         if bias is not None:
             y += bias
         ### END SOLUTION

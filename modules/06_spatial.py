@@ -78,17 +78,14 @@ for move in [(0, 0), (0, 1), (0, 2), (2, 2)]:
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from math import prod
-from threading import Lock
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from threadpoolctl import ThreadpoolController
 
 from tinytorch.core.layers import Layer, Parameter, fans, kaiming_uniform, uniform
 from tinytorch.core.tensor import Op, Tensor, apply
+from tinytorch.threads import BLOCK_BYTES, in_blocks
 
 # %% [markdown]
 # ## 1. One kernel, everywhere
@@ -1259,44 +1256,9 @@ readable(x.nbytes, "B"), readable(im2col(x, 3, padding=1).nbytes, "B")
 # Python's threads really run at the same time.)
 
 # %% [markdown]
-# `in_blocks` hands the blocks to as many threads as BLAS has. Meanwhile BLAS itself
-# uses one thread for each product. If another convolution already works in blocks, this
-# one runs in its own thread alone. You need not read the next cell.
-
-# %% nbgrader={"grade": false, "grade_id": "in_blocks", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-BLOCK_BYTES = 2**20  # a megabyte: it stays in the cache of one core
-_threads_taken = Lock()
-
-@cache
-def _blas() -> ThreadpoolController:
-    """The BLAS libraries of this process, looked for once."""
-    return ThreadpoolController().select(user_api="blas")
-
-
-def in_blocks(work: Callable[[int, int], None], n: int, size: int) -> None:
-    """Call work(first, last) for every `size` (at least 1) of range(n), on as many
-    threads as BLAS has; meanwhile BLAS uses one."""
-    size = max(1, size)
-    starts = range(0, n, size)
-    threads = max([blas.num_threads for blas in _blas().lib_controllers], default=1)
-    threads = min(threads, len(starts))
-    waiting = iter(starts)  # a thread that has finished a block takes the next one
-
-    def run():
-        for first in waiting:
-            work(first, min(first + size, n))
-
-    if threads < 2 or not _threads_taken.acquire(blocking=False):
-        return run()
-    try:
-        with _blas().limit(limits=1), ThreadPoolExecutor(threads - 1) as pool:
-            others = [pool.submit(run) for _ in range(threads - 1)]
-            run()
-        for other in others:
-            other.result()  # raises here what was raised there
-    finally:
-        _threads_taken.release()
+# `in_blocks(work, n, size)` of `tinytorch.threads` cuts the numbers from 0 to n - 1 into
+# blocks of `size` and calls `work(first, last)` for each, on as many threads as BLAS
+# has. Meanwhile BLAS itself uses one thread for each product.
 
 # %%
 in_blocks(lambda first, last: print(f"{first} to {last - 1}\n", end=""), 10, size=4)
@@ -1360,6 +1322,7 @@ def conv2d_blocked(
     matrix = weight.transpose(2, 3, 1, 0).reshape(-1, out)  # (kh * kw * c, out)
     matrix = np.ascontiguousarray(matrix, dtype)
     y = np.empty((n, oh, ow, out), dtype)
+    wide_bias = None if bias is None else np.tile(bias, ow)
 
     def work(first: int, last: int) -> None:
         images = x[first:last].astype(dtype, copy=False)
@@ -1367,7 +1330,8 @@ def conv2d_blocked(
             block = y[first:last][place].reshape(-1, out)  # a view of y
             np.matmul(rows, matrix, out=block)
             if bias is not None:
-                block += bias
+                wide = block.reshape(-1, ow * out)  # long rows: fewer, longer loops
+                wide += wide_bias
 
     in_blocks(work, n, -(-n // 8))
     return y.transpose(0, 3, 1, 2)
@@ -1377,12 +1341,20 @@ def conv2d_blocked(
 def largest_in_blocks(taps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """largest, a few images at a time."""
     y = np.empty_like(taps[0])
-    which = np.empty_like(taps[0], np.min_scalar_type(len(taps) - 1))
+    which = np.zeros_like(taps[0], np.min_scalar_type(len(taps) - 1))
 
     def work(first: int, last: int) -> None:
-        y[first:last], which[first:last] = largest([tap[first:last] for tap in taps])
+        best, number = y[first:last], which[first:last]
+        part = [tap[first:last] for tap in taps]
+        best[...] = part[0]
+        for i, tap in enumerate(part[1:], 1):
+            larger = tap > best
+            np.maximum(number, larger * number.dtype.type(i), out=number)
+            np.maximum(best, tap, out=best)
+        if not np.isfinite(best.sum()):  # nan or infinity: the careful way
+            best[...], number[...] = largest(part)
 
-    in_blocks(work, len(y), BLOCK_BYTES // max(1, y[:1].nbytes))
+    in_blocks(work, len(y), BLOCK_BYTES // max(1, len(taps) * y[:1].nbytes))
     return y, which
 
 # %% [markdown]

@@ -95,12 +95,13 @@ from tinytorch.core.activations import LogSoftmaxOp, SigmoidOp, SoftmaxOp
 from tinytorch.core.attention import AttentionWeightsOp
 from tinytorch.core.layers import LinearOp
 from tinytorch.core.spatial import AvgPool2dOp, Conv2dOp, MaxPool2dOp
-from tinytorch.core.spatial import BLOCK_BYTES, conv2d_blocked, in_blocks, in_windows
+from tinytorch.core.spatial import conv2d_blocked, in_windows
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum,
     Min, Minimum, Mul, Neg, Op, Permute, Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor,
     Where, _wrap, _writes, _written, apply, default_generator, grad_mode, recipe,
 )
+from tinytorch.threads import BLOCK_BYTES, elementwise, in_blocks, matmul
 
 # %% [markdown]
 # ## 1. Small steps
@@ -576,10 +577,20 @@ def _(op, grad):
     n = b if b.ndim else b.item()  # NumPy squares if it sees the number 2
     return (lambda: grad * (b * a ** (n - 1 + (n == 0))),  # slope 0 where b is 0
             lambda: grad * (a**n * np.log(np.where((a == 0) & (b >= 0), 1, a))))
+def _masked(grad: np.ndarray, mask: np.ndarray, out=None) -> np.ndarray:
+    """grad where the mask is True, else 0. A product with the mask would make nan of
+    infinity times 0; so the bits of each number are kept, or erased."""
+    bits = f"i{grad.itemsize}"
+    kept = (-mask.view(np.int8)).astype(bits)  # -1 has all bits set
+    out = np.empty_like(grad) if out is None else out
+    np.bitwise_and(grad.view(bits), kept, out=out.view(bits))
+    return out
 def _to_the_winner(op, grad, wins):
     a, b = op.saved
     if b.ndim == 0:
-        return lambda: grad * wins(a, b), lambda: grad * ~wins(a, b)
+        def for_a(g, a, out=None): return _masked(g, wins(a, b), out)
+        def for_b(g, a, out=None): return _masked(g, ~wins(a, b), out)
+        return lambda: elementwise(for_a, grad, a), lambda: elementwise(for_b, grad, a)
     return (lambda: grad * wins(a, b) + grad / 2 * (a == b),
             lambda: grad * wins(b, a) + grad / 2 * (a == b))
 RULES[Maximum] = lambda op, grad: _to_the_winner(op, grad, np.greater)
@@ -708,14 +719,16 @@ def _swapped(x: np.ndarray) -> np.ndarray:
 def _(op, grad):
     ### BEGIN SOLUTION
     a, b = op.saved
-    return lambda: grad @ _swapped(b), lambda: _swapped(a) @ grad
+    return lambda: matmul(grad, _swapped(b)), lambda: matmul(_swapped(a), grad)
     ### END SOLUTION
 @gradient(LinearOp)
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
     g, s = grad if grad.ndim == 2 else grad.reshape(-1, len(weight)), grad.shape[:-1]
-    return (lambda: g @ weight if g is grad else (g @ weight).reshape(*s, x.shape[1]),
-            lambda: g.T @ x, lambda: np.ones(len(g), g.dtype) @ g)[: 2 + has_bias]
+    def for_x(): return matmul(g, weight).reshape(*s, x.shape[1])
+    def for_weight(): return matmul(g.T, x)
+    def for_bias(): return matmul(np.ones((1, len(g)), g.dtype), g)[0]
+    return (for_x, for_weight, for_bias)[: 2 + has_bias]
 
 # %% [markdown]
 # Ten rows of 64 numbers, times (64, 3). Which shapes have the two gradients?
@@ -1396,27 +1409,39 @@ answer([naive_max_pool_gradient(_x, _g, 3, 1), _x, _g], about="size 3, stride 1"
 #| export
 def _channels_last(grad): return np.ascontiguousarray(grad.transpose(0, 2, 3, 1))
 def _put_back(taps: Callable, grad, shape, kernel, stride, padding, wider=1):
-    """What taps(images) gives for each place of the kernel, added up where it was."""
+    """For each place of the kernel taps(images) gives two factors. Their product is
+    added up where it was."""
     (n, c, h, w), (kh, kw), (sh, sw), (ph, pw) = shape, kernel, stride, padding
-    x, (_, oh, ow, _) = np.zeros((n, h + 2 * ph, w + 2 * pw, c), grad.dtype), grad.shape
+    _, oh, ow, _ = grad.shape
+    whole = kernel == stride and (h + 2 * ph, w + 2 * pw) == (oh * kh, ow * kw)
+    make = np.empty if whole else np.zeros  # each place is written once
+    x = make((n, h + 2 * ph, w + 2 * pw, c), grad.dtype)
     def work(first: int, last: int) -> None:
         images = slice(first, last)
-        for (i, j), tap in zip(np.ndindex(kh, kw), taps(images)):
+        for (i, j), factors in zip(np.ndindex(kh, kw), taps(images)):
             there = x[images, i : i + sh * oh : sh, j : j + sw * ow : sw]
-            np.copyto(there, tap if sh >= kh and sw >= kw else there + tap)
-    in_blocks(work, n, int(2 * BLOCK_BYTES / max(1, wider * grad[:1].nbytes)))
+            if sh >= kh and sw >= kw:  # no two windows overlap
+                np.multiply(*factors, out=there)
+            else:
+                there += np.multiply(*factors)
+    in_blocks(work, n, int(BLOCK_BYTES / max(1, wider * x[:1].nbytes)))
     return x.transpose(0, 3, 1, 2)[:, :, ph : ph + h, pw : pw + w]
 @gradient(MaxPool2dOp)
 def _(op, grad):
     (which, shape), grad = op.saved, _channels_last(grad)
     which, (kh, kw) = which.transpose(0, 2, 3, 1), op.parameters[0]
-    def taps(at): return (grad[at] * (which[at] == t) for t in range(kh * kw))
+    def taps(at):
+        g, number = grad[at], which[at]
+        if np.isfinite(g.sum()):
+            return ((g, number == t) for t in range(kh * kw))
+        return ((np.where(number == t, g, 0), 1) for t in range(kh * kw))
     return (_put_back(taps, grad, shape, *op.parameters),)
 @gradient(AvgPool2dOp)
 def _(op, grad):
     (shape,), (kh, kw) = op.saved, op.parameters[0]
-    grad = _channels_last(grad) / (kh * kw)
-    return (_put_back(lambda at: [grad[at]] * (kh * kw), grad, shape, *op.parameters),)
+    grad, share = _channels_last(grad), 1 / (kh * kw)
+    def taps(at): return [(grad[at], grad.dtype.type(share))] * (kh * kw)
+    return (_put_back(taps, grad, shape, *op.parameters),)
 
 # %% nbgrader={"grade": false, "grade_id": "rule_conv", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1433,7 +1458,8 @@ def _(op, grad):
         matrix, k = weight.transpose(0, 2, 3, 1).reshape(out, -1), kh * kw * c
         def taps(images):
             patches = grad[images].reshape(-1, out) @ matrix
-            return np.moveaxis(patches.reshape(-1, oh, ow, kh * kw, c), 3, 0)
+            patches = np.moveaxis(patches.reshape(-1, oh, ow, kh * kw, c), 3, 0)
+            return ((patch, 1) for patch in patches)
         return _put_back(taps, grad, x.shape, (kh, kw), stride, padding, k / out)
     def for_weight():
         parts, frame = {}, (stride, padding)
@@ -1443,7 +1469,8 @@ def _(op, grad):
         in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))  # the same bits each time
         return np.ascontiguousarray(total.reshape(kh, kw, c, out).transpose(3, 2, 0, 1))
-    def for_bias(): return np.ones(n * oh * ow, grad.dtype) @ grad.reshape(-1, out)
+    def for_bias():
+        return matmul(np.ones((1, n * oh * ow), grad.dtype), grad.reshape(-1, out))[0]
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
 @gradient(Index)
 def _(op, grad):

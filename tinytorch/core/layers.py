@@ -17,6 +17,7 @@ from .activations import Activation
 from tinytorch.core.tensor import (
     Op, Tensor, _note_write, _written, apply, default_generator, rand, randn,
 )
+from ..threads import matmul
 
 # %% modules/04_layers.py #naive_matmul
 def naive_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -108,7 +109,7 @@ class LinearOp(Op):
                 f"weights {weight.shape} take {weight.shape[:1]}")
         rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         self.saved = (rows, weight, bias is not None)
-        y = rows @ weight.T
+        y = matmul(rows, weight.T)
         if bias is not None:
             y += bias
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from weakref import finalize
 import numpy as np
 from .introduction import topological_order
+from ..threads import elementwise, matmul
 
 # %% modules/02_tensor.py #op
 class Op:
@@ -143,7 +144,10 @@ def _op(name: str, compute, saves: str = "") -> type[Op]:
     """A class for the op compute(*arrays, *parameters); `saves` says what it keeps."""
     class Made(Op):
         def forward(self, *arrays):
-            y = compute(*arrays, *self.parameters)
+            if isinstance(compute, np.ufunc):
+                y = elementwise(compute, *arrays)
+            else:
+                y = compute(*arrays, *self.parameters)
             if arrays[0].dtype.kind != "f" and y.dtype == np.float64:
                 y = y.astype(np.float32)  # no float64 by accident
             if saves:
@@ -258,7 +262,7 @@ class MatMul(Op):
         if a.shape[-1] != b.shape[-2]:
             raise ValueError(f"cannot multiply {a.shape} by {b.shape}")
         self.saved = (a, b)
-        return a @ b
+        return matmul(a, b)
 
 # %% modules/02_tensor.py #shapes
 def _sizes(sizes: tuple) -> tuple:  # f(2, 3) and f((2, 3)) mean the same
