@@ -79,6 +79,7 @@ import numpy as np
 
 from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.tensor import Op, Tensor, apply, randn
+from tinytorch.threads import BLOCK_BYTES, in_blocks, matmul
 
 # %% [markdown]
 # ## 1. Tokens become vectors
@@ -597,14 +598,22 @@ class AttentionWeightsOp(Op):
 
 # %% nbgrader={"grade": false, "grade_id": "attention_weights", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
-    """Who looks at whom, each row of sum 1; in the mask True means: may attend.
-    (..., n, d), (..., m, d) -> (..., n, m)."""
+def _floating(x: Tensor) -> Tensor:
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+
+def _comparable(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as floats, if their widths agree; else a ValueError."""
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(f"queries {q.shape} and keys {k.shape} cannot be compared:"
                          f" widths {q.shape[-1]} and {k.shape[-1]}")
-    q, k = (x if x.dtype.kind == "f" else x.astype(np.float32) for x in (q, k))
-    return apply(AttentionWeightsOp(mask), q, k)
+    return _floating(q), _floating(k)
+
+
+def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
+    """Who looks at whom, each row of sum 1; in the mask True means: may attend.
+    (..., n, d), (..., m, d) -> (..., n, m)."""
+    return apply(AttentionWeightsOp(mask), *_comparable(q, k))
 
 # %% [markdown]
 # The last token changes again. Which outputs change?
@@ -707,68 +716,104 @@ after / after.sum(axis=-1, keepdims=True), before
 # \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt d} + \text{bias}\right) V$$
 #
 # The number of queries may differ from the number of keys, and the values may have
-# another width: $(…, n, d), (…, m, d), (…, m, e) \to (…, n, e)$. The result must
-# remember queries, keys and values. One line suffices.
+# another width: $(…, n, d), (…, m, d), (…, m, e) \to (…, n, e)$.
+#
+# Write `attention` for arrays. It returns two of them: the mixed values, and the
+# weights, which the derivative needs. `AttentionWeightsOp(mask)` is an op, and its
+# `forward` gives the weights. Multiply with `matmul`, as in module 02. Two lines
+# suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "sdpa", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
-def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask=None) -> Tensor:
-    """softmax(q kᵀ / sqrt(d)) v; in the mask True means: may attend.
-    (..., n, d), (..., m, d), (..., m, e) -> (..., n, e)."""
+def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask=None) -> tuple:
+    """softmax(q kᵀ / sqrt(d) + bias) v, and the weights:
+    (..., n, d), (..., m, d), (..., m, e) -> (..., n, e), (..., n, m)."""
     ### BEGIN SOLUTION
-    return attention_weights(q, k, mask) @ v
+    w = AttentionWeightsOp(mask).forward(q, k)
+    return matmul(w, v), w
     ### END SOLUTION
 
 # %% [markdown]
 # What does each query fetch if all keys are equal?
 
 # %%
-v = Tensor([[0.0, 1.0], [2.0, 3.0], [7.0, 8.0]])
-scaled_dot_product_attention(randn(2, 4), Tensor(np.ones((3, 4))), v)
+v = np.float32([[0, 1], [2, 3], [7, 8]])
+attention(randn(2, 4).data, np.ones((3, 4), np.float32), v)[0]
 
 # %% nbgrader={"grade": true, "grade_id": "sdpa_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""The weights mix the values; equal keys fetch the mean; the future does not leak;
-queries, keys and values are remembered."""
+"""The weights mix the values; equal keys fetch the mean; the future does not leak; the
+weights come second; the inputs stay."""
 rng = np.random.default_rng(0)
-q, k, v = (randn(3, *size, generator=rng) for size in [(4, 8), (5, 8), (5, 2)])
-attend = scaled_dot_product_attention
-y = attend(q, k, v)
+q, k, v = (rng.standard_normal((3, *s), np.float32) for s in [(4, 8), (5, 8), (5, 2)])
+before = [x.copy() for x in (q, k, v)]
+both = attention(q, k, v)
+assert isinstance(both, tuple) and len(both) == 2, \
+    "return two arrays, the mixed values and the weights: `return y, w`"
+y, w = both
 assert y.shape == (3, 4, 2), f"4 queries, values of width 2: (3, 4, 2), not {y.shape}"
 assert y.dtype == np.float32, f"float32 stays float32, but the result is {y.dtype}"
-mean = np.repeat(v.data.mean(axis=1, keepdims=True), 4, axis=1)
+weights = AttentionWeightsOp(None).forward(q, k)
+assert w.shape == weights.shape, \
+    f"the second array has the shape of the weights, {weights.shape}, not {w.shape}"
+what = "the second array must be what AttentionWeightsOp(mask).forward(q, k) gives"
+np.testing.assert_allclose(w, weights, atol=1e-5, err_msg=what)
+mean = np.repeat(v.mean(axis=1, keepdims=True), 4, axis=1)
 what = "if all keys are equal, each query fetches the mean of the values"
-np.testing.assert_allclose(attend(q, k * 0, v).data, mean, atol=1e-5, err_msg=what)
-mixed = np.einsum("bij,bje->bie", attention_weights(q, k).data, v.data)
-what = "each row of attention_weights(q, k) must mix the values"
-np.testing.assert_allclose(y.data, mixed, atol=1e-5, err_msg=what)
-for name, x in [("queries", q), ("keys", k), ("values", v)]:
-    x.requires_grad = True
-    assert attend(q, k, v).requires_grad, \
-        f"the result does not remember the {name}: compute with tensors, not .data"
-    x.requires_grad = False
+np.testing.assert_allclose(attention(q, k * 0, v)[0], mean, atol=1e-5, err_msg=what)
+mixed = np.einsum("bij,bje->bie", weights, v)
+what = "each row of the weights must mix the values"
+np.testing.assert_allclose(y, mixed, atol=1e-5, err_msg=what)
 
 c = causal_mask(5)
-few = attend(k[:, :3], k[:, :3], v[:, :3], c[:3, :3]).data
+few = attention(k[:, :3], k[:, :3], v[:, :3], c[:3, :3])[0]
+all_five = attention(k, k, v, c)[0]
 what = "with a causal mask tokens 3 and 4 leak into the outputs before them"
-np.testing.assert_allclose(attend(k, k, v, c).data[:, :3], few, atol=1e-5, err_msg=what)
+np.testing.assert_allclose(all_five[:, :3], few, atol=1e-5, err_msg=what)
+same = [(a == b).all() for a, b in zip(before, (q, k, v), strict=True)]
+assert all(same), "attention changed q, k or v"
 
 # %% nbgrader={"grade": true, "grade_id": "sdpa_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a padded batch with heads, on what it remembers, and on shapes that
-do not fit."""
+"""Graded again on a padded batch with heads, on one sequence, and on shapes that do not
+fit."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
-_sizes, _f = [(4, 6), (5, 6), (5, 7)], scaled_dot_product_attention
+_sizes, _f = [(4, 6), (5, 6), (5, 7)], attention
 _r = np.random.default_rng(10)
-_q, _k, _v = (randn(2, 3, *size, generator=_r) for size in _sizes)
+_q, _k, _v = (_r.standard_normal((2, 3, *size), np.float32) for size in _sizes)
 _y = _f(_q, _k, _v, padding_mask([5, 2], 5))
-answer(_y, about="padded, three heads", rtol=1e-4, atol=1e-5)
-_v.requires_grad = True
-answer(_f(_q, _k, _v).requires_grad, about="does it remember the values?")
-_q.requires_grad, _v.requires_grad = True, False
-answer(_f(_q, _k, _v).requires_grad, about="does it remember the queries?")
+answer(list(_y), about="padded, three heads", rtol=1e-4, atol=1e-5)
+answer(list(_f(_q[0, 0], _k[0, 0], _v[0, 0])), about="one", rtol=1e-4, atol=1e-5)
 answer([raised(_f, _q, _v, _v), raised(_f, _q, _k, _q)], about="misfits")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# The op and the function for tensors are given. `algorithm` is the way in which the op
+# computes: yours. Systems, below, puts a faster one there.
+
+# %% nbgrader={"grade": false, "grade_id": "attention_op", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class AttentionOp(Op):
+    """AttentionOp(mask): attention in one op. Saves (q, k, v, weights)."""
+    algorithm = staticmethod(attention)
+
+    def forward(self, q, k, v):
+        y, w = self.algorithm(q, k, v, *self.parameters)
+        self.saved = (q, k, v, w)
+        return y
+
+    def flops(self, y, q, k, v) -> int:
+        """Two products, and six passes over the weights."""
+        pairs = math.prod(y.shape[:-1]) * k.shape[-2]
+        return 2 * pairs * (q.shape[-1] + v.shape[-1]) + 6 * pairs
+
+
+def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask=None) -> Tensor:
+    """softmax(q kᵀ / sqrt(d)) v; in the mask True means: may attend.
+    (..., n, d), (..., m, d), (..., m, e) -> (..., n, e)."""
+    if k.shape[-2] != v.shape[-2]:
+        raise ValueError(f"keys {k.shape} need as many values, not {v.shape}")
+    return apply(AttentionOp(mask), *_comparable(q, k), _floating(v))
 
 # %% [markdown]
 # ## 6. Positions
@@ -1392,14 +1437,14 @@ for name, memory in [("this machine", system_info()["memory"]), ("80 GB", 80e9)]
 # their weights at once. How many bytes do 1,024 tokens take now? And is it slower?
 
 # %%
-def in_blocks(q, k, v, size=64):
+def by_queries(q, k, v, size=64):
     starts = range(0, q.shape[1], size)
     return concat([attend(q[:, i : i + size], k, v) for i in starts], dim=1)
 
 # %%
 q, k, v = (randn(heads, 1024, d) for _ in range(3))
-assert (in_blocks(q, k, v) - attend(q, k, v)).abs().max().item() < 1e-5
-for f in [attend, in_blocks]:
+assert (by_queries(q, k, v) - attend(q, k, v)).abs().max().item() < 1e-5
+for f in [attend, by_queries]:
     peak, seconds = peak_memory(f, q, k, v), time_call(f, q, k, v, repeat=2).min
     print(f"{f.__name__:30} {readable(peak, 'B'):>8}  {readable(seconds, 's'):>8}")
 
@@ -1409,7 +1454,48 @@ for f in [attend, in_blocks]:
 # costs. Your two times say which counts more. FlashAttention (Dao et al. 2022) goes
 # further: it also takes the keys in blocks, and computes the weights again for the
 # derivative.
+
+# %% [markdown]
+# ### A few sequences at a time
 #
+# In a batch no sequence needs another. So let your `attention` work on a few sequences
+# at a time: their weights stay in the cache from step to step, and each core takes
+# sequences of its own, with module 06's `in_blocks`. The layer is differentiated and
+# called as before. You need not read the code.
+
+# %% nbgrader={"grade": false, "grade_id": "attention_in_blocks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def attention_in_blocks(q, k, v, mask=None) -> tuple[np.ndarray, np.ndarray]:
+    """attention, a few sequences of the batch at a time."""
+    alike = q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+    one = 4 * math.prod(q.shape[1:-1]) * k.shape[-2]  # bytes of a sequence's weights
+    if q.ndim < 3 or not alike or not 0 < one < BLOCK_BYTES:
+        return attention(q, k, v, mask)
+    w = np.empty((*q.shape[:-1], k.shape[-2]), np.result_type(q, k))
+    y = np.empty_like(v, np.result_type(q, k, v), shape=(*q.shape[:-1], v.shape[-1]))
+    differ = mask is not None and np.ndim(mask) == q.ndim and len(mask) > 1
+
+    def work(first: int, last: int) -> None:
+        part = slice(first, last)
+        own = mask[part] if differ else mask
+        y[part], w[part] = attention(q[part], k[part], v[part], own)
+
+    try:
+        in_blocks(work, len(q), BLOCK_BYTES // one)
+    except ValueError:
+        return attention(q, k, v, mask)  # its error counts rows from the first sequence
+    return y, w
+
+# %%
+batch = [randn(16, 4, 128, 32).data for _ in range(3)]
+compare({"whole": lambda: attention(*batch),
+         "in blocks": lambda: attention_in_blocks(*batch)}, rounds=9)
+
+# %% nbgrader={"grade": false, "grade_id": "fast", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+AttentionOp.algorithm = staticmethod(attention_in_blocks)
+
+# %% [markdown]
 # ### Does the copy pay?
 #
 # Your `attention_scores` copies the transposed keys before it multiplies. A view would
@@ -1431,7 +1517,7 @@ compare({"view": lambda: q @ k.swapaxes(-1, -2),
 # Take the last row of your first table in Systems. (a) Predict from it, for 8,192
 # tokens and 4 heads, the time and the bytes of the weights. (b) How many tokens can
 # attend to each other within one second? Give the arithmetic. (c) Which of the two
-# numbers of (a) does `in_blocks` change, and why does the other one stay? At most six
+# numbers of (a) does `by_queries` change, and why does the other one stay? At most six
 # sentences, with your own numbers.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "context_reflect", "locked": false, "points": 7, "schema_version": 3, "solution": true, "task": false}

@@ -92,7 +92,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from tinytorch.core.activations import LogSoftmaxOp, SigmoidOp, SoftmaxOp
-from tinytorch.core.attention import AttentionWeightsOp
+from tinytorch.core.attention import AttentionOp, AttentionWeightsOp
 from tinytorch.core.layers import LinearOp
 from tinytorch.core.spatial import AvgPool2dOp, Conv2dOp, MaxPool2dOp
 from tinytorch.core.spatial import conv2d_blocked, in_windows
@@ -1472,6 +1472,24 @@ def _(op, grad):
     def for_bias():
         return matmul(np.ones((1, n * oh * ow), grad.dtype), grad.reshape(-1, out))[0]
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
+def _for_attention(q, k, v, w, grad):
+    scores = grad @ _swapped(v)  # first for the weights, then through the softmax
+    scores -= np.vecdot(scores, w)[..., None]
+    scores *= w
+    scores *= scores.dtype.type(q.shape[-1] ** -0.5)
+    return scores @ k, scores.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ grad
+@gradient(AttentionOp)
+def _(op, grad):
+    q, k, v, w = op.saved
+    if q.ndim < 3 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        return _for_attention(q, k, v, w, grad)
+    entries = [np.empty_like(x, grad.dtype) for x in (q, k, v)]
+    def work(first: int, last: int) -> None:
+        found = _for_attention(*[x[first:last] for x in (q, k, v, w, grad)])
+        for entry, part in zip(entries, found):
+            entry[first:last] = part
+    in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
+    return entries
 @gradient(Index)
 def _(op, grad):
     (shape,), (key,) = op.saved, op.parameters

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Embedding', 'attention_scores', 'causal_mask', 'padding_mask', 'mask_bias', 'AttentionWeightsOp', 'attention_weights',
-           'scaled_dot_product_attention', 'sinusoids', 'PositionalEncoding', 'split_heads', 'merge_heads',
-           'MultiHeadAttention']
+           'attention', 'AttentionOp', 'scaled_dot_product_attention', 'sinusoids', 'PositionalEncoding', 'split_heads',
+           'merge_heads', 'MultiHeadAttention', 'attention_in_blocks']
 
 # %% modules/07_attention.py #imports
 import math
@@ -14,6 +14,7 @@ import numpy as np
 
 from .layers import Layer, Linear, Parameter
 from .tensor import Op, Tensor, apply, randn
+from ..threads import BLOCK_BYTES, in_blocks, matmul
 
 # %% modules/07_attention.py #embedding
 class Embedding(Layer):
@@ -87,20 +88,52 @@ class AttentionWeightsOp(Op):
         return 2 * y.size * q.shape[-1] + 6 * y.size
 
 # %% modules/07_attention.py #attention_weights
-def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
-    """Who looks at whom, each row of sum 1; in the mask True means: may attend.
-    (..., n, d), (..., m, d) -> (..., n, m)."""
+def _floating(x: Tensor) -> Tensor:
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+
+def _comparable(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as floats, if their widths agree; else a ValueError."""
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(f"queries {q.shape} and keys {k.shape} cannot be compared:"
                          f" widths {q.shape[-1]} and {k.shape[-1]}")
-    q, k = (x if x.dtype.kind == "f" else x.astype(np.float32) for x in (q, k))
-    return apply(AttentionWeightsOp(mask), q, k)
+    return _floating(q), _floating(k)
+
+
+def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
+    """Who looks at whom, each row of sum 1; in the mask True means: may attend.
+    (..., n, d), (..., m, d) -> (..., n, m)."""
+    return apply(AttentionWeightsOp(mask), *_comparable(q, k))
 
 # %% modules/07_attention.py #sdpa
+def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask=None) -> tuple:
+    """softmax(q kᵀ / sqrt(d) + bias) v, and the weights:
+    (..., n, d), (..., m, d), (..., m, e) -> (..., n, e), (..., n, m)."""
+    w = AttentionWeightsOp(mask).forward(q, k)
+    return matmul(w, v), w
+
+# %% modules/07_attention.py #attention_op
+class AttentionOp(Op):
+    """AttentionOp(mask): attention in one op. Saves (q, k, v, weights)."""
+    algorithm = staticmethod(attention)
+
+    def forward(self, q, k, v):
+        y, w = self.algorithm(q, k, v, *self.parameters)
+        self.saved = (q, k, v, w)
+        return y
+
+    def flops(self, y, q, k, v) -> int:
+        """Two products, and six passes over the weights."""
+        pairs = math.prod(y.shape[:-1]) * k.shape[-2]
+        return 2 * pairs * (q.shape[-1] + v.shape[-1]) + 6 * pairs
+
+
 def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask=None) -> Tensor:
     """softmax(q kᵀ / sqrt(d)) v; in the mask True means: may attend.
     (..., n, d), (..., m, d), (..., m, e) -> (..., n, e)."""
-    return attention_weights(q, k, mask) @ v
+    if k.shape[-2] != v.shape[-2]:
+        raise ValueError(f"keys {k.shape} need as many values, not {v.shape}")
+    return apply(AttentionOp(mask), *_comparable(q, k), _floating(v))
 
 # %% modules/07_attention.py #sinusoids
 def sinusoids(length: int, dim: int) -> np.ndarray:
@@ -183,3 +216,28 @@ class MultiHeadAttention(Layer):
         q, k, v = self.project(x)
         heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
         return self.out_proj(merge_heads(heads))
+
+# %% modules/07_attention.py #attention_in_blocks
+def attention_in_blocks(q, k, v, mask=None) -> tuple[np.ndarray, np.ndarray]:
+    """attention, a few sequences of the batch at a time."""
+    alike = q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+    one = 4 * math.prod(q.shape[1:-1]) * k.shape[-2]  # bytes of a sequence's weights
+    if q.ndim < 3 or not alike or not 0 < one < BLOCK_BYTES:
+        return attention(q, k, v, mask)
+    w = np.empty((*q.shape[:-1], k.shape[-2]), np.result_type(q, k))
+    y = np.empty_like(v, np.result_type(q, k, v), shape=(*q.shape[:-1], v.shape[-1]))
+    differ = mask is not None and np.ndim(mask) == q.ndim and len(mask) > 1
+
+    def work(first: int, last: int) -> None:
+        part = slice(first, last)
+        own = mask[part] if differ else mask
+        y[part], w[part] = attention(q[part], k[part], v[part], own)
+
+    try:
+        in_blocks(work, len(q), BLOCK_BYTES // one)
+    except ValueError:
+        return attention(q, k, v, mask)  # its error counts rows from the first sequence
+    return y, w
+
+# %% modules/07_attention.py #fast
+AttentionOp.algorithm = staticmethod(attention_in_blocks)

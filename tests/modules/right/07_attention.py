@@ -17,8 +17,9 @@
     bias[~mask] = -np.inf
     return bias
 # %% sdpa: in two steps
-    w = attention_weights(q, k, mask=mask)
-    return w @ v
+    weights = AttentionWeightsOp(mask)
+    mixed = weights.forward(q, k) @ v
+    return mixed, weights.saved[2]
 # %% mha: without the helper project
         q, k, v = (split_heads(f(x), self.num_heads) for f in (self.q_proj, self.k_proj, self.v_proj))
         y = scaled_dot_product_attention(q, k, v, mask=self.allowed(x.shape[-2], mask))

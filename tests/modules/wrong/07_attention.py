@@ -242,23 +242,35 @@
         self.saved = (q, k, w)
         return w
 # %% sdpa: forgets the mask
-    return attention_weights(q, k) @ v
-# %% sdpa: gives the weights and no values
-    return attention_weights(q, k, mask)
+    w = AttentionWeightsOp(None).forward(q, k)
+    return matmul(w, v), w
+# %% sdpa: gives the mixed values alone
+# rule: It returns two of them: the mixed values, and the
+    return matmul(AttentionWeightsOp(mask).forward(q, k), v)
+# %% sdpa: gives the weights first
+    w = AttentionWeightsOp(mask).forward(q, k)
+    return w, matmul(w, v)
 # %% sdpa: multiplies from the wrong side
-    return v @ attention_weights(q, k, mask)
+    w = AttentionWeightsOp(mask).forward(q, k)
+    return matmul(v, w), w
 # %% sdpa: keys and queries exchanged, so the values follow the queries
-    return attention_weights(k, q, mask) @ v
+    w = AttentionWeightsOp(mask).forward(k, q)
+    return matmul(w, v), w
 # %% sdpa: takes the keys for the values
-    return attention_weights(q, k, mask) @ k
+    w = AttentionWeightsOp(mask).forward(q, k)
+    return matmul(w, k), w
 # %% sdpa: divides by the root twice
-    return attention_weights(q / math.sqrt(q.shape[-1]), k, mask) @ v
-# %% sdpa: calls the op by itself, and nothing remembers the queries
-# rule: The result must remember queries, keys and values
-    return Tensor(AttentionWeightsOp(mask).forward(q.data, k.data)) @ v
-# %% sdpa: computes with the array and loses the memory of the values
-# rule: The result must remember queries, keys and values
-    return attention_weights(q, k, mask) @ v.data
+    w = AttentionWeightsOp(mask).forward(q / math.sqrt(q.shape[-1]), k)
+    return matmul(w, v), w
+# %% sdpa: gives the scores in place of the weights
+    w = AttentionWeightsOp(mask).forward(q, k)
+    return matmul(w, v), attention_scores(q, k)
+# %% sdpa: writes the result into the values
+    w = AttentionWeightsOp(mask).forward(q, k)
+    if w.shape[-2] == v.shape[-2]:
+        v[...] = matmul(w, v)
+        return v, w
+    return matmul(w, v), w
 # %% sinusoids: sines in front, cosines behind
     speeds = 10_000.0 ** (-np.arange(0, dim, 2) / dim)
     angles = np.arange(length)[:, None] * speeds
