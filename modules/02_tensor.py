@@ -68,7 +68,9 @@ y.origin
 from functools import reduce
 from itertools import count, zip_longest
 from math import prod
+from threading import local
 from types import SimpleNamespace
+from weakref import finalize
 import numpy as np
 from tinytorch.core.introduction import topological_order
 
@@ -80,18 +82,20 @@ from tinytorch.core.introduction import topological_order
 # tensors that went into that op.
 #
 # An op's method `forward` takes arrays and returns an array. It also stores in `saved`
-# whatever the op's derivative will need. What that is, we decide op by op. Some ops
-# need more than arrays, such as an axis. They get it as `parameters`.
+# whatever the op's derivative will need. Some ops need more than arrays, such as an
+# axis. They get it as `parameters`.
 #
 # `Op.tick()` is a clock: it gives 1, then 2, then 3. `Add` is the first op, complete.
 # Its derivative is 1 for both inputs, whatever they are, so it saves nothing.
+#
+# Module 09 turns `grad_mode.enabled` off where no gradient is wanted. It is `local`:
+# each thread has its own.
 
 # %% nbgrader={"grade": false, "grade_id": "op", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class Op:
     """One operation. Its forward takes arrays and returns an array."""
     saved = parameters = ()  # what the derivative will need; what the op was told
-    recording = True  # module 09 switches it off where no gradient is wanted
     tick = count(1).__next__  # Op.tick() gives 1, then 2, then 3
     def __init__(self, *parameters): self.parameters = parameters
 
@@ -99,11 +103,15 @@ class Add(Op):
     def forward(self, a, b):
         return a + b
 
+class _GradMode(local):
+    enabled = True  # are origins recorded?
+grad_mode = _GradMode()
+
 # %%
 Add().forward(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
 
 # %% [markdown]
-# Now the tensor. It has six attributes:
+# Now the tensor. It has five attributes:
 #
 # | attribute | holds |
 # | --- | --- |
@@ -112,10 +120,9 @@ Add().forward(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
 # | `origin` | the pair (op, inputs), or None if no op made it |
 # | `grad` | its gradient, once module 09 has computed it |
 # | `made` | the time on the clock when an op made it |
-# | `written` | the time on the clock when its array was last overwritten |
 #
-# Module 09 compares the two times. If an input was overwritten after it was used, its
-# derivative would come out wrong.
+# Module 09 compares this time with the time at which an array was last overwritten. If
+# an input was overwritten after it was used, its derivative would come out wrong.
 
 # %% [markdown]
 # Read this class in full. All later cells only add methods to it.
@@ -135,7 +142,7 @@ Add().forward(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
 #| export
 class Tensor:
     """An array, the origin of its numbers and, later, its gradient."""
-    __slots__ = ("data", "grad", "made", "origin", "requires_grad", "written")
+    __slots__ = ("data", "grad", "made", "origin", "requires_grad")
     __array_ufunc__ = None
     def __init__(self, data, requires_grad: bool = False, dtype=None):
         array = np.asarray(data.data if isinstance(data, Tensor) else data, dtype)
@@ -146,7 +153,7 @@ class Tensor:
         if requires_grad and array.dtype.kind != "f":
             raise TypeError(f"a tensor with a gradient cannot hold {array.dtype}")
         self.data, self.requires_grad = array, requires_grad
-        self.grad, self.origin, self.made, self.written = None, None, 0, 0
+        self.grad, self.origin, self.made = None, None, 0
     shape = property(lambda self: self.data.shape)
     ndim = property(lambda self: self.data.ndim)
     size = property(lambda self: self.data.size)
@@ -169,8 +176,7 @@ def _wrap(array) -> Tensor:
     """A tensor around an op's result: the dtype stays, and nothing is checked."""
     tensor = _new(Tensor)
     tensor.data = array if type(array) is np.ndarray else np.asarray(array)
-    tensor.requires_grad, tensor.grad, tensor.origin = False, None, None
-    tensor.made = tensor.written = 0
+    tensor.requires_grad, tensor.grad, tensor.origin, tensor.made = False, None, None, 0
     return tensor
 
 # %% [markdown]
@@ -197,7 +203,7 @@ tensor
 #
 # 1. runs `op.forward` on the *arrays* of the inputs (`.data`), however many inputs
 #    there are, and wraps the result with `_wrap`;
-# 2. if `Op.recording` is on and at least one input has `requires_grad`, sets three
+# 2. if `grad_mode.enabled` is on and at least one input has `requires_grad`, sets three
 #    attributes of the result: `requires_grad = True`, `origin = (op, inputs)` (`inputs`
 #    is a tuple), and the time, `made = Op.tick()`.
 #
@@ -218,7 +224,7 @@ def apply(op: Op, *inputs: Tensor) -> Tensor:
     else:
         result = _wrap(op.forward(*[x.data for x in inputs]))
         required = any([x.requires_grad for x in inputs])
-    if required and Op.recording:
+    if required and grad_mode.enabled:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
     ### END SOLUTION
@@ -257,12 +263,12 @@ y = apply(AddThree(), b, b, c)
 assert y.requires_grad, "three inputs, and the third requires a gradient: so must y"
 assert isinstance(y.data, np.ndarray), "_wrap turns a single number into an array"
 assert y.dtype == np.float64, f"wrap with _wrap: the dtype stays float64, not {y.dtype}"
-Op.recording = False
+grad_mode.enabled = False
 try:
     z = apply(Add(), a, b)
 finally:
-    Op.recording = True
-assert z.origin is None and not z.requires_grad, "Op.recording was off: keep nothing"
+    grad_mode.enabled = True
+assert z.origin is None and not z.requires_grad, "recording was off: keep nothing"
 
 # %% nbgrader={"grade": true, "grade_id": "apply_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on three inputs, on a single number, and with recording off."""
@@ -282,11 +288,11 @@ _found = [_op.kinds, type(_y.data).__name__, float(_y.data), _y.requires_grad]
 answer(_found, about="three inputs, one number")
 _same = [a is b for a, b in zip(_y.origin[1], _in, strict=True)]
 answer([_y.origin[0] is _op, _same, _y.made - _before], about="what it remembers")
-Op.recording = False
+grad_mode.enabled = False
 try:
     _z = apply(Add(), _in[2], _in[2])
 finally:
-    Op.recording = True
+    grad_mode.enabled = True
 _found = [_z.requires_grad, _z.origin is None, float(_z.data[0])]
 answer(_found, about="with recording off")
 ### END HIDDEN TESTS
@@ -1212,19 +1218,36 @@ answer(_x.transpose(-2, 1).transpose(0, 2), about="numbers")
 # Integers and slices only change shape and strides, so they give views. Arrays of
 # indices and masks can pick anything, so they give copies. `x[key] = value` writes in
 # place. No derivative exists for that, so it is an error if a gradient is required.
-# Otherwise `_note_write` notes the time.
+# Otherwise `_note_write` notes the time, not for the tensor but for the array that owns
+# the memory: a view writes into the memory of its base.
 #
 # The other methods let values out of a tensor. `backward` belongs to module 09.
 
 # %% nbgrader={"grade": false, "grade_id": "indexing", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-_writes = SimpleNamespace(last=0)  # when any tensor was last written into
-def _note_write(tensor: Tensor) -> None: tensor.written = _writes.last = Op.tick()
+_writes = SimpleNamespace(last=0, dates={})  # dates: id of an array -> its last write
+def _owner(array: np.ndarray) -> np.ndarray:
+    """The array that owns this one's memory: the last array in its chain of bases."""
+    owner, base = array, array.base
+    while base is not None:
+        owner = base if isinstance(base, np.ndarray) else owner
+        base = getattr(base, "base", None)
+    return owner
+def _note_write(tensor: Tensor) -> None:
+    """Note that the tensor's memory was overwritten: now, on the clock."""
+    owner = _owner(tensor.data)
+    if id(owner) not in _writes.dates:
+        finalize(owner, _writes.dates.pop, id(owner), None)  # forget it with the array
+    _writes.dates[id(owner)] = _writes.last = Op.tick()
+def _written(array: np.ndarray) -> int:
+    """When the memory that the array lies in was last overwritten; 0 for never."""
+    return _writes.dates.get(id(_owner(array)), 0)
 @_in_tensor
 class _Indexing:
     def __getitem__(self, key): return apply(Index(key), self)
     def __setitem__(self, key, value):
-        if Op.recording and (self.requires_grad or getattr(value, "requires_grad", 0)):
+        required = self.requires_grad or getattr(value, "requires_grad", False)
+        if required and grad_mode.enabled:
             raise RuntimeError("a write in place has no gradient: use where()")
         self.data[key] = value.data if isinstance(value, Tensor) else value
         _note_write(self)
@@ -1654,7 +1677,7 @@ for n in (1, 1_000, 100_000, 4_000_000):
 # | `x.size` | `x.numel()`; `x.size()` is the shape there |
 # | `x.origin` | `x.grad_fn` |
 # | `Op`, `apply` | `torch.autograd.Function`, its `apply` |
-# | `Op.recording` | `torch.is_grad_enabled()` |
+# | `grad_mode.enabled` | `torch.is_grad_enabled()` |
 # | `x.astype(np.float64)` | `x.to(torch.float64)` |
 # | `x.sum(axis, keepdims)`, `mean`, `var` | `x.sum(dim, keepdim)`, `mean`, `var` |
 # | `x.max(1)`, `x.min(1)` | `x.amax(1)`, `x.amin(1)` |

@@ -71,7 +71,7 @@ from tinytorch.core.layers import Layer, Linear
 from tinytorch.core.setup import readable
 from tinytorch.core.tensor import (
     Cast, Concat, Expand, Index, MatMul, Op, Permute, Reshape, Tensor,
-    default_generator, recipe,
+    _owner, default_generator, grad_mode, recipe,
 )
 
 # %% [markdown]
@@ -950,7 +950,7 @@ answer(_arrays, about="the arrays, after they were counted")
 # The arrays of an op stay in memory as long as the recipe remembers it: its inputs, its
 # output, and what it saved. But a view has no memory of its own. Its `base` is the
 # array whose memory it uses, and the owner's `base` is `None`. (Some of NumPy's
-# functions put further views in between; `_owner` follows them to the owner.) And the
+# functions put further views in between; module 02's `_owner` follows them.) And the
 # same array often appears twice, as the output of one op and the input of the next.
 
 # %% [markdown]
@@ -968,15 +968,6 @@ rows.T.base is rows, rows.T.base is a, a.base
 
 # %% nbgrader={"grade": false, "grade_id": "new_bytes", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
-def _owner(array: np.ndarray) -> np.ndarray:
-    """The array that owns this one's memory: the last array in its chain of bases."""
-    owner, base = array, array.base
-    while base is not None:
-        if isinstance(base, np.ndarray):
-            owner = base
-        base = getattr(base, "base", None)
-    return owner
-
 def new_bytes(arrays, seen: dict) -> int:
     """Bytes behind the arrays whose owners `seen` lacks (id -> owner); notes them."""
     total = 0
@@ -1119,7 +1110,7 @@ def summary(model: Layer, input_shape) -> Summary:
     example = isinstance(input_shape, Tensor)
     x = input_shape.data if example else np.zeros(input_shape, np.float32)
     x = Tensor(x, requires_grad=x.dtype.kind == "f")
-    model, seen, recording = copy.deepcopy(model), {}, Op.recording  # runs on a copy
+    model, seen, enabled = copy.deepcopy(model), {}, grad_mode.enabled  # runs on a copy
     members = [model, *(member for _, member in model.named_members())]
     held = [x, *members]
     for layer in members:
@@ -1127,11 +1118,11 @@ def summary(model: Layer, input_shape) -> Summary:
             held += vars(layer).values()
     held = [np.asarray(a) for a in held if isinstance(a, (Tensor, np.ndarray))]
     new_bytes(held, seen)  # what the forward pass finds, it does not make
-    meter, Op.recording = _Meter(model), True
+    meter, grad_mode.enabled = _Meter(model), True
     try:
         y = model(x)
     finally:
-        Op.recording = recording
+        grad_mode.enabled = enabled
     results = _tensors(y if isinstance(y, tuple) else [y])
     for t in filter(meter.home.get, recipe(*results)):
         row, op, xs = meter.home[t], t.origin[0], [x.data for x in t.origin[1]]

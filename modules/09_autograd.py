@@ -99,7 +99,7 @@ from tinytorch.core.spatial import BLOCK_BYTES, conv2d_blocked, in_blocks, in_wi
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum,
     Min, Minimum, Mul, Neg, Op, Permute, Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor,
-    Where, _wrap, _writes, apply, default_generator, recipe,
+    Where, _wrap, _writes, _written, apply, default_generator, grad_mode, recipe,
 )
 
 # %% [markdown]
@@ -884,14 +884,13 @@ def _refuse(order: list[Tensor]) -> None:
     """A RuntimeError if an array was written into after an op had saved it."""
     if next((t.made for t in order if t.made), np.inf) > _writes.last:
         return  # no write since the first op
-    computed = [t for t in order if t.origin]
-    written = {x for t in computed for x in (t, *t.origin[1]) if x.written}
-    for t in computed:
-        arrays = [a for a in t.origin[0].saved if isinstance(a, np.ndarray)]
-        for x in written:
-            if x.written > t.made and any(np.shares_memory(a, x.data) for a in arrays):
-                op, x = type(t.origin[0]).__name__, x if x.size < 7 else x.shape
-                raise RuntimeError(f"{x} was written in place after {op} had saved it")
+    for t in order:
+        for a in t.origin[0].saved if t.origin else ():
+            if isinstance(a, np.ndarray) and _written(a) > t.made:
+                what = f"an array of shape {a.shape}" if a.size > 6 else a.tolist()
+                op = type(t.origin[0]).__name__
+                text = f"{what} was written in place after {op} had saved it"
+                raise RuntimeError(text)
 
 # %% [markdown]
 # Here is a first walk. `pending` holds what has arrived at each tensor so far. Try it
@@ -1505,8 +1504,8 @@ compare({"add.at": by_add_at, "the rule": lambda: RULES[Index](op, g)}, rounds=5
 #
 # When a trained network only answers, nobody asks for gradients. Still, each result
 # keeps everything that it was made from. `no_grad()` turns the recording off: `apply`
-# looks at `Op.recording`. Afterwards the switch must be *as it was before*, even after
-# an error, and even inside another `no_grad()`.
+# looks at `grad_mode.enabled`. Afterwards the switch must be *as it was before*, even
+# after an error, and even inside another `no_grad()`.
 #
 # `@contextmanager` makes a `with` block from a function with one `yield`. What stands
 # before the `yield` runs on entering. What stands in a `finally` after it runs on
@@ -1518,13 +1517,13 @@ compare({"add.at": by_add_at, "the rule": lambda: RULES[Index](op, g)}, rounds=5
 def no_grad():
     """`with no_grad():` or `@no_grad()`: results do not remember how they were made."""
     ### BEGIN SOLUTION
-    before, Op.recording = Op.recording, False
+    before, grad_mode.enabled = grad_mode.enabled, False
     try:
         yield
     finally:
-        Op.recording = before
+        grad_mode.enabled = before
     ### END SOLUTION
-def grad_enabled() -> bool: return Op.recording
+def grad_enabled() -> bool: return grad_mode.enabled
 
 # %% [markdown]
 # A network of 16 layers, 256 wide, on 512 rows. Each layer gives two results, before
@@ -1542,7 +1541,7 @@ for name, f in [("recorded", deep), ("no_grad", quiet)]:
 """no_grad switches off inside; afterwards, after errors too, all is as it was."""
 v = Tensor([1.0], requires_grad=True)
 with no_grad():
-    assert not grad_enabled(), "inside, Op.recording must be False"
+    assert not grad_enabled(), "inside, grad_mode.enabled must be False"
     with no_grad():
         pass
     assert not grad_enabled(), (
@@ -1676,11 +1675,12 @@ class CheckpointOp(Op):
 def _replay(state: dict):
     """Recording is on, and the default generator draws the numbers of that time."""
     rng = default_generator.bit_generator
-    before, (rng.state, Op.recording) = (rng.state, Op.recording), (state, True)
+    before = rng.state, grad_mode.enabled
+    rng.state, grad_mode.enabled = state, True
     try:
         yield
     finally:
-        rng.state, Op.recording = before
+        rng.state, grad_mode.enabled = before
 def checkpoint(function: Callable, *inputs: Tensor) -> Tensor:
     """function(*inputs); what it computes inside is not kept but computed again."""
     state = default_generator.bit_generator.state

@@ -16,7 +16,8 @@ def on_one_worker(paths):
     return [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in paths]
 
 
-LARGEST = ("02_tensor", "06_spatial", "09_autograd", "10_optimizers", "11_training")  # their package files
+# How many lines the package file of a module may have; 260 for those not named here.
+LIMITS = {"02_tensor": 480, "06_spatial": 400, "09_autograd": 400, "10_optimizers": 400, "11_training": 420}
 
 each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))
 
@@ -118,6 +119,6 @@ def test_no_line_scrolls_sideways(path):
 
 @each_module
 def test_the_package_file_keeps_its_weight(path, root):
-    limit = 350 if path.stem in LARGEST else 260
+    limit = LIMITS.get(path.stem, 260)
     built = root / "tinytorch" / "core" / f"{path.stem.split('_', 1)[1]}.py"
     assert len(built.read_text(encoding="utf-8").splitlines()) <= limit

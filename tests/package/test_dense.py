@@ -12,7 +12,7 @@ from tinytorch.core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh, relu
 from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Sequential, new_bytes, op_flops, summary, two_moons
 from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.setup import peak_memory
-from tinytorch.core.tensor import Add, MatMul, Op, Tensor, _writes, manual_seed, randn
+from tinytorch.core.tensor import Add, MatMul, Tensor, _writes, grad_mode, manual_seed, randn
 
 rng = np.random.default_rng
 
@@ -251,23 +251,23 @@ def test_a_summary_leaves_no_trace():
     assert vars(model[1]) == {}
     assert dropout.generator.random() == rng(7).random()
     assert all((before[name] == array).all() for name, array in model.state_dict().items())
-    assert (model.training, Op.recording, _writes.last) == (True, True, writes)
+    assert (model.training, grad_mode.enabled, _writes.last) == (True, True, writes)
     assert all(p.grad is None for p in model.parameters())
 
 
 def test_a_summary_counts_even_where_nothing_is_recorded():
-    Op.recording = False
+    grad_mode.enabled = False
     try:
         assert summary(Linear(4, 5), (3, 4)).flops == 135
-        assert Op.recording is False
+        assert grad_mode.enabled is False
     finally:
-        Op.recording = True
+        grad_mode.enabled = True
 
 
 def test_a_summary_passes_on_an_error_of_the_model_and_restores():
     with pytest.raises(ValueError, match="cannot multiply"):
         summary(Linear(4, 5), (3, 7))
-    assert Op.recording
+    assert grad_mode.enabled
 
 
 def test_the_mode_decides_what_dropout_costs():

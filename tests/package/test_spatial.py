@@ -26,7 +26,7 @@ from tinytorch.core.spatial import (
     naive_conv2d,
     windows,
 )
-from tinytorch.core.tensor import Op, Tensor, manual_seed
+from tinytorch.core.tensor import Tensor, grad_mode, manual_seed
 
 # float32: sums of up to 500 products of standard normal numbers, in another order
 TOLERANCE = {np.float32: {"rtol": 1e-4, "atol": 1e-4}, np.float64: {"rtol": 1e-11, "atol": 1e-11}}
@@ -381,8 +381,8 @@ def test_no_thread_is_left_behind():
 
 def test_nothing_is_remembered_where_nobody_asks_for_a_gradient():
     layer = Conv2d(1, 1, 2)
-    Op.recording = False
+    grad_mode.enabled = False
     try:
         assert layer(Tensor(numbers(1, 1, 3, 3))).origin is None
     finally:
-        Op.recording = True
+        grad_mode.enabled = True

@@ -20,7 +20,7 @@ from .spatial import BLOCK_BYTES, conv2d_blocked, in_blocks, in_windows
 from tinytorch.core.tensor import (
     Abs, Add, Cast, Clip, Concat, Div, Exp, Expand, Index, Log, MatMul, Max, Maximum,
     Min, Minimum, Mul, Neg, Op, Permute, Pow, Reshape, Sqrt, Sub, Sum, TanhOp, Tensor,
-    Where, _wrap, _writes, apply, default_generator, recipe,
+    Where, _wrap, _writes, _written, apply, default_generator, grad_mode, recipe,
 )
 
 # %% modules/09_autograd.py #numerical_gradient
@@ -151,14 +151,13 @@ def _refuse(order: list[Tensor]) -> None:
     """A RuntimeError if an array was written into after an op had saved it."""
     if next((t.made for t in order if t.made), np.inf) > _writes.last:
         return  # no write since the first op
-    computed = [t for t in order if t.origin]
-    written = {x for t in computed for x in (t, *t.origin[1]) if x.written}
-    for t in computed:
-        arrays = [a for a in t.origin[0].saved if isinstance(a, np.ndarray)]
-        for x in written:
-            if x.written > t.made and any(np.shares_memory(a, x.data) for a in arrays):
-                op, x = type(t.origin[0]).__name__, x if x.size < 7 else x.shape
-                raise RuntimeError(f"{x} was written in place after {op} had saved it")
+    for t in order:
+        for a in t.origin[0].saved if t.origin else ():
+            if isinstance(a, np.ndarray) and _written(a) > t.made:
+                what = f"an array of shape {a.shape}" if a.size > 6 else a.tolist()
+                op = type(t.origin[0]).__name__
+                text = f"{what} was written in place after {op} had saved it"
+                raise RuntimeError(text)
 
 # %% modules/09_autograd.py #walk
 def gradients(result: Tensor, grad: np.ndarray) -> dict[Tensor, np.ndarray]:
@@ -296,12 +295,12 @@ def _(op, grad):
 @contextmanager
 def no_grad():
     """`with no_grad():` or `@no_grad()`: results do not remember how they were made."""
-    before, Op.recording = Op.recording, False
+    before, grad_mode.enabled = grad_mode.enabled, False
     try:
         yield
     finally:
-        Op.recording = before
-def grad_enabled() -> bool: return Op.recording
+        grad_mode.enabled = before
+def grad_enabled() -> bool: return grad_mode.enabled
 
 # %% modules/09_autograd.py #gradcheck
 def gradcheck(f: Callable, *inputs, h=1e-6, rtol=1e-5, atol=1e-7) -> bool:
@@ -329,11 +328,12 @@ class CheckpointOp(Op):
 def _replay(state: dict):
     """Recording is on, and the default generator draws the numbers of that time."""
     rng = default_generator.bit_generator
-    before, (rng.state, Op.recording) = (rng.state, Op.recording), (state, True)
+    before = rng.state, grad_mode.enabled
+    rng.state, grad_mode.enabled = state, True
     try:
         yield
     finally:
-        rng.state, Op.recording = before
+        rng.state, grad_mode.enabled = before
 def checkpoint(function: Callable, *inputs: Tensor) -> Tensor:
     """function(*inputs); what it computes inside is not kept but computed again."""
     state = default_generator.bit_generator.state

@@ -20,7 +20,7 @@ from .layers import Layer, Linear
 from .setup import readable
 from tinytorch.core.tensor import (
     Cast, Concat, Expand, Index, MatMul, Op, Permute, Reshape, Tensor,
-    default_generator, recipe,
+    _owner, default_generator, grad_mode, recipe,
 )
 
 # %% modules/05_dense.py #dense
@@ -116,15 +116,6 @@ def op_flops(op: Op, y: np.ndarray, *xs: np.ndarray) -> int:
     return _PASSES.get(type(op), 1) * max(a.size for a in (y, *xs))
 
 # %% modules/05_dense.py #new_bytes
-def _owner(array: np.ndarray) -> np.ndarray:
-    """The array that owns this one's memory: the last array in its chain of bases."""
-    owner, base = array, array.base
-    while base is not None:
-        if isinstance(base, np.ndarray):
-            owner = base
-        base = getattr(base, "base", None)
-    return owner
-
 def new_bytes(arrays, seen: dict) -> int:
     """Bytes behind the arrays whose owners `seen` lacks (id -> owner); notes them."""
     total = 0
@@ -210,7 +201,7 @@ def summary(model: Layer, input_shape) -> Summary:
     example = isinstance(input_shape, Tensor)
     x = input_shape.data if example else np.zeros(input_shape, np.float32)
     x = Tensor(x, requires_grad=x.dtype.kind == "f")
-    model, seen, recording = copy.deepcopy(model), {}, Op.recording  # runs on a copy
+    model, seen, enabled = copy.deepcopy(model), {}, grad_mode.enabled  # runs on a copy
     members = [model, *(member for _, member in model.named_members())]
     held = [x, *members]
     for layer in members:
@@ -218,11 +209,11 @@ def summary(model: Layer, input_shape) -> Summary:
             held += vars(layer).values()
     held = [np.asarray(a) for a in held if isinstance(a, (Tensor, np.ndarray))]
     new_bytes(held, seen)  # what the forward pass finds, it does not make
-    meter, Op.recording = _Meter(model), True
+    meter, grad_mode.enabled = _Meter(model), True
     try:
         y = model(x)
     finally:
-        Op.recording = recording
+        grad_mode.enabled = enabled
     results = _tensors(y if isinstance(y, tuple) else [y])
     for t in filter(meter.home.get, recipe(*results)):
         row, op, xs = meter.home[t], t.origin[0], [x.data for x in t.origin[1]]

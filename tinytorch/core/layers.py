@@ -15,7 +15,7 @@ import numpy as np
 
 from .activations import Activation
 from tinytorch.core.tensor import (
-    Op, Tensor, _note_write, apply, default_generator, rand, randn,
+    Op, Tensor, _note_write, _written, apply, default_generator, rand, randn,
 )
 
 # %% modules/04_layers.py #naive_matmul

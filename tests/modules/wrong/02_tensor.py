@@ -1,7 +1,7 @@
 # %% apply: remembers only if the first input requires a gradient
 # rule: at least one input has `requires_grad`
     result = _wrap(op.forward(*[x.data for x in inputs]))
-    if inputs[0].requires_grad and Op.recording:
+    if inputs[0].requires_grad and grad_mode.enabled:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
@@ -14,7 +14,7 @@
     return result
 
 # %% apply: forgets that recording can be off
-# rule: if `Op.recording` is on
+# rule: if `grad_mode.enabled` is on
     result = _wrap(op.forward(*[x.data for x in inputs]))
     if any(x.requires_grad for x in inputs):
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
@@ -23,7 +23,7 @@
 # %% apply: hands the tensors to forward instead of their arrays
 # rule: runs `op.forward` on the *arrays* of the inputs
     result = _wrap(op.forward(*inputs))
-    if any(x.requires_grad for x in inputs) and Op.recording:
+    if any(x.requires_grad for x in inputs) and grad_mode.enabled:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
@@ -243,7 +243,7 @@
 # rule: and the time, `made = Op.tick()`
     result = _wrap(op.forward(*[x.data for x in inputs]))
     for x in inputs:
-        if x.requires_grad and Op.recording:
+        if x.requires_grad and grad_mode.enabled:
             result.requires_grad, result.origin = True, (op, inputs)
     return result
 
@@ -260,7 +260,7 @@
 # rule: however many inputs there are
     a, b = inputs
     result = _wrap(op.forward(a.data, b.data))
-    if (a.requires_grad or b.requires_grad) and Op.recording:
+    if (a.requires_grad or b.requires_grad) and grad_mode.enabled:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
@@ -268,7 +268,7 @@
 # rule: and the time, `made = Op.tick()`
     result = _wrap(op.forward(*[x.data for x in inputs]))
     Op.tick()
-    if any(x.requires_grad for x in inputs) and Op.recording:
+    if any(x.requires_grad for x in inputs) and grad_mode.enabled:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
@@ -276,8 +276,8 @@
 # rule: wraps the result with `_wrap`
     result = _new(Tensor)
     result.data = op.forward(*[x.data for x in inputs])
-    result.requires_grad, result.grad, result.origin, result.made, result.written = False, None, None, 0, 0
-    if any(x.requires_grad for x in inputs) and Op.recording:
+    result.requires_grad, result.grad, result.origin, result.made = False, None, None, 0
+    if any(x.requires_grad for x in inputs) and grad_mode.enabled:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 
@@ -358,7 +358,7 @@
 # %% apply: makes a new float32 tensor of the result
 # rule: that is quick, and the dtype stays
     result = Tensor(op.forward(*[x.data for x in inputs]))
-    if any(x.requires_grad for x in inputs) and Op.recording:
+    if any(x.requires_grad for x in inputs) and grad_mode.enabled:
         result.requires_grad, result.origin, result.made = True, (op, inputs), Op.tick()
     return result
 

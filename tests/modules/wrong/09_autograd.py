@@ -513,30 +513,30 @@ def _(op, grad):
         for_x[n, c, top : top + size, left : left + size] += grad[n, c, i, j] / size**2
 # %% no_grad: switches on, whatever was before
 # rule: Afterwards the switch must be *as it was before*
-    Op.recording = False
+    grad_mode.enabled = False
     try:
         yield
     finally:
-        Op.recording = True
+        grad_mode.enabled = True
 # %% no_grad: an error leaves it off
 # rule: even after an error
-    before, Op.recording = Op.recording, False
+    before, grad_mode.enabled = grad_mode.enabled, False
     yield
-    Op.recording = before
+    grad_mode.enabled = before
 # %% no_grad: swallows the error
-    before, Op.recording = Op.recording, False
+    before, grad_mode.enabled = grad_mode.enabled, False
     try:
         yield
     except Exception:
         pass
     finally:
-        Op.recording = before
+        grad_mode.enabled = before
 # %% no_grad: never switches off
-    before = Op.recording
+    before = grad_mode.enabled
     try:
         yield
     finally:
-        Op.recording = before
+        grad_mode.enabled = before
 # %% checkpoint_rule: draws new random numbers
 # rule: repeats the random numbers, so that a dropout drops the same
     y = function(*stand_ins)
@@ -561,9 +561,9 @@ def _(op, grad):
     return tuple(found[t] for t in (*stand_ins, *leaves))
 # %% checkpoint_rule: records, but draws new random numbers
 # rule: turns recording on and repeats the random numbers
-    before, Op.recording = Op.recording, True
+    before, grad_mode.enabled = grad_mode.enabled, True
     y = function(*stand_ins)
-    Op.recording = before
+    grad_mode.enabled = before
     found = gradients(y, grad)
     return tuple(found.get(t) for t in (*stand_ins, *leaves))
 # %% checkpoint_rule: puts the gradients on the leaves itself
