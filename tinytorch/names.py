@@ -87,6 +87,7 @@ LEFT_OUT = {
         "training": "CrossEntropyOp BinaryCrossEntropyOp",
     },
     "a step of a layer, an optimizer or the walk, which the text shows on its own": {
+        "tensor": "grad_mode",
         "layers": "fans",
         "dense": "op_flops new_bytes SummaryRow Summary",
         "spatial": """
