@@ -286,7 +286,8 @@ def test_an_example_may_stand_for_the_shape():
             return self.weight[ids]
 
     (row,) = summary(Lookup(), Tensor([1, 4, 4, 7])).rows
-    assert (row.output_shape, row.parameters, row.flops, row.activation_bytes) == ((4, 3), 30, 0, 48)
+    assert (row.output_shape, row.parameters, row.flops) == ((4, 3), 30, 0)
+    assert row.activation_bytes == 48 + 32, "the result, and the copy of the ids that the op keeps"
 
 
 def test_a_table_that_a_layer_keeps_is_no_activation():
