@@ -18,15 +18,21 @@ NAMES = {
         # tensor() and from_numpy() are the class: an array is not copied, and a float64 array becomes float32
         "tensor": """
             Tensor tensor=Tensor as_tensor=Tensor from_numpy=Tensor recipe
-            zeros ones full arange rand randn manual_seed default_generator
-            where concat cat=concat stack broadcast_shapes promote_types
-            exp=Tensor.exp log=Tensor.log sqrt=Tensor.sqrt abs=Tensor.abs tanh=Tensor.tanh
-            maximum=Tensor.maximum minimum=Tensor.minimum clip=Tensor.clip matmul=Tensor.__matmul__
-            sum=Tensor.sum mean=Tensor.mean var=Tensor.var max=Tensor.max min=Tensor.min argmax=Tensor.argmax
-            reshape=Tensor.reshape permute=Tensor.permute transpose=Tensor.transpose
-            squeeze=Tensor.squeeze unsqueeze=Tensor.unsqueeze
+            zeros ones full empty eye arange linspace rand randn randint randperm manual_seed default_generator
+            zeros_like ones_like full_like empty_like rand_like randn_like
+            where cat concat stack einsum broadcast_shapes promote_types
+            exp=Tensor.exp log=Tensor.log sqrt=Tensor.sqrt abs=Tensor.abs tanh=Tensor.tanh pow=Tensor.pow
+            floor=Tensor.floor ceil=Tensor.ceil round=Tensor.round sign=Tensor.sign isnan=Tensor.isnan
+            maximum=Tensor.maximum minimum=Tensor.minimum clip=Tensor.clip clamp=Tensor.clamp matmul=Tensor.matmul
+            sum=Tensor.sum mean=Tensor.mean prod=Tensor.prod var=Tensor.var std=Tensor.std norm=Tensor.norm cumsum=Tensor.cumsum
+            max=Tensor.max min=Tensor.min amax=Tensor.max amin=Tensor.min argmax=Tensor.argmax argmin=Tensor.argmin
+            all=Tensor.all any=Tensor.any allclose=Tensor.allclose
+            sort=Tensor.sort argsort=Tensor.argsort topk=Tensor.topk gather=Tensor.gather masked_fill=Tensor.masked_fill
+            reshape=Tensor.reshape flatten=Tensor.flatten permute=Tensor.permute transpose=Tensor.transpose
+            squeeze=Tensor.squeeze unsqueeze=Tensor.unsqueeze flip=Tensor.flip roll=Tensor.roll tril=Tensor.tril triu=Tensor.triu
+            split=Tensor.split chunk=Tensor.chunk unbind=Tensor.unbind clone=Tensor.clone numel=Tensor.numel
         """,
-        "activations": "relu sigmoid softmax log_softmax",
+        "activations": "relu sigmoid softmax log_softmax logsumexp",
         "autograd": "no_grad is_grad_enabled=grad_enabled",
         "training": "save load Trainer EarlyStopping evaluating accuracy confusion_matrix predicted",
         "numpy": """
@@ -37,14 +43,14 @@ NAMES = {
     "tinytorch.nn": {
         # PyTorch calls it Module. In this course a module is a notebook, so the text says Layer
         "layers": "Module=Layer Layer Parameter Linear",
-        "activations": "Activation ReLU LeakyReLU Sigmoid Tanh GELU Softmax LogSoftmax",
+        "activations": "Activation ReLU LeakyReLU Sigmoid Tanh GELU SiLU ELU Softplus Softmax LogSoftmax",
         "dense": "Dense Sequential Flatten Dropout MLP summary",
         "spatial": "Conv2d MaxPool2d AvgPool2d GlobalAvgPool2d",
         "attention": "Embedding MultiHeadAttention PositionalEncoding",
         "training": "MSELoss BCEWithLogitsLoss CrossEntropyLoss",
     },
     "tinytorch.nn.functional": {
-        "activations": "relu leaky_relu sigmoid tanh gelu softmax log_softmax",
+        "activations": "relu leaky_relu sigmoid tanh gelu silu elu softplus softmax log_softmax",
         "attention": "scaled_dot_product_attention attention_scores attention_weights causal_mask padding_mask mask_bias",
         "training": "mse_loss cross_entropy binary_cross_entropy_with_logits",
     },
