@@ -17,10 +17,10 @@ from tinytorch.core.attention import Embedding, MultiHeadAttention, causal_mask,
 from tinytorch.core.autograd import (
     backward,
     checkpoint,
-    grad_enabled,
     gradcheck,
     gradient,
     gradients,
+    is_grad_enabled,
     no_grad,
     unbroadcast,
     zero_grad,
@@ -666,14 +666,14 @@ def test_a_write_that_no_rule_minds_is_allowed():
 def test_no_grad_forgets_and_restores_even_after_an_error():
     x = leaf([1.0])
     with no_grad():
-        assert not grad_enabled() and not (x * 2).requires_grad
+        assert not is_grad_enabled() and not (x * 2).requires_grad
         x[0] = 5.0
         with no_grad():
             pass
-        assert not grad_enabled()
+        assert not is_grad_enabled()
     with pytest.raises(KeyError), no_grad():
         raise KeyError
-    assert grad_enabled()
+    assert is_grad_enabled()
 
     @no_grad()
     def f():
