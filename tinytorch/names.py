@@ -33,7 +33,7 @@ NAMES = {
             split=Tensor.split chunk=Tensor.chunk unbind=Tensor.unbind clone=Tensor.clone numel=Tensor.numel
         """,
         "activations": "relu sigmoid softmax log_softmax logsumexp",
-        "autograd": "no_grad is_grad_enabled=grad_enabled",
+        "autograd": "no_grad set_grad_enabled is_grad_enabled inference_mode",
         "training": "save load Trainer EarlyStopping evaluating accuracy confusion_matrix predicted",
         "numpy": """
             float32 float64 float16 int8 int16 int32 int64 uint8
@@ -74,7 +74,7 @@ NAMES = {
     },
     "tinytorch.autograd": {
         "tensor": "Op apply",  # an operation of your own is an Op with a rule, entered by gradient()
-        "autograd": "gradcheck checkpoint gradient backward gradients numerical_gradient zero_grad",
+        "autograd": "grad backward gradcheck checkpoint gradient gradients numerical_gradient zero_grad",
     },
 }
 
@@ -102,7 +102,7 @@ LEFT_OUT = {
         """,
         "attention": "sinusoids split_heads merge_heads",
         "dataloader": "planes pictures batch_indices epoch_order prefetched",
-        "autograd": "RULES unbroadcast Freed by_date",
+        "autograd": "RULES unbroadcast Freed by_date Ends Watched",
         "optimizers": "descend accumulate look_ahead decayed blend cosine",
         "training": "class_numbers layers_of write_atomic",
     },
