@@ -115,8 +115,8 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
     return np.promote_types(a, b)
 
 # %% modules/02_tensor.py #operands
-def _operand(x, like: Tensor) -> Tensor:
-    """x as a tensor. What is no tensor takes like's dtype, if that can hold it."""
+def _operand(x, like: Tensor, wraps: bool = True) -> Tensor:
+    """x as a tensor. What is no tensor takes like's dtype, if that has its kind."""
     if isinstance(x, Tensor):
         return x
     kinds = "iuf" if isinstance(x, int) else "f"
@@ -125,11 +125,14 @@ def _operand(x, like: Tensor) -> Tensor:
     try:
         return _wrap(np.asarray(x, like.data.dtype))
     except OverflowError:  # 300 and -1 are too much for uint8
-        return Tensor(x)
+        return Tensor(x).astype(like.data.dtype) if wraps else Tensor(x)
 
 def _operands(a, b, wraps: bool = True) -> tuple[Tensor, Tensor]:
     """a and b, at least one of them a tensor, as two tensors of one dtype."""
-    a, b = (a, _operand(b, a)) if isinstance(a, Tensor) else (_operand(a, b), b)
+    if isinstance(a, Tensor):
+        b = _operand(b, a, wraps)
+    else:
+        a = _operand(a, b, wraps)
     if a.data.dtype is b.data.dtype:
         return a, b
     dtype = promote_types(a.dtype, b.dtype)
@@ -165,11 +168,9 @@ def _op(name: str, compute, saves: str = "") -> type[Op]:
 
 # %% modules/02_tensor.py #table
 def _power(a, b):
-    if b.ndim == 0:
-        return a ** b.item()  # NumPy squares if it sees the number 2
-    if a.dtype.kind == "f" or not (b < 0).any():
-        return a**b
-    return np.where((b >= 0) | (abs(a) == 1), a ** abs(b), 0)  # 1/2 is 0 in integers
+    if a.dtype.kind in "iu" and (b < 0).any():  # 1/2 is 0 in integers
+        return np.where((b >= 0) | (abs(a) == 1), a ** abs(b), 0)
+    return a ** (b if b.ndim else b.item())  # NumPy squares if it sees the number 2
 def _repeat(a, shape):  # what repeats nothing can be written to
     return a[...] if a.shape == shape else np.broadcast_to(a, shape)
 def _pick(a, key):
@@ -195,11 +196,16 @@ Pow, Index = _op("Pow", _power, "inputs"), _op("Index", _pick, "shapes")
 Concat = _op("Concat", lambda *a: np.concatenate(a[:-1], a[-1]), "shapes")
 
 # %% modules/02_tensor.py #arithmetic
+def _dividends(a, b): return _operands(a, b, wraps=False)
+def _exponents(a, b):
+    if isinstance(b, int) and b < 0 and a.dtype.kind != "f":
+        raise ValueError(f"{a.dtype} to the power {b} is no integer: use floats")
+    return _operands(a, b)
 def _infix(op):
-    wraps = op not in (Div, Pow)
+    prepare = {Div: _dividends, Pow: _exponents}.get(op, _operands)
     def method(a, b):
         if type(a) is not type(b) or a.data.dtype is not b.data.dtype:
-            a, b = _operands(a, b, wraps)
+            a, b = prepare(a, b)
         try:
             return apply(_new(op), a, b)
         except ValueError:
@@ -207,7 +213,7 @@ def _infix(op):
             raise
     return method
 def _reflected(op):
-    return lambda a, b: apply(op(), *_operands(b, a, op not in (Div, Pow)))
+    return lambda a, b: apply(op(), *_operands(b, a, wraps=op is not Div))
 def _function(op): return lambda a: apply(op(), a)
 def _test(f):
     def method(a, b):
@@ -267,9 +273,9 @@ def _either(axis, keepdims, dim, keepdim):
     """axis and keepdims, under NumPy's names or PyTorch's. An empty tuple means all."""
     axis = axis if dim is None else dim
     return None if axis == () else axis, keepdims or keepdim
-def _reduce(op, x, *names):
-    axis, keepdims = _either(*names)
-    return apply(op(_axes(axis, x.ndim), keepdims), x)
+def _reduce(op, x, axis, keepdims, dim, keepdim):
+    axes = _axes(axis if dim is None else dim, x.ndim) or _axes(None, x.ndim)
+    return apply(op(axes, keepdims or keepdim), x)
 def _no_gradient(compute):
     def method(self, axis=None, keepdims=False, dim=None, keepdim=False):
         axis, keepdims = _either(axis, keepdims, dim, keepdim)
@@ -373,15 +379,15 @@ def _plain(key):
     if type(key) is int or key is None or key is Ellipsis:
         return key
     if isinstance(key, slice):
-        return slice(*[_plain(part) for part in (key.start, key.stop, key.step)])
+        parts = key.start, key.stop, key.step
+        return slice(*map(_plain, parts)) if Tensor in map(type, parts) else key
     if isinstance(key, tuple):
         return tuple([_plain(part) for part in key])
     array = np.array(key.data if isinstance(key, Tensor) else key)
-    if array.size == 0 and not hasattr(key, "dtype"):
-        return array.astype(np.int64)  # an empty list of indices
-    if array.dtype.kind not in "iu":
-        return array
-    return array.astype(np.int64) if array.ndim else array.item()
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64, copy=False) if array.ndim else array.item()
+    empty = isinstance(key, list) and not array.size  # a list of no indices
+    return array.astype(np.int64) if empty else array
 
 def _steps(key) -> tuple:
     """The keys to apply one after the other, so that integers come before arrays."""
@@ -492,6 +498,8 @@ class _Writes:
 # %% modules/02_tensor.py #stack
 def concat(tensors, dim: int = 0) -> Tensor:
     """The tensors one after the other along dim; their other sizes agree."""
+    if not tensors:
+        raise ValueError("concat needs at least one tensor")
     dtype = reduce(promote_types, [x.dtype for x in tensors])
     (dim,) = _axes(dim, tensors[0].ndim or 1)
     return apply(Concat(dim), *[x.astype(dtype) for x in tensors])
