@@ -2049,7 +2049,7 @@ def clip_grad_value_(parameters, clip_value: float) -> None:
 # | --- | --- |
 # | `SGD`, `RMSprop`, `Adam`, `AdamW` | `torch.optim`, with more options |
 # | `step`, `zero_grad`, `param_groups`, `state_dict` | the same |
-# | `StepLR`, `LambdaLR`, `ReduceLROnPlateau` … | the same, and lists for groups |
+# | schedules | the same; some also take lists, for the groups |
 # | `OneCycleLR` | also changes the momentum; 25 and 10,000 are options |
 # | `LinearWarmup(optimizer, n, after=other)` | `LinearLR` and `SequentialLR` |
 # | `clip_grad_norm_` | the same in `torch.nn.utils`, returns a tensor |
