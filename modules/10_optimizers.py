@@ -2051,7 +2051,7 @@ def clip_grad_value_(parameters, clip_value: float) -> None:
 # | `step`, `zero_grad`, `param_groups`, `state_dict` | the same |
 # | schedules | the same; some also take lists, for the groups |
 # | `OneCycleLR` | also changes the momentum; 25 and 10,000 are options |
-# | `LinearWarmup(optimizer, n, after=other)` | `LinearLR` and `SequentialLR` |
+# | `LinearWarmup(optimizer, after=other)` | `LinearLR` and `SequentialLR` |
 # | `clip_grad_norm_` | the same in `torch.nn.utils`, returns a tensor |
 # | a group added later keeps its rate | the same; `LambdaLR` refuses it |
 # | an update in place, piece by piece | `foreach`, `fused`: many parameters at once |
