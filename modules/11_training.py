@@ -91,7 +91,7 @@ from tinytorch.core.activations import SigmoidOp
 from tinytorch.core.autograd import gradient, no_grad
 from tinytorch.core.dataloader import DataLoader
 from tinytorch.core.layers import Layer
-from tinytorch.core.optimizers import _compare, clip_grad_norm
+from tinytorch.core.optimizers import _compare, clip_grad_norm_
 from tinytorch.core.tensor import Op, Tensor, apply, default_generator
 
 # %% [markdown]
@@ -1092,7 +1092,7 @@ class Trainer:
             loss.backward(share)
             total += share * loss.item()
         ### END SOLUTION
-        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or np.inf)
+        norm = clip_grad_norm_(self.optimizer.parameters(), self.clip or np.inf)
         if not np.isfinite(float(total + norm)):
             raise FloatingPointError(
                 f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} "
