@@ -65,8 +65,9 @@ y.origin
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-from functools import reduce
-from itertools import count, zip_longest
+from collections import namedtuple
+from functools import partial, reduce
+from itertools import accumulate, count, zip_longest
 from math import prod
 from threading import local
 from types import SimpleNamespace
@@ -514,25 +515,38 @@ for _t in _types:
 #
 # With `_in_tensor` we can write Tensor's methods where we explain them.
 
+# %% [markdown]
+# A number that an integer dtype cannot hold wraps around, as in PyTorch: for uint8, -1
+# is 255, and 300 is 44. Only `/` takes it as it is (`wraps=False`), so that
+# `image / 256` is not a division by 0.
+
 # %% nbgrader={"grade": false, "grade_id": "operands", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _operand(x, like: Tensor) -> Tensor:
-    """x as a tensor. What is no tensor takes like's dtype, if that can hold it."""
+def _operand(x, like: Tensor, wraps: bool = True) -> Tensor:
+    """x as a tensor. What is no tensor takes like's dtype, if that has its kind."""
     if isinstance(x, Tensor):
         return x
     kinds = "iuf" if isinstance(x, int) else "f"
-    fits = x is not None and like.data.dtype.kind in kinds
-    return _wrap(np.asarray(x, like.data.dtype)) if fits else Tensor(x)
+    if x is None or like.data.dtype.kind not in kinds:
+        return Tensor(x)
+    try:
+        return _wrap(np.asarray(x, like.data.dtype))
+    except OverflowError:  # 300 and -1 are too much for uint8
+        return Tensor(x).astype(like.data.dtype) if wraps else Tensor(x)
 
-def _operands(a, b) -> tuple[Tensor, Tensor]:
+def _operands(a, b, wraps: bool = True) -> tuple[Tensor, Tensor]:
     """a and b, at least one of them a tensor, as two tensors of one dtype."""
-    a, b = (a, _operand(b, a)) if isinstance(a, Tensor) else (_operand(a, b), b)
+    if isinstance(a, Tensor):
+        b = _operand(b, a, wraps)
+    else:
+        a = _operand(a, b, wraps)
     if a.data.dtype is b.data.dtype:
         return a, b
     dtype = promote_types(a.dtype, b.dtype)
     if (a.ndim == 0) != (b.ndim == 0):  # a 0-d tensor adapts itself, as a number does
         other = b.dtype if a.ndim == 0 else a.dtype
-        if other.kind == dtype.kind or {other.kind, dtype.kind} == {"i", "u"}:
+        integers = {other.kind, dtype.kind} <= {"i", "u"}
+        if wraps if integers else other.kind == dtype.kind:
             dtype = other
     return a.astype(dtype), b.astype(dtype)
 
@@ -545,31 +559,51 @@ def _in_tensor(body: type) -> None:
 # %% [markdown]
 # `Add` and `Mul` show the pattern of an op. The others differ in two things only: which
 # NumPy function they call, and what they save. So they are lines of a table. You need
-# not read `_op`, which makes the classes. Look at each entry's last argument: which
-# derivative needs it? The derivative of $e^a$ is $e^a$ itself, so `Exp` saves its
-# result. The derivative of $\log a$ is $1/a$, so `Log` saves its input.
+# not read `_op`, which makes the classes. The five functions in `_FLOATING` give floats
+# also for integers. NumPy computes them in float64 for int64, and in float16 for uint8,
+# where $e^{12}$ is already infinite. We compute them in float32, as PyTorch does.
+
+# %% nbgrader={"grade": false, "grade_id": "op_maker", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+_FLOATING = (np.divide, np.log, np.exp, np.sqrt, np.tanh)  # never in integers
+def _op(name: str, compute, saves: str = "") -> type[Op]:
+    """A class for the op compute(*arrays, *parameters); `saves` says what it keeps."""
+    floating = compute in _FLOATING
+    if isinstance(compute, np.ufunc):
+        compute = partial(elementwise, compute)  # on all cores, if it is large
+    class Made(Op):
+        def forward(self, *arrays):
+            if floating and arrays[0].dtype.kind != "f":
+                arrays = [a.astype(np.float32) for a in arrays]
+            y = compute(*arrays, *self.parameters)
+            if saves:
+                kept = [a.shape for a in arrays] if saves == "shapes" else arrays
+                self.saved = (y,) if saves == "result" else tuple(kept)
+            return y
+    Made.__name__ = Made.__qualname__ = name
+    return Made
+
+# %% [markdown]
+# Now the table. Look at each entry's last argument: which derivative needs it? The
+# derivative of $e^a$ is $e^a$ itself, so `Exp` saves its result. The derivative of
+# $\log a$ is $1/a$, so `Log` saves its input.
 #
 # The ops at the end change shapes and join tensors. Sections 3, 5 and 6 use them.
 # (`TanhOp` is so named because module 03 gives the name `Tanh` to an activation.)
 
 # %% nbgrader={"grade": false, "grade_id": "table", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _op(name: str, compute, saves: str = "") -> type[Op]:
-    """A class for the op compute(*arrays, *parameters); `saves` says what it keeps."""
-    class Made(Op):
-        def forward(self, *arrays):
-            if isinstance(compute, np.ufunc):
-                y = elementwise(compute, *arrays)
-            else:
-                y = compute(*arrays, *self.parameters)
-            if arrays[0].dtype.kind != "f" and y.dtype == np.float64:
-                y = y.astype(np.float32)  # no float64 by accident
-            if saves:
-                kept = tuple([a.shape for a in arrays]) if saves == "shapes" else arrays
-                self.saved = (y,) if saves == "result" else kept
-            return y
-    Made.__name__ = Made.__qualname__ = name
-    return Made
+def _power(a, b):
+    if a.dtype.kind in "iu" and (b < 0).any():  # 1/2 is 0 in integers
+        return np.where((b >= 0) | (abs(a) == 1), a ** abs(b), 0)
+    return a ** (b if b.ndim else b.item())  # NumPy squares if it sees the number 2
+def _repeat(a, shape):  # what repeats nothing can be written to
+    return a[...] if a.shape == shape else np.broadcast_to(a, shape)
+def _pick(a, key):
+    y = a[key]
+    if isinstance(y, np.ndarray):
+        return y
+    return a[*key, ...] if isinstance(key, tuple) else a[key, ...]  # no number: a view
 
 Sub, Neg = _op("Sub", np.subtract), _op("Neg", np.negative)
 Div, Abs = _op("Div", np.divide, "inputs"), _op("Abs", np.abs, "inputs")
@@ -577,15 +611,14 @@ Log, Exp = _op("Log", np.log, "inputs"), _op("Exp", np.exp, "result")
 Sqrt, TanhOp = _op("Sqrt", np.sqrt, "result"), _op("TanhOp", np.tanh, "result")
 Maximum = _op("Maximum", np.maximum, "inputs")
 Minimum = _op("Minimum", np.minimum, "inputs")
-Pow = _op("Pow", lambda a, b: a ** (b if b.ndim else b.item()), "inputs")
-Clip = _op("Clip", np.clip, "inputs")  # Clip(min, max)
-Cast = _op("Cast", lambda a, dtype, before: a.astype(dtype))
+Clip = _op("Clip", lambda a, low, high: np.clip(a, low, high, dtype=a.dtype), "inputs")
+Cast = _op("Cast", lambda a, dtype, before, order="K": a.astype(dtype, order))
 Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))
 Max = _op("Max", lambda a, axis, keep: a.max(axis, keepdims=keep), "inputs")
 Min = _op("Min", lambda a, axis, keep: a.min(axis, keepdims=keep), "inputs")
 Permute, Reshape = _op("Permute", np.transpose), _op("Reshape", np.reshape, "shapes")
-Expand = _op("Expand", np.broadcast_to, "shapes")
-Index = _op("Index", lambda a, key: a[key], "shapes")
+Expand = _op("Expand", _repeat, "shapes")
+Pow, Index = _op("Pow", _power, "inputs"), _op("Index", _pick, "shapes")
 Concat = _op("Concat", lambda *a: np.concatenate(a[:-1], a[-1]), "shapes")
 
 # %%
@@ -593,32 +626,52 @@ op = Exp()
 op.forward(np.array([0.0, 1.0], np.float32)), op.saved
 
 # %% [markdown]
-# And the operators. You need not read this cell: each line gives Tensor some methods.
+# And the operators. You need not read the two cells, which give Tensor its methods.
 # `_infix(Add)` makes the method `__add__`: it calls `_operands`, then
 # `apply(Add(), a, b)`. If that fails because the shapes do not fit, your
 # `broadcast_shapes` raises the error. `_reflected(Add)` makes `__radd__`, with `a` and
-# `b` exchanged.
-#
-# Comparisons give bools, and no gradient passes through them. Tensors are hashed by
-# identity, so they can be keys of a dictionary although `==` compares elements. `where`
-# chooses element by element, `astype` changes the dtype. Where PyTorch silently gives
-# inf or nan, NumPy also warns.
+# `b` exchanged. `_test` makes comparisons. They give bools, and no gradient passes
+# through them.
 
 # %% nbgrader={"grade": false, "grade_id": "arithmetic", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
+def _dividends(a, b): return _operands(a, b, wraps=False)
+def _exponents(a, b):
+    if isinstance(b, int) and b < 0 and a.dtype.kind != "f":
+        raise ValueError(f"{a.dtype} to the power {b} is no integer: use floats")
+    return _operands(a, b)
 def _infix(op):
+    prepare = {Div: _dividends, Pow: _exponents}.get(op, _operands)
     def method(a, b):
         if type(a) is not type(b) or a.data.dtype is not b.data.dtype:
-            a, b = _operands(a, b)
+            a, b = prepare(a, b)
         try:
             return apply(_new(op), a, b)
         except ValueError:
             broadcast_shapes(a.shape, b.shape)  # raises an error that names both shapes
             raise
     return method
-def _reflected(op): return lambda a, b: apply(op(), *_operands(b, a))
+def _reflected(op):
+    return lambda a, b: apply(op(), *_operands(b, a, wraps=op is not Div))
 def _function(op): return lambda a: apply(op(), a)
-def _test(f): return lambda a, b: _wrap(f(*[x.data for x in _operands(a, b)]))
+def _test(f):
+    def method(a, b):
+        try:
+            a, b = _operands(a, b)
+        except (TypeError, ValueError):  # b holds no numbers: Python answers for us
+            return NotImplemented
+        return _wrap(f(a.data, b.data))
+    return method
+
+# %% [markdown]
+# `==` compares elements, yet tensors are hashed by identity, so they can be keys of a
+# dictionary. (`==` with what holds no numbers, such as `None`, is False.) `where`
+# chooses element by element. It keeps a copy of the condition: a later write into the
+# condition must not change the gradient. `astype` changes the dtype. Where PyTorch
+# silently gives inf or nan, NumPy also warns.
+
+# %% nbgrader={"grade": false, "grade_id": "operators", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 @_in_tensor
 class _Arithmetic:
     __add__, __sub__, __mul__ = map(_infix, (Add, Sub, Mul))
@@ -628,9 +681,16 @@ class _Arithmetic:
     exp, log, sqrt, tanh = map(_function, (Exp, Log, Sqrt, TanhOp))
     __eq__, __lt__, __le__ = map(_test, (np.equal, np.less, np.less_equal))
     __ne__, __gt__, __ge__ = map(_test, (np.not_equal, np.greater, np.greater_equal))
-    __and__, __or__ = map(_test, (np.bitwise_and, np.bitwise_or))
+    __and__, __or__, __xor__ = map(
+        _test, (np.bitwise_and, np.bitwise_or, np.bitwise_xor))
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
     def __invert__(self): return _wrap(~self.data)
-    def clip(self, min=None, max=None): return apply(Clip(min, max), self)
+    def clip(self, min=None, max=None):
+        if min is None and max is None:
+            raise ValueError("clip needs min, max or both")
+        if self.dtype.kind != "f" and {type(min), type(max)} & {float, np.float32}:
+            return self.astype(np.float32).clip(min, max)
+        return apply(Clip(min, max), self)
     def astype(self, dtype):
         if self.data.dtype == dtype:
             return self
@@ -639,7 +699,7 @@ class _Arithmetic:
 def where(condition, a, b) -> Tensor:
     """a where the condition holds, b elsewhere; all three broadcast."""
     a = a if isinstance(a, Tensor) or isinstance(b, Tensor) else Tensor(a)
-    return apply(Where(np.asarray(condition, bool)), *_operands(a, b))
+    return apply(Where(np.array(condition, bool)), *_operands(a, b))
 
 # %% [markdown]
 # Here is all that happens for `a + 2`, one step per line. Steps 3 to 5 are your
@@ -676,6 +736,13 @@ where(x > 1.5, x, 0)
 
 # %%
 x.clip(min=2), x.minimum(Tensor([3.0, 2.0, 1.0]))
+
+# %% [markdown]
+# The pixels of an image are often bytes, uint8. In which dtype comes each of these?
+
+# %%
+image = Tensor(np.array([0, 12, 255], np.uint8))
+image / 256, image.exp(), image * 2
 
 # %% [markdown]
 # ### The other way round
@@ -753,6 +820,9 @@ answer([_a - _x, _a], about="an array on the left, before and after")
 # several axes go into a tuple. `_axes` turns all these spellings into one, a tuple of
 # axes from 0 up, or raises an `IndexError`.
 #
+# NumPy says `axis` and `keepdims`, PyTorch says `dim` and `keepdim`. PyTorch accepts
+# both, and so does `_either`.
+#
 # `x.max(1)` gives only the values. `mean` is no op: it is a sum and a division. Both
 # remember, so the mean is remembered too.
 
@@ -765,15 +835,29 @@ def _axes(axis, ndim: int) -> tuple[int, ...]:
     if isinstance(axis, int) and -ndim <= axis < ndim:  # one axis, the usual case
         return (axis % ndim,)
     return np.lib.array_utils.normalize_axis_tuple(axis, ndim or 1)[:ndim]
-def _reduce(op, x, axis, keepdims): return apply(op(_axes(axis, x.ndim), keepdims), x)
+def _either(axis, keepdims, dim, keepdim):
+    """axis and keepdims, under NumPy's names or PyTorch's. An empty tuple means all."""
+    axis = axis if dim is None else dim
+    return None if axis == () else axis, keepdims or keepdim
+def _reduce(op, x, axis, keepdims, dim, keepdim):
+    axes = _axes(axis if dim is None else dim, x.ndim) or _axes(None, x.ndim)
+    return apply(op(axes, keepdims or keepdim), x)
+def _no_gradient(compute):
+    def method(self, axis=None, keepdims=False, dim=None, keepdim=False):
+        axis, keepdims = _either(axis, keepdims, dim, keepdim)
+        return _wrap(compute(self.data, axis, keepdims=keepdims))
+    return method
 @_in_tensor
 class _Reductions:
-    def sum(self, axis=None, keepdims=False): return _reduce(Sum, self, axis, keepdims)
-    def max(self, axis=None, keepdims=False): return _reduce(Max, self, axis, keepdims)
-    def min(self, axis=None, keepdims=False): return _reduce(Min, self, axis, keepdims)
-    def argmax(self, axis=None, keepdims=False):
-        return _wrap(np.argmax(self.data, axis, keepdims=keepdims))
-    def mean(self, axis=None, keepdims=False):
+    def sum(self, axis=None, keepdims=False, dim=None, keepdim=False):
+        return _reduce(Sum, self, axis, keepdims, dim, keepdim)
+    def max(self, axis=None, keepdims=False, dim=None, keepdim=False):
+        return _reduce(Max, self, axis, keepdims, dim, keepdim)
+    def min(self, axis=None, keepdims=False, dim=None, keepdim=False):
+        return _reduce(Min, self, axis, keepdims, dim, keepdim)
+    argmax, argmin, any, all = map(_no_gradient, (np.argmax, np.argmin, np.any, np.all))
+    def mean(self, axis=None, keepdims=False, dim=None, keepdim=False):
+        axis, keepdims = _either(axis, keepdims, dim, keepdim)
         n = prod(self.shape[i] for i in _axes(axis, self.ndim))
         return self.sum(axis, keepdims) / n
 
@@ -861,15 +945,17 @@ answer(_found, about="dtypes")
 # Take the mean off first, then square. The mean of the squares minus the square of the
 # mean is the same on paper, but in float32 it loses the small spread of large numbers.
 #
-# Three to four lines. The mean must broadcast against $x$: keep its axes. Count $n$ as
-# `mean` does. If $n < c$, divide by 0: `max(n - c, 0)`.
+# Three to four lines, after the first, which is given. The mean must broadcast against
+# $x$: keep its axes. Count $n$ as `mean` does. If $n < c$, divide by 0:
+# `max(n - c, 0)`.
 
 # %% nbgrader={"grade": false, "grade_id": "var", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 @_in_tensor
 class _Variance:
-    def var(self, axis=None, correction=1, keepdims=False):
+    def var(self, axis=None, correction=1, keepdims=False, dim=None, keepdim=False):
         """The sum of squared distances from the mean, divided by n - correction."""
+        axis, keepdims = _either(axis, keepdims, dim, keepdim)
         ### BEGIN SOLUTION
         n = prod(self.shape[i] for i in _axes(axis, self.ndim))
         d = self - self.mean(axis, keepdims=True)
@@ -1058,14 +1144,22 @@ def _sizes(sizes: tuple) -> tuple:  # f(2, 3) and f((2, 3)) mean the same
 class _Shapes:
     T = property(lambda self: self.permute(tuple(range(self.ndim))[::-1]))
     def reshape(self, *shape): return apply(Reshape(_sizes(shape)), self)
-    def permute(self, *d): return apply(Permute(_axes(_sizes(d), self.ndim)), self)
+    def permute(self, *dims):
+        axes = _axes(_sizes(dims), self.ndim)
+        if len(axes) != self.ndim:
+            raise ValueError(f"{self.shape} has {self.ndim} axes, not {len(axes)}")
+        return apply(Permute(axes), self)
     def squeeze(self, dim=None):
         dims = [i for i in _axes(dim, self.ndim) if self.shape[i] == 1]
         return self.reshape([n for i, n in enumerate(self.shape) if i not in dims])
     def expand(self, *shape):
         new = _sizes(shape)  # counted from the end, -1 keeps the size of that axis
-        new = [self.shape[i - len(new)] if n == -1 else n for i, n in enumerate(new)]
-        return apply(Expand(tuple(new)), self)
+        old = (-1,) * (len(new) - self.ndim) + self.shape
+        new = tuple([m if n == -1 else n for m, n in zip(old, new)])
+        try:
+            return apply(Expand(new), self)
+        except ValueError:
+            raise ValueError(f"cannot expand {self.shape} to {_sizes(shape)}") from None
     def __rmatmul__(self, other): return _operand(other, self) @ self
     def __matmul__(self, other):
         a, b = _operands(self, other)
@@ -1164,7 +1258,9 @@ row @ row
 #
 # `x.permute(2, 0, 1)` lists for each new axis which old one it is. Most often we only
 # want to exchange two. Write `transpose`: a list of all axes, two entries swapped,
-# `permute`. Three lines. Negative axes must work, and the result is a view.
+# `permute`. Three lines. Negative axes must work, and the result is a view. A single
+# number, with `ndim` 0, counts as having one axis: begin with
+# `list(range(self.ndim or 1))`.
 
 # %% nbgrader={"grade": false, "grade_id": "transpose", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -1173,7 +1269,7 @@ class _Transposition:
     def transpose(self, dim0, dim1):
         """Axes dim0 and dim1 exchanged: a view."""
         ### BEGIN SOLUTION
-        dims = list(range(self.ndim))
+        dims = list(range(self.ndim or 1))
         dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
         return self.permute(dims)
         ### END SOLUTION
@@ -1205,6 +1301,11 @@ assert np.shares_memory(y.data, x.data), "a transpose is a view: no number moves
 same = (y.transpose(0, -1).data == x.data).all()
 assert same, "exchanging the same axes twice must give x again"
 assert y.requires_grad, "y does not remember x: permute the tensor, not its .data"
+try:
+    got = Tensor(5.0).transpose(0, -1).shape
+except IndexError as error:
+    got = f"an IndexError, {error}"
+assert got == (), f"transpose(0, -1) of a number must have shape (), not {got}"
 
 # %% nbgrader={"grade": true, "grade_id": "transpose_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 """Graded again on five axes, and on an axis exchanged with itself."""
@@ -1220,13 +1321,52 @@ answer(_x.transpose(-2, 1).transpose(0, 2), about="numbers")
 # %% [markdown]
 # ## 6. Picking and joining
 #
-# Integers and slices only change shape and strides, so they give views. Arrays of
-# indices and masks can pick anything, so they give copies. `x[key] = value` writes in
-# place. No derivative exists for that, so it is an error if a gradient is required.
-# Otherwise `_note_write` notes the time, not for the tensor but for the array that owns
-# the memory: a view writes into the memory of its base.
+# Integers and slices only change shape and strides, so they give views, also where a
+# single number is left. Arrays of indices and masks can pick anything, so they give
+# copies. `_plain` turns the tensors in a key into arrays: copies, so that the key that
+# an op keeps cannot change any more.
 #
-# The other methods let values out of a tensor. `backward` belongs to module 09.
+# If a key mixes integers with arrays, as in `x[0, :, ids]`, PyTorch takes the integers
+# first: `x[0][:, ids]`. NumPy would put the axes in another order. `_steps` splits such
+# a key into the two steps.
+
+# %% nbgrader={"grade": false, "grade_id": "keys", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _plain(key):
+    """key for NumPy: tensors, arrays and lists in it become arrays of their own."""
+    if type(key) is int or key is None or key is Ellipsis:
+        return key
+    if isinstance(key, slice):
+        parts = key.start, key.stop, key.step
+        return slice(*map(_plain, parts)) if Tensor in map(type, parts) else key
+    if isinstance(key, tuple):
+        return tuple([_plain(part) for part in key])
+    array = np.array(key.data if isinstance(key, Tensor) else key)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64, copy=False) if array.ndim else array.item()
+    empty = isinstance(key, list) and not array.size  # a list of no indices
+    return array.astype(np.int64) if empty else array
+
+def _steps(key) -> tuple:
+    """The keys to apply one after the other, so that integers come before arrays."""
+    kinds = set(map(type, key)) if type(key) is tuple else ()
+    if int not in kinds or np.ndarray not in kinds or len(kinds) == 2:
+        return (key,)
+    first = []
+    for part in key:
+        mask = isinstance(part, np.ndarray) and part.dtype == bool
+        axes = part.ndim if mask else int(part is not None)
+        alone = type(part) is int or part is Ellipsis
+        first += [part] if alone else [slice(None)] * axes
+    return tuple(first), tuple([part for part in key if type(part) is not int])
+
+# %% [markdown]
+# `x[key] = value` writes in place. No derivative exists for that, so it is an error if
+# a gradient is required. Otherwise `_note_write` notes the time, not for the tensor but
+# for the array that owns the memory: a view writes into the memory of its base.
+#
+# The other methods let values out of a tensor. A tensor with one number can be printed
+# in a format, rounded, and used as an index. `backward` belongs to module 09.
 
 # %% nbgrader={"grade": false, "grade_id": "indexing", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1249,23 +1389,41 @@ def _written(array: np.ndarray) -> int:
     return _writes.dates.get(id(_owner(array)), 0)
 @_in_tensor
 class _Indexing:
-    def __getitem__(self, key): return apply(Index(key), self)
+    def __getitem__(self, key):
+        for step in _steps(_plain(key)):
+            self = apply(Index(step), self)
+        return self
     def __setitem__(self, key, value):
         required = self.requires_grad or getattr(value, "requires_grad", False)
         if required and grad_mode.enabled:
             raise RuntimeError("a write in place has no gradient: use where()")
-        self.data[key] = value.data if isinstance(value, Tensor) else value
+        *first, last = _steps(_plain(key))
+        place = self.data[first[0]] if first else self.data
+        place[last] = value.data if isinstance(value, Tensor) else value
         _note_write(self)
     def __len__(self): return len(self.data)
     def __iter__(self): return (self[i] for i in range(len(self)))
-    def __bool__(self): return bool(self.item())
-    def __float__(self): return float(self.item())
-    def item(self): return self.data.item()
-    def numpy(self): return self.data
     def detach(self): return _wrap(self.data)
+    def numpy(self): return self.data
     def backward(self, gradient=None):
         from tinytorch.core.autograd import backward
         backward(self, gradient)
+
+# %% nbgrader={"grade": false, "grade_id": "one_number", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@_in_tensor
+class _OneNumber:
+    def item(self): return self.data.item()
+    def __bool__(self): return bool(self.item())
+    def __float__(self): return float(self.item())
+    def __int__(self): return int(self.item())
+    def __round__(self, digits=None): return round(self.item(), digits)
+    def __index__(self):
+        if self.ndim or self.dtype.kind == "f":
+            raise TypeError(f"only an integer of shape () is an index, not {self}")
+        return int(self.item())
+    def __format__(self, spec):
+        return format(self.item() if self.ndim == 0 else repr(self), spec)
 
 # %% [markdown]
 # A mask, positions in any order, positions counted from the end: predict the three
@@ -1286,6 +1444,77 @@ x
 # %% tags=["raises-exception"]
 w = Tensor([1.0, 2.0], requires_grad=True)
 w[0] = 5.0
+
+# %% [markdown]
+# ### Arithmetic in place
+#
+# Training ends in thousands of lines like `w -= 0.1 * w.grad`. What may `-=` do?
+#
+# - Nothing is recorded: it writes into `w`'s own memory and notes the write. The dtype
+#   and the shape stay. An integer tensor cannot take a float.
+# - `w` is a leaf (it has no origin), it requires a gradient, and recording is on: a
+#   `RuntimeError`, because the recipe would lose `w`.
+# - Something else is recorded: `a -= b` is `a = a - b`, a new tensor. PyTorch would
+#   write into the memory and record that.
+#
+# A name that ends in `_` writes into its tensor or raises an error. `b.add_(c)` is the
+# method for `+=`, and `zero_`, `fill_` and `copy_` are `b[...] = value`.
+
+# %% nbgrader={"grade": false, "grade_id": "in_place", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _write(a: Tensor, compute, b) -> Tensor:
+    """compute(a, b) in a's memory, in its shape and dtype."""
+    x, y = _operands(a, b, wraps=compute is not np.divide)
+    if broadcast_shapes(a.shape, y.shape) != a.shape:
+        raise ValueError(f"in place the shape stays {a.shape}: {y.shape} does not fit")
+    kind = "f" if compute is np.divide else x.dtype.kind.replace("u", "i")
+    if "bif".index(kind) > "bif".index(a.dtype.kind.replace("u", "i")):
+        raise TypeError(f"in place the dtype stays {a.dtype}: use astype() first")
+    compute(x.data, y.data, out=a.data, casting="unsafe")
+    _note_write(a)
+    return a
+def _in_place(compute, instead=None):
+    """A method that writes compute(a, b) into a. To record, it calls `instead`."""
+    def method(a, b, alpha=1):
+        recorded = grad_mode.enabled and (
+            a.requires_grad or getattr(b, "requires_grad", False))
+        if recorded and instead and (a.origin or not a.requires_grad):
+            return instead(a, b)
+        if recorded:
+            raise RuntimeError(
+                "a write in place has no gradient: make a new tensor, or do not record")
+        return _write(a, compute, b if alpha == 1 else alpha * b)
+    return method
+@_in_tensor
+class _Writes:
+    __iadd__ = _in_place(np.add, Tensor.__add__)
+    __isub__ = _in_place(np.subtract, Tensor.__sub__)
+    __imul__ = _in_place(np.multiply, Tensor.__mul__)
+    __itruediv__ = _in_place(np.divide, Tensor.__truediv__)
+    add_, sub_ = _in_place(np.add), _in_place(np.subtract)
+    mul_, div_ = _in_place(np.multiply), _in_place(np.divide)
+    def zero_(self): return self.copy_(0)
+    def fill_(self, value): return self.copy_(value)
+    def copy_(self, other):
+        self[...] = other
+        return self
+
+# %% [markdown]
+# Without a gradient `total` writes into its own memory, and `same` sees it. With one,
+# `loss` becomes a new tensor. What does `first` hold at the end?
+
+# %%
+total = same = Tensor([1.0, 2.0])
+total += 10
+same
+
+# %%
+loss = first = w.sum()
+loss += 10
+loss, first
+
+# %% tags=["raises-exception"]
+w -= 0.1
 
 # %% [markdown]
 # `detach` gives the same array in a tensor that requires no gradient. `item` gives one
@@ -1309,6 +1538,8 @@ w.sum().item()
 #| export
 def concat(tensors, dim: int = 0) -> Tensor:
     """The tensors one after the other along dim; their other sizes agree."""
+    if not tensors:
+        raise ValueError("concat needs at least one tensor")
     dtype = reduce(promote_types, [x.dtype for x in tensors])
     (dim,) = _axes(dim, tensors[0].ndim or 1)
     return apply(Concat(dim), *[x.astype(dtype) for x in tensors])
@@ -1472,6 +1703,362 @@ for _ in range(10_000):
     _t = -_t
 answer(len(recipe(_t)), about="ten thousand negations")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 8. The rest is names
+#
+# What follows adds no op. It gives PyTorch's names to what you have, one to four lines
+# each, so that code written for PyTorch runs here. You need not read it now. Since all
+# of it is made of your ops, module 09 will differentiate it without a new rule.
+#
+# First the copies and conversions. There is one kind of memory, so `cpu()` and
+# `to("cpu")` change nothing. `clone` copies and remembers, `detach` does neither. A
+# deep copy of a tensor with a past would copy the past, so it is refused.
+
+# %% nbgrader={"grade": false, "grade_id": "conversions", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@_in_tensor
+class _Conversions:
+    is_leaf = property(lambda self: self.origin is None)
+    def float(self): return self.astype(np.float32)
+    def double(self): return self.astype(np.float64)
+    def int(self): return self.astype(np.int32)
+    def long(self): return self.astype(np.int64)
+    def bool(self): return self.astype(np.bool_)
+    def type_as(self, other): return self.astype(other.dtype)
+    def to(self, wanted):
+        """In this dtype, or in the dtype of this tensor. "cpu" changes nothing."""
+        if isinstance(wanted, Tensor):
+            return self.astype(wanted.dtype)
+        return self if str(wanted) == "cpu" else self.astype(wanted)
+    def cpu(self): return self
+    def tolist(self): return self.data.tolist()
+    def clone(self): return apply(Cast(self.dtype, self.dtype), self)
+    def contiguous(self):
+        """The same numbers with one row after the other in memory."""
+        in_order = self.data.flags.c_contiguous
+        return self if in_order else apply(Cast(self.dtype, self.dtype, "C"), self)
+    def requires_grad_(self, requires_grad=True):
+        if self.origin or (requires_grad and self.dtype.kind != "f"):
+            raise RuntimeError("only a leaf that holds floats can change requires_grad")
+        self.requires_grad = requires_grad
+        return self
+    def __deepcopy__(self, memo):
+        if self.origin:
+            raise RuntimeError("a deep copy would copy the recipe: use detach() first")
+        new = memo[id(self)] = _new(type(self))
+        new.data, new.requires_grad = self.data.copy(), self.requires_grad
+        new.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
+        new.origin, new.made = None, self.made
+        return new
+
+# %%
+from copy import deepcopy
+
+w = Tensor([1.7, -2.2], requires_grad=True)
+w.clone(), w.long(), deepcopy(w)
+
+# %% tags=["raises-exception"]
+deepcopy(w * 2)
+
+# %% [markdown]
+# Shapes. `split` cuts into pieces of a given size, `chunk` into a given number of
+# pieces, `unbind` into single slices. `_at(i, key)` is the key that applies `key` to
+# axis `i`. `repeat` inserts axes of size 1, expands them, and merges them.
+
+# %% nbgrader={"grade": false, "grade_id": "pieces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _at(i: int, key) -> tuple: return (slice(None),) * i + (key,)
+@_in_tensor
+class _Pieces:
+    def numel(self): return self.size
+    def dim(self): return self.ndim
+    def t(self): return self.T
+    def view(self, *shape): return self.reshape(*shape)
+    def flatten(self, start_dim=0, end_dim=-1):
+        shape = self.shape or (1,)
+        (i,), (j,) = _axes(start_dim, len(shape)), _axes(end_dim, len(shape))
+        return self.reshape(*shape[:i], prod(shape[i : j + 1]), *shape[j + 1 :])
+    def split(self, split_size, dim=0):
+        """Pieces of this size along dim, the last one smaller, or of these sizes."""
+        (i,) = _axes(dim, self.ndim)
+        n, sizes = self.shape[i], split_size
+        if isinstance(sizes, int):
+            sizes = [min(sizes, n - first) for first in range(0, n, sizes)] or [0]
+        if sum(sizes) != n:
+            raise ValueError(f"{sizes} must add up to {n}, the size of axis {i}")
+        ends = accumulate(sizes)
+        return tuple(self[_at(i, slice(end - k, end))] for k, end in zip(sizes, ends))
+    def chunk(self, chunks, dim=0):
+        return self.split(max(1, -(-self.shape[dim] // chunks)), dim)
+    def unbind(self, dim=0):
+        (i,) = _axes(dim, self.ndim)
+        return tuple(self[_at(i, place)] for place in range(self.shape[i]))
+    def repeat(self, *sizes):
+        """The tensor sizes[i] times along each axis i, in memory of its own."""
+        sizes = _sizes(sizes)
+        shape = (1,) * (len(sizes) - self.ndim) + self.shape
+        wide = [n for pair in zip(sizes, shape, strict=True) for n in pair]
+        thin = [n if i % 2 else 1 for i, n in enumerate(wide)]
+        return self.reshape(thin).expand(wide).reshape(
+            [k * n for k, n in zip(sizes, shape)]).clone()
+
+# %% [markdown]
+# Three heads of four numbers lie side by side in rows of twelve. Which shapes come out?
+
+# %%
+rows = Tensor(np.arange(24.0).reshape(2, 12))
+rows.view(2, 3, 4).flatten(1).shape, [piece.shape for piece in rows.chunk(3, dim=1)]
+
+# %%
+Tensor([[1, 2]]).repeat(2, 3)
+
+# %% [markdown]
+# Picking. `gather` takes one element for each entry of `index`, along one axis. `sort`
+# and `topk` find an order in NumPy and pick by it, so a gradient passes to the values.
+
+# %% nbgrader={"grade": false, "grade_id": "picking", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+_Sorted = namedtuple("_Sorted", "values indices")
+@_in_tensor
+class _Picking:
+    def masked_fill(self, mask, value):
+        if not isinstance(value, Tensor):
+            value = _wrap(np.asarray(value, self.dtype))
+        return where(mask, value, self)
+    def tril(self, diagonal=0):
+        n, m = self.shape[-2:]
+        return self.masked_fill(~np.tri(n, m, diagonal, dtype=bool), 0)
+    def triu(self, diagonal=0):
+        n, m = self.shape[-2:]
+        return self.masked_fill(np.tri(n, m, diagonal - 1, dtype=bool), 0)
+    def gather(self, dim, index):
+        """y[i, j] = self[i, index[i, j]] for dim 1: the shape of index."""
+        if index.ndim != self.ndim:
+            raise ValueError(f"gather: {self.shape} and {index.shape} differ in axes")
+        places = list(np.indices(index.shape, sparse=True))
+        places[dim] = index
+        return self[tuple(places)]
+    def flip(self, *dims):
+        dims = _axes(_sizes(dims), self.ndim)
+        steps = [-1 if i in dims else None for i in range(self.ndim)]
+        return self[tuple([slice(None, None, step) for step in steps])].clone()
+    def roll(self, shifts, dims=None):
+        """Each element shifts places further along dims; what falls off comes back."""
+        if dims is None:
+            return self.reshape(-1).roll(shifts, 0).reshape(self.shape)
+        for shift, i in zip(np.atleast_1d(shifts), _axes(dims, self.ndim), strict=True):
+            n = self.shape[i]
+            self = self[_at(i, (np.arange(n) - shift) % max(n, 1))]
+        return self
+
+# %% [markdown]
+# One number from each row, as a loss picks the probability of the right class:
+
+# %%
+p = Tensor([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]])
+p.gather(1, Tensor([[1], [2]])), Tensor([1, 2, 3, 4]).roll(1)
+
+# %%
+ones(3, 3).tril()
+
+# %% nbgrader={"grade": false, "grade_id": "sorting", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@_in_tensor
+class _Sorting:
+    def argsort(self, dim=-1, descending=False):
+        a = np.flip(self.data, dim) if descending else self.data
+        order = a.argsort(dim, kind="stable")
+        last = self.shape[dim] - 1
+        return _wrap(np.flip(last - order, dim) if descending else order)
+    def sort(self, dim=-1, descending=False):
+        order = self.argsort(dim, descending)
+        return _Sorted(self.gather(dim, order), order)
+    def topk(self, k, dim=-1, largest=True):
+        """The k largest along dim, or the smallest, and where they were."""
+        (i,) = _axes(dim, self.ndim)
+        if k > self.shape[i]:
+            raise ValueError(f"topk({k}): axis {i} of {self.shape} is shorter")
+        order = self.argsort(i, largest)[_at(i, slice(k))]
+        return _Sorted(self.gather(i, order), order)
+
+# %%
+values, indices = Tensor([3.0, 1.0, 2.0]).sort(descending=True)
+values, indices, Tensor([3.0, 1.0, 2.0]).topk(2).indices
+
+# %% [markdown]
+# More reductions. `cumsum` first adds to each element its neighbour, then the one two
+# places back, then four, then eight: `log2(n)` additions of whole tensors instead of
+# `n` small ones. `prod` multiplies the first half by the second, until one is left.
+#
+# The slope of a root at 0 is infinite. PyTorch takes 0 for it in `norm` and `std`, and
+# so does `_root`: it takes the root of a 1 where there is a 0, and then puts 0 back.
+
+# %% nbgrader={"grade": false, "grade_id": "more_reductions", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _root(total: Tensor, p) -> Tensor:
+    zero = total == 0
+    return where(zero, 0, where(zero, 1, total) ** (1 / p))
+@_in_tensor
+class _MoreReductions:
+    def std(self, *names, **more): return _root(self.var(*names, **more), 2)
+    def norm(self, p=2, dim=None, keepdim=False):
+        """(sum of |x|**p) ** (1/p); the largest |x| for p = inf."""
+        if p == np.inf:
+            return self.abs().max(dim, keepdim)
+        return _root((self.abs() ** p).sum(dim, keepdim), p)
+    def prod(self, dim=None, keepdim=False):
+        if dim is None or self.ndim == 0:
+            return self.reshape(-1).prod(0) if self.ndim != 1 else self.prod(0)
+        (i,) = _axes(dim, self.ndim)
+        x = (self if self.dtype.kind == "f" else self.long()).transpose(0, i)
+        while len(x) > 1:
+            half = len(x) // 2
+            x = concat([x[:half] * x[half : 2 * half], x[2 * half :]])
+        x = x.transpose(0, i) if len(x) else x.transpose(0, i).sum(i, True) + 1
+        return x if keepdim else x.squeeze(i)
+    def cumsum(self, dim):
+        x = (self if self.dtype.kind == "f" else self.long()).transpose(0, dim)
+        step = 1
+        while x.ndim and step < len(x):
+            x = concat([x[:step], x[step:] + x[:-step]])
+            step *= 2
+        return x.transpose(0, dim)
+
+# %%
+x = Tensor([3.0, -4.0, 2.0])
+x.norm(), x.prod(), x.cumsum(0)
+
+# %% [markdown]
+# Rounding, and methods for operators. `floor`, `ceil`, `round`, `sign` and `//` are
+# flat almost everywhere: no gradient passes. `%` follows its first input.
+
+# %% nbgrader={"grade": false, "grade_id": "rounding", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@_in_tensor
+class _Rounding:
+    pow, matmul, clamp = Tensor.__pow__, Tensor.__matmul__, Tensor.clip
+    __floordiv__ = _test(np.floor_divide)
+    def __rfloordiv__(self, other): return _operand(other, self) // self
+    def __mod__(self, other):
+        """What self // other leaves over, with the sign of other."""
+        if self.requires_grad or getattr(other, "requires_grad", False):
+            return self - (self // other) * other
+        return _test(np.remainder)(self, other)
+    def __rmod__(self, other): return _operand(other, self) % self
+    def floor(self): return _wrap(np.floor(self.data))
+    def ceil(self): return _wrap(np.ceil(self.data))
+    def round(self, decimals=0): return _wrap(np.round(self.data, decimals))
+    def sign(self): return _wrap(np.sign(self.data))
+    def isnan(self): return _wrap(np.isnan(self.data))
+    def allclose(self, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+        return np.allclose(self.data, other.data, rtol, atol, equal_nan)
+
+# %%
+x = Tensor([-1.5, 0.5, 2.5])
+x // 1, x % 1, x.round(), x.pow(2)
+
+# %% [markdown]
+# More tensors from nothing. `zeros_like(x)` has the shape and the dtype of `x`.
+
+# %% nbgrader={"grade": false, "grade_id": "more_constructors", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+cat = concat  # PyTorch has both names
+def empty(*shape, **kw): return Tensor(np.empty(_sizes(shape), np.float32), **kw)
+def eye(n, m=None, **kw): return Tensor(np.eye(n, m, dtype=np.float32), **kw)
+def linspace(start, end, steps, **kw):
+    return Tensor(np.linspace(start, end, steps), **kw)
+def randint(low=0, high=None, size=None, *, generator=default_generator, **kw):
+    """Integers from low to high - 1, or from 0 to low - 1: randint(10, (2, 3))."""
+    if size is None:
+        low, high, size = 0, low, high
+    return Tensor(generator.integers(low, high, size), **kw)
+def randperm(n, generator=default_generator, **kw):
+    return Tensor(generator.permutation(n), **kw)
+def full_like(x, value, **kw): return full(x.shape, value, **{"dtype": x.dtype, **kw})
+def _like(make): return lambda x, **kw: make(x.shape, **{"dtype": x.dtype, **kw})
+zeros_like, ones_like, empty_like = map(_like, (zeros, ones, empty))
+rand_like, randn_like = map(_like, (rand, randn))
+
+# %%
+linspace(0, 1, 5), randint(10, (4,)), ones_like(Tensor([1, 2]))
+
+# %% [markdown]
+# Last, `einsum`: sums of products, written as a formula. Each letter names an axis. A
+# letter that does not stand after the arrow is summed. `"ij,jk->ik"` is the matrix
+# product, `"ij->ji"` the transpose, `"ii->"` the trace. `...` stands for axes that
+# broadcast.
+#
+# Two tensors at a time become one `@`: the letters that both have and that are kept
+# make the stack of matrices, the letters that are summed become the inner axis.
+
+# %% nbgrader={"grade": false, "grade_id": "contract", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _diagonal(x: Tensor, axes: str) -> tuple[Tensor, str]:
+    """A letter that stands twice names a diagonal: keep it once, in front."""
+    for c in sorted(set(axes)):
+        while axes.count(c) > 1:
+            i, j = axes.index(c), axes.rindex(c)
+            rest = [k for k in range(len(axes)) if k not in (i, j)]
+            x, n = x.permute([i, j, *rest]), np.arange(x.shape[i])
+            x, axes = x[n, n], c + "".join(axes[k] for k in rest)
+    return x, axes
+
+def _in_order(x: Tensor, axes: str, order: str) -> Tensor:
+    """x with its axes in this order. Axes that the order lacks are summed."""
+    gone = tuple(i for i, c in enumerate(axes) if c not in order)
+    x, axes = x.sum(gone) if gone else x, [c for c in axes if c in order]
+    return x.permute([axes.index(c) for c in order])
+
+def _contract(x: Tensor, a: str, y: Tensor, b: str, kept: str) -> tuple[Tensor, str]:
+    """x times y, summed over the letters that both have and nobody needs later."""
+    stack = "".join(c for c in a if c in b and c in kept)
+    inner = "".join(c for c in a if c in b and c not in kept)
+    rows = "".join(c for c in a if c not in b and c in kept)
+    columns = "".join(c for c in b if c not in a and c in kept)
+    x = _in_order(x, a, stack + rows + inner)
+    y = _in_order(y, b, stack + inner + columns)
+    n, r, k = len(stack), len(rows), len(inner)
+    shape = x.shape[: n + r] + y.shape[n + k :]
+    x = x.reshape(*x.shape[:n], prod(x.shape[n : n + r]), prod(x.shape[n + r :]))
+    y = y.reshape(*y.shape[:n], prod(y.shape[n : n + k]), prod(y.shape[n + k :]))
+    return (x @ y).reshape(shape), stack + rows + columns
+
+# %% nbgrader={"grade": false, "grade_id": "einsum", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def einsum(equation: str, *tensors: Tensor) -> Tensor:
+    """The sum of products that the equation names: einsum("bij,bjk->bik", x, y)."""
+    left, arrow, out = equation.replace(" ", "").partition("->")
+    terms, dots, sizes = left.split(","), "", {}
+    if len(terms) != len(tensors):
+        raise ValueError(f"'{equation}' names {len(terms)} tensors, not {len(tensors)}")
+    for i, (term, x) in enumerate(zip(terms, tensors)):
+        free = "9876543210"[10 - (x.ndim - len(term.replace("...", ""))) :]
+        terms[i] = term.replace("...", free)
+        dots = max(dots, free if "..." in term else "", key=len)
+        if len(terms[i]) != x.ndim:
+            raise ValueError(f"'{term}' does not name the axes of {x.shape}")
+        for c, n in zip(terms[i], x.shape):
+            if sizes.setdefault(c, n) != n and 1 not in (sizes[c], n):
+                raise ValueError(f"'{c}' of '{equation}' is both {sizes[c]} and {n}")
+            sizes[c] = n if sizes[c] == 1 else sizes[c]
+    letters = "".join(terms)
+    once = [c for c in sorted(set(letters) - set(dots)) if letters.count(c) == 1]
+    out = out.replace("...", dots) if arrow else dots + "".join(once)
+    tensors = [x.expand([sizes[c] for c in t]) for x, t in zip(tensors, terms)]
+    (y, axes), *others = map(_diagonal, tensors, terms)
+    for i, (x, term) in enumerate(others):
+        later = out + "".join(t for _, t in others[i + 1 :])
+        y, axes = _contract(y, axes, x, term, later)
+    return _in_order(y, axes, out)
+
+# %% [markdown]
+# Queries and keys of 4 heads, 10 and 12 tokens, 8 numbers each. Which shape has each?
+
+# %%
+q, k = randn(4, 10, 8), randn(4, 12, 8)
+scores = einsum("hqd,hkd->hqk", q, k)
+scores.shape, (scores - q @ k.transpose(1, 2)).abs().max()
 
 # %% [markdown]
 # ## Use: which digit is it?
@@ -1684,13 +2271,27 @@ for n in (1, 1_000, 100_000, 4_000_000):
 # | `Op`, `apply` | `torch.autograd.Function`, its `apply` |
 # | `grad_mode.enabled` | `torch.is_grad_enabled()` |
 # | `x.astype(np.float64)` | `x.to(torch.float64)` |
-# | `x.sum(axis, keepdims)`, `mean`, `var` | `x.sum(dim, keepdim)`, `mean`, `var` |
+# | `x.sum(axis, keepdims)`, or `dim`, `keepdim` | the same, but the text says `dim` |
 # | `x.max(1)`, `x.min(1)` | `x.amax(1)`, `x.amin(1)` |
-# | `log` of 0: -inf and a warning | -inf, no warning |
 # | `recipe(x)` | no such function |
 #
-# The shape methods, `concat`, `stack`, `where`, `zeros`, `randn`, `manual_seed`,
-# `broadcast_shapes` and `promote_types` have the same names in PyTorch.
+# All other methods, and `cat`, `stack`, `where`, `einsum`, `zeros`, `randn`, `randint`,
+# `manual_seed`, `broadcast_shapes` and `promote_types` have the same names in PyTorch.
+
+# %% [markdown]
+# Where the two differ:
+#
+# | here | in PyTorch |
+# | --- | --- |
+# | `log` of 0: -inf and a warning | -inf, no warning |
+# | `a += b` while something is recorded: a new tensor | writes in place and records |
+# | a uint8 tensor as a key: positions | a mask (outdated there) |
+# | `x.floor()`, `round`, `sign`, `//`: no gradient | a gradient of 0 |
+# | `x.view(...)` copies where it must | an error: use `reshape` |
+# | errors: `ValueError`, `TypeError` | mostly `RuntimeError` |
+# | `x.exp()`, `x.sort()`: methods only | functions too, `torch.exp(x)` |
+# | `x == [1, 2]` compares elements | False |
+# | bools can be subtracted from numbers | an error |
 
 # %% [markdown]
 # ## Summary

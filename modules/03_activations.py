@@ -685,6 +685,9 @@ class SoftmaxOp(Op):
         return y
         ### END SOLUTION
 
+# %% [markdown]
+# The object is given. Nothing has no maximum, so it returns an empty tensor as it is.
+
 # %% nbgrader={"grade": false, "grade_id": "softmax_object", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class Softmax(Activation):
@@ -695,7 +698,8 @@ class Softmax(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """exp(x) / exp(x).sum(dim): (*shape) -> (*shape)."""
-        return apply(SoftmaxOp(self.dim), _floating(x))
+        x = _floating(x)
+        return apply(SoftmaxOp(self.dim), x) if x.size else x
 
 # %% [markdown]
 # Two images, three classes. Which numbers add up to 1 in the first tensor, which in the
@@ -812,7 +816,8 @@ class LogSoftmax(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """x - log(exp(x).sum(dim)): (*shape) -> (*shape)."""
-        return apply(LogSoftmaxOp(self.dim), _floating(x))
+        x = _floating(x)
+        return apply(LogSoftmaxOp(self.dim), x) if x.size else x
 
 # %%
 LogSoftmax(dim=0)(Tensor([0.0, 200.0]))
@@ -888,6 +893,77 @@ def log_softmax(x: Tensor, dim: int) -> Tensor: return LogSoftmax(dim)(x)
 
 # %%
 sketch(ReLU(), LeakyReLU(0.1), Sigmoid(), Tanh(), GELU(), span=4)
+
+# %% [markdown]
+# ## The rest is names
+#
+# Three more activations that code written for PyTorch uses. They are made of what you
+# have, so module 09 will differentiate them without a new rule. You need not read them
+# now.
+#
+# | name | formula | where |
+# | --- | --- | --- |
+# | SiLU | $x\,\sigma(x)$ | image and language models; close to GELU |
+# | ELU | $x$, or $\alpha (e^x - 1)$ on the left | an older rival of LeakyReLU |
+# | Softplus | $\log(1 + e^x)$ | a smooth ReLU, when a number must be positive |
+#
+# `clip` keeps the exponents small where the other branch is taken.
+
+# %% nbgrader={"grade": false, "grade_id": "more_activations", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class SiLU(Activation):
+    """x times its sigmoid: smooth, and a little below 0 on the left."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x σ(x): (*shape) -> (*shape)."""
+        return x * sigmoid(x)
+
+
+class ELU(Activation):
+    """The identity on the right, a curve down to -alpha on the left."""
+
+    def __init__(self, alpha: float = 1.0):
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x where x > 0, else alpha (exp(x) - 1): (*shape) -> (*shape)."""
+        return where(x > 0, x, self.alpha * (x.clip(max=0).exp() - 1))
+
+
+class Softplus(Activation):
+    """A smooth ReLU, always positive."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0):
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        """log(1 + exp(beta x)) / beta, and x above the threshold."""
+        scaled = self.beta * x
+        curve = (1 + scaled.clip(max=self.threshold).exp()).log() / self.beta
+        return where(scaled > self.threshold, x, curve)
+
+# %% [markdown]
+# `logsumexp` is the log of the sum that a softmax divides by. It takes the maximum off
+# first, as your LogSoftmax does. The maximum is a constant here, so it is detached.
+
+# %% nbgrader={"grade": false, "grade_id": "more_functions", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def silu(x: Tensor) -> Tensor: return SiLU()(x)
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor: return ELU(alpha)(x)
+def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    return Softplus(beta, threshold)(x)
+def logsumexp(x: Tensor, dim, keepdim: bool = False) -> Tensor:
+    """log(exp(x).sum(dim)), without overflow."""
+    m = _floating(x).detach().max(dim, keepdim=True)
+    m = where(m.abs() == math.inf, 0, m)
+    y = (x - m).exp().sum(dim, keepdim=True).log() + m
+    return y if keepdim else y.squeeze(dim)
+
+# %%
+sketch(GELU(), SiLU(), ELU(), Softplus(), span=4)
+
+# %%
+logsumexp(Tensor([1000.0, 1000.0]), dim=0), 1000 + math.log(2)
 
 # %% [markdown]
 # ## Use: what a nonlinearity is worth on real digits
@@ -1135,6 +1211,8 @@ slope(ten(relu), Tensor([1.0])).item()
 # | `Softmax(dim)`, `LogSoftmax(dim)` | the same, in `torch.nn` |
 # | `relu`, `leaky_relu`, `gelu` | `torch.nn.functional.relu`, ... |
 # | `sigmoid`, `tanh`, `softmax`, `log_softmax` | the same, in `torch` |
+# | `SiLU`, `ELU`, `Softplus`; `silu`, `elu`, `softplus` | the same there |
+# | `logsumexp(x, dim)` | the same, in `torch` |
 # | `SigmoidOp`, `SoftmaxOp` | compiled, together with their derivatives |
 # | `Activation` | `torch.nn.Module` |
 # | a warning when nan or inf appears | no warning |

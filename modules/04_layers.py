@@ -67,6 +67,7 @@ x.max()
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 import math
+import threading
 from collections.abc import Iterator
 from types import FunctionType
 
@@ -491,7 +492,9 @@ answer(float(_w.min()), about="the lower bound for (20, 900)", rtol=0.02)
 # ## 3. A layer
 #
 # Now the object. A **parameter** is a tensor that is learned: it requires a gradient,
-# and no operation made it. `assign` overwrites its numbers in place.
+# and no operation made it. `assign` overwrites its numbers in place. A **buffer** is
+# saved and loaded like a parameter, but not learned: a layer of module 06 counts in one
+# how often it was called.
 
 # %% nbgrader={"grade": false, "grade_id": "parameter", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -506,6 +509,12 @@ class Parameter(Tensor):
         """Overwrite the numbers, and note that recipes with the old are outdated."""
         self.data[...] = array
         _note_write(self)
+
+
+class Buffer(Tensor):
+    """A tensor that a layer keeps with its parameters, but does not learn."""
+    __slots__ = ()
+    assign = Parameter.assign
 
 # %%
 Parameter([1.0, 2.0]), Parameter(2 * Parameter([1.0, 2.0]))
@@ -524,7 +533,6 @@ p
 #| export
 class Layer:
     """Called like a function, with parameters of its own; see `forward`."""
-    training = True
 
     def __call__(self, *inputs, **options): return self.forward(*inputs, **options)
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -534,7 +542,7 @@ class Layer:
 def _in_layer(body: type) -> None:
     """Decorator: add the methods of the class below to Layer."""
     for name, value in vars(body).items():
-        if callable(value):
+        if callable(value) or isinstance(value, property):
             setattr(Layer, name, value)
 
 # %% tags=["raises-exception"]
@@ -688,11 +696,13 @@ class Linear(Layer):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True):
         self.in_features, self.out_features = in_features, out_features
-        shape = (out_features, in_features)
-        self.weight = Parameter(kaiming_uniform(shape, a=math.sqrt(5)))
-        self.bias = None
-        if bias:
-            self.bias = Parameter(uniform((out_features,), 1 / math.sqrt(in_features)))
+        shape, bound = (out_features, in_features), 0.0
+        if in_features:
+            self.weight = Parameter(kaiming_uniform(shape, a=math.sqrt(5)))
+            bound = 1 / math.sqrt(in_features)
+        else:
+            self.weight = Parameter(rand(shape))  # no inputs: no numbers to start
+        self.bias = Parameter(uniform((out_features,), bound)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """x @ W.T + b: (*, in) -> (*, out)."""
@@ -747,8 +757,8 @@ draw({"Kaiming": spreads(kaiming_normal), "PyTorch's default": curve})
 # %% nbgrader={"grade": false, "grade_id": "members", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 def _found(name: str, value) -> Iterator:
-    """(name, value) for a parameter, layer or function, or for those inside a list."""
-    if isinstance(value, (Parameter, Layer, Activation, FunctionType)):
+    """(name, value) for a tensor of the layer, a layer or a function, also in lists."""
+    if isinstance(value, (Parameter, Buffer, Layer, Activation, FunctionType)):
         yield name, value
     elif isinstance(value, dict):
         for key, item in value.items():
@@ -761,7 +771,7 @@ def _found(name: str, value) -> Iterator:
 @_in_layer
 class _Members:
     def members(self) -> list[tuple]:
-        """(name, member) for each parameter, layer, function of this layer itself."""
+        """(name, member) for all tensors, layers, functions of this layer itself."""
         found = []
         for name, value in vars(self).items():
             found += _found(name, value)
@@ -896,7 +906,7 @@ answer(list(Layer().named_members()), about="a layer that holds nothing")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# `repr` prints the tree: each member that is not a parameter, indented under its owner.
+# `repr` prints the tree: each member that is not a tensor, indented under its owner.
 # `extra_repr` adds a layer's settings. Predict the indentation of `activation`. You
 # need not read the next cell.
 
@@ -912,7 +922,7 @@ class _Picture:
         """The tree, one line for each layer, indented as in PyTorch."""
         kind, settings, lines = type(self).__name__, self.extra_repr(), []
         for name, member in self.members():
-            if not isinstance(member, Parameter):
+            if not isinstance(member, Tensor):
                 text = getattr(member, "__name__", str(member))
                 lines.append(f"({name}): {text}".replace("\n", "\n  "))
         if not lines:
@@ -931,6 +941,27 @@ tower
 # switches units off at random, but only then, not when the network predicts. So each
 # layer can look at its `self.training`, which is `True` at first.
 #
+# You need not read the next cell: it lets module 11 predict in one thread while another
+# one trains, as two threads must not switch each other's dropout.
+
+# %% nbgrader={"grade": false, "grade_id": "training", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class _Evaluation(threading.local):
+    layers = frozenset()  # those that only predict in this thread
+_evaluation = _Evaluation()
+
+
+@_in_layer
+class _Training:
+    @property
+    def training(self) -> bool:
+        """Does the layer learn now, in this thread?"""
+        return vars(self).get("training", True) and self not in _evaluation.layers
+
+    @training.setter
+    def training(self, mode: bool) -> None: vars(self)["training"] = mode
+
+# %% [markdown]
 # `train(mode)` sets `training` in the layer itself *and in all layers below it*;
 # `eval()` is given. Activations and parameters have no such attribute: do not give them
 # one. Both methods return the layer, so that `model.eval()(x)` works. Use
@@ -996,28 +1027,36 @@ answer([_tower.eval().train() is _tower, *_modes()], about="after eval() and tra
 # ## 6. Saved and loaded
 #
 # A network is its code and its numbers. `state_dict` returns the numbers: a dictionary
-# from the names of `named_parameters` to *copies* of the arrays. Without copies the
-# next step of learning would change what you saved. One line.
+# from names to *copies* of the arrays, for all parameters and buffers. These are the
+# only tensors among the `named_members`. Without copies the next step of learning would
+# change what you saved. One line.
 
 # %% nbgrader={"grade": false, "grade_id": "state_dict", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 @_in_layer
 class _State:
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Name -> a copy of the parameter's array."""
+        """Name -> a copy of the array, for each parameter and each buffer."""
         ### BEGIN SOLUTION
-        return {name: p.data.copy() for name, p in self.named_parameters()}
+        members = self.named_members()
+        return {name: t.data.copy() for name, t in members if isinstance(t, Tensor)}
         ### END SOLUTION
 
 # %%
 {name: array.shape for name, array in tower.state_dict().items()}
 
 # %% nbgrader={"grade": true, "grade_id": "state_dict_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""state_dict gives an array for each name, a copy of the parameter's numbers."""
+"""state_dict gives an array for each name, a copy of the parameter's numbers; it has
+the buffers, too."""
 small = Tower(4, 1)
 state, names = small.state_dict(), [name for name, _ in small.named_parameters()]
 
 assert list(state) == names, f"the names must be {names}, not {list(state)}"
+small.scores.calls = Buffer([3.0])
+again = small.state_dict()
+assert list(again) == [*names, "scores.calls"], (
+    f"scores.calls is a buffer and must be saved with {names}; saved was {list(again)}")
+assert again["scores.calls"] == 3, f"the buffer holds 3, not {again['scores.calls']}"
 array = state["scores.bias"]
 assert type(array) is np.ndarray, f"the values are arrays, not {type(array).__name__}"
 np.testing.assert_array_equal(
@@ -1026,11 +1065,15 @@ small.scores.bias.assign(7)
 assert not (array == 7).any(), "the parameter changed, and what was saved, too: copy"
 
 # %% nbgrader={"grade": true, "grade_id": "state_dict_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a layer without a bias, on one without parameters, and on writing
-into what was saved."""
+"""Graded again on a layer without a bias, on one without parameters, on a buffer below,
+and on writing into what was saved."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
+_outer, _outer.inner = Layer(), None
+_outer.inner = [Linear(2, 1, bias=False), Layer()]
+_outer.inner[1].table = Buffer([[4, 5]])
+answer([list(_outer.state_dict()), _outer.state_dict()["inner.1.table"]], about="below")
 _layer = Linear(3, 2, bias=False)
 _layer.weight.assign(np.arange(6).reshape(2, 3))
 _state = _layer.state_dict()
@@ -1042,55 +1085,101 @@ answer(_layer.weight, about="the layer's weights, after the saved ones are set t
 
 # %% [markdown]
 # `load_state_dict` is the way back. The state may come from an old file or from another
-# network, so three things can be wrong: a name is *missing* in the state; a name is
-# *unexpected*, because the layer has no such parameter; a *shape* differs, even one
-# that NumPy would broadcast. Collect a line for each, with its name, and for a shape
-# both shapes. If there is any, raise one `ValueError` with all of them, and load
-# nothing: half a network is worse than none.
+# network, so two names of tensors may be the same, and its values may be anything. Two
+# helpers are given, and you need not read them. `_numbers(value)` copies an array, a
+# tensor or a list into an array, or gives `None` if it holds no real numbers.
+# `_own(state)` names the tensors of this layer.
+
+# %% nbgrader={"grade": false, "grade_id": "state_helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _numbers(value) -> np.ndarray | None:
+    """A copy of the value as an array, or None if it holds no real numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        return None
+    return array.copy() if array.dtype.kind in "biuf" else None
+
+
+def _every_name(layer: Layer, prefix: str = "", above: tuple = ()) -> Iterator:
+    """(name, tensor) for all tensors of the tree, under each of their names."""
+    for name, member in layer.members():
+        if isinstance(member, Tensor):
+            yield prefix + name, member
+        elif isinstance(member, Layer) and member not in above:
+            yield from _every_name(member, f"{prefix}{name}.", (*above, layer))
+
+
+@_in_layer
+class _Own:
+    def _own(self, state: dict) -> dict[str, Tensor]:
+        """Name -> parameter or buffer. A shared one has its first name, and the others
+        that are in the state: PyTorch saves it under each."""
+        own = {n: t for n, t in self.named_members() if isinstance(t, Tensor)}
+        return own | {n: t for n, t in _every_name(self) if n in state}
+
+# %% [markdown]
+# Four things can be wrong: a name is *missing* in the state; a name is *unexpected*,
+# because the layer has no such tensor; a *shape* differs, even one that NumPy would
+# broadcast; a *value* holds no real numbers. Collect a line for each, with its name,
+# for a shape both shapes, for a value the value (`f"{value!r:.40}"` cuts it off). If
+# there is any, raise one `ValueError` with all of them, and load nothing: half a
+# network is worse than none.
 #
-# Otherwise `assign` each array to its parameter. `state` must not change. Its values
-# may be arrays, tensors or lists: `np.shape(value)` is the shape of each. About ten
+# So make all arrays first, by `_numbers`. Then `assign` each array to its tensor.
+# `state` must not change. Its values may be arrays, tensors or lists. About twelve
 # lines.
 
 # %% nbgrader={"grade": false, "grade_id": "load_state_dict", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 @_in_layer
 class _Loading:
-    def load_state_dict(self, state: dict) -> None:
-        """Copy arrays into the parameters of their names: all of them, or none."""
-        own = dict(self.named_parameters())
+    def load_state_dict(self, state: dict, strict: bool = True) -> None:
+        """Copy arrays into the tensors of their names: all of them, or none.
+        If not strict, only the names count that the layer and the state both have."""
+        own = self._own(state)
+        if not strict:
+            own = {name: own[name] for name in own if name in state}
+            state = {name: state[name] for name in own}
         ### BEGIN SOLUTION
         wrong = [f"{name} is missing" for name in own if name not in state]
         wrong += [f"{name} is unexpected" for name in state if name not in own]
-        for name, p in own.items():
-            if name in state and np.shape(state[name]) != p.shape:
-                there = np.shape(state[name])
-                wrong.append(f"{name} has shape {p.shape} here, {there} in the state")
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            here = own[name].shape
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.shape != here:
+                there = array.shape
+                wrong.append(f"{name} has shape {here} here, {there} in the state")
         if wrong:
             raise ValueError("; ".join(wrong))
-        for name, p in own.items():
-            p.assign(state[name])
+        for name, array in arrays.items():
+            own[name].assign(array)
         ### END SOLUTION
 
 # %% [markdown]
-# A state with all three mistakes:
+# A state with all four mistakes:
 
 # %% tags=["raises-exception"]
 state = tower.state_dict()
+state["blocks.0.linear.bias"] = ["?"] * 64
 state["scroes.bias"] = state.pop("scores.bias")
 state["scores.weight"] = state["scores.weight"].T
 tower.load_state_dict(state)
 
 # %% nbgrader={"grade": true, "grade_id": "load_state_dict_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-"""load_state_dict makes two networks equal. A state that does not fit raises a
-ValueError with all names, and changes nothing."""
+"""load_state_dict makes two networks equal, buffers too. A state that does not fit
+raises a ValueError with all names, and changes nothing."""
 one, two, x = Tower(4, 1), Tower(4, 1), randn(5, 4)
+one.blocks[0].calls, two.blocks[0].calls = Buffer([7.0]), Buffer([0.0])
 state = one.state_dict()
 try:
     two.load_state_dict({name: array.tolist() for name, array in state.items()})
 except AttributeError as error:
-    raise AssertionError(f"lists may be loaded, too: np.shape ({error})") from None
+    raise AssertionError(f"lists may be loaded, too: _numbers ({error})") from None
 two.load_state_dict(state)
+assert two.blocks[0].calls.item() == 7, "the buffer was not loaded"
 np.testing.assert_array_equal(
     one(x).data, two(x).data, err_msg="After the load both networks must agree.")
 assert _written(two.scores.bias.data), "load with assign: it notes the write"
@@ -1114,12 +1203,17 @@ for name, shape in [("extra", (2,)), ("scores.bias", ()), ("scores.weight", (1, 
     message = refused({name: np.zeros(shape)})
     assert name in message, (
         f"{name} of shape {shape} needs a ValueError that names it; {message}")
+for value in [["words"] * 10, [None] * 10, np.full(10, 1 + 2j), [[1], [2, 3]], None]:
+    message = refused({"scores.bias": value})
+    assert "scores.bias" in message and repr(value)[:12] in message, (
+        f"{value!r:.40} holds no real numbers: a ValueError with name and value is due;"
+        f" {message}")
 np.testing.assert_array_equal(
     one(x).data, two(x).data, err_msg="A state did not fit, and something was loaded.")
 
 # %% nbgrader={"grade": true, "grade_id": "load_state_dict_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on each mistake alone, on shapes that would broadcast, and on whether
-the arrays are copied, by assign, and the state stays."""
+"""Graded again on each mistake alone, on shapes that would broadcast, on values, and on
+whether the arrays are copied, by assign, and the state stays."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
@@ -1131,8 +1225,11 @@ for _about, _state in {
     "a number for a vector": {"weight": _w, "bias": 1.0},
     "a transposed matrix": {"weight": _w.T, "bias": _ones},
     "nothing": {},
+    "complex numbers": {"weight": _w, "bias": _ones + 1j},
+    "text": {"weight": _w, "bias": ["a", "b", "c"]},
 }.items():
     answer(raised(_layer.load_state_dict, _state), about=_about)
+answer(bool((_layer.weight.data == _w).any()), about="was anything loaded?")
 _weight, _before = _layer.weight, _written(_layer.weight.data)
 _state = {"bias": Tensor([1.0, 2.0, 3.0]), "weight": _w}
 _layer.load_state_dict(_state)
@@ -1142,6 +1239,90 @@ answer([_layer.weight is _weight, _layer.weight.data, str(_layer.weight.dtype),
         _layer.bias.data], about="the parameters afterwards")
 answer(_written(_layer.weight.data) > _before, about="was the date of writing noted?")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 7. The rest is names
+#
+# What else code for PyTorch asks of a layer is a line or two of what exists.
+# `modules` are all layers and activations of the tree, `children` those of the layer
+# itself. `apply(f)` calls `f` with each of them, the lower ones first. It is the usual
+# way to start a whole network anew. `register_buffer` is an attribute that holds a
+# `Buffer`.
+
+# %% nbgrader={"grade": false, "grade_id": "names", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@_in_layer
+class _Names:
+    def children(self) -> list:
+        """The layers and activations that this layer itself holds, each once."""
+        found = [m for _, m in self.members() if isinstance(m, (Layer, Activation))]
+        return list({id(member): member for member in found}.values())
+
+    def named_modules(self) -> list[tuple]:
+        """("", this layer), and (name, member) for all layers and activations below."""
+        below = [(name, member) for name, member in self.named_members()
+                 if isinstance(member, (Layer, Activation))]
+        return [("", self), *below]
+
+    def modules(self) -> list: return [module for _, module in self.named_modules()]
+    def apply(self, f):
+        """Call f(module) for all of the tree, this layer last; returns the layer."""
+        for child in self.children():
+            child.apply(f) if isinstance(child, Layer) else f(child)
+        f(self)
+        return self
+
+    def register_buffer(self, name: str, tensor) -> None:
+        setattr(self, name, None if tensor is None else Buffer(tensor))
+
+    def named_buffers(self) -> list[tuple[str, Buffer]]:
+        return [pair for pair in self.named_members() if isinstance(pair[1], Buffer)]
+
+    def buffers(self) -> list[Buffer]: return [b for _, b in self.named_buffers()]
+
+# %% [markdown]
+# `requires_grad_(False)` freezes a layer: module 09 then computes no gradient for its
+# parameters. `zero_grad` forgets the gradients. `to` exists because programs say
+# `model.to(device)`, but NumPy knows one device, the CPU.
+
+# %% nbgrader={"grade": false, "grade_id": "more_names", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+@_in_layer
+class _MoreNames:
+    def requires_grad_(self, requires_grad: bool = True):
+        """Shall all parameters get gradients from now on? Returns the layer."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, device="cpu"):
+        """The layer itself, if the device is the CPU."""
+        if str(device) != "cpu":
+            raise ValueError(f"a layer cannot go to {device}: there is only the cpu")
+        return self
+
+    def cpu(self): return self
+
+# %% [markdown]
+# All weights of a tower become 1/8, its biases 0. What is the mean of each row, in a
+# layer of 64 inputs that are all 1?
+
+# %%
+def start(module):
+    if isinstance(module, Linear):
+        module.weight.assign(1 / 8)
+        module.bias.assign(0)
+
+# %%
+tower = Tower(64, 2).apply(start)
+tower.blocks[0].linear(np.ones(64)).mean()
+
+# %%
+[name for name, _ in tower.named_modules()]
 
 # %% [markdown]
 # ## Use: an old classifier becomes a layer
@@ -1380,11 +1561,21 @@ broken_at(2), broken_at(0.5)
 # | layers in a list are found | only in `nn.ModuleList`; a plain list is not searched |
 # | `Linear`, `LinearOp` | `nn.Linear`, `F.linear`; the same start |
 # | `kaiming_normal(shape)` | `nn.init.kaiming_normal_(tensor)`, fills in place |
-# | `named_members()` | `named_modules()`, without parameters |
-# | `state_dict()` copies | `state_dict()` shares memory: clone it |
-# | `load_state_dict`: ValueError, loads nothing | RuntimeError, loads what fits |
+# | `Buffer(data)`, `register_buffer` | the same names |
 #
 # The other names and meanings are the same.
+
+# %% [markdown]
+# Of the tree and its state:
+#
+# | here | in PyTorch |
+# | --- | --- |
+# | `named_members()` | `named_modules()`, without tensors |
+# | `modules()`, `parameters()` are lists | iterators |
+# | `state_dict()` copies, a shared tensor once | shares memory; under each name |
+# | `load_state_dict`: ValueError, loads nothing | RuntimeError, loads what fits |
+# | it returns nothing | with `strict=False` the missing and unexpected names |
+# | `to("cpu")` returns the layer | moves it, or changes its dtype |
 
 # %% [markdown]
 # ## Summary

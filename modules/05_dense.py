@@ -67,7 +67,7 @@ from itertools import pairwise
 import numpy as np
 
 from tinytorch.core.activations import LogSoftmaxOp, SigmoidOp, SoftmaxOp
-from tinytorch.core.layers import Layer, Linear
+from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.setup import readable
 from tinytorch.core.tensor import (
     Cast, Concat, Expand, Index, MatMul, Op, Permute, Reshape, Tensor,
@@ -79,7 +79,6 @@ from tinytorch.core.tensor import (
 
 # %% nbgrader={"grade": false, "grade_id": "helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from tinytorch.core.activations import ReLU, Tanh, log_softmax, relu
-from tinytorch.core.layers import Parameter
 from tinytorch.core.tensor import concat, manual_seed, randn
 
 # %%
@@ -173,7 +172,7 @@ answer(_layer(randn(3, 4)).requires_grad, about="does the result remember?")
 # The row itself: the output of each layer is the input of the next. The list is given.
 # So is `members`, which names the parameters `0.weight` and not `layers.0.weight`, as
 # PyTorch does. The other given methods make `len(model)`, `for layer in model`,
-# `model[0]` and `model[:2]` work.
+# `model[0]`, `model[:2]`, `model[-1] = layer` and `model.append(layer)` work.
 #
 # You write `forward`. A member is anything that can be called: a layer, an activation,
 # a function, or another `Sequential`. An empty row returns `x`. Three lines.
@@ -196,6 +195,11 @@ class Sequential(Layer):
         if isinstance(index, slice):
             return Sequential(*self.layers[index])
         return self.layers[index]
+    def __setitem__(self, index: int, layer) -> None: self.layers[index] = layer
+    def append(self, layer):
+        """Put the layer at the end; returns the row."""
+        self.layers.append(layer)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         """layers[-1](... layers[0](x))."""
@@ -338,29 +342,48 @@ answer([p.origin is None for p in _parameters], about="was no parameter computed
 #
 # ### Flatten
 #
-# An image has height and width, a `Linear` needs one axis. `Flatten` joins all axes
-# after the first, which counts the batch: (n, 8, 8) becomes (n, 64). The numbers keep
-# their order, and nothing is copied.
-#
+# An image has height and width, a `Linear` needs one axis. `Flatten` joins the axes
+# from `start_dim` to `end_dim` into one. By default these are all axes after the first,
+# which counts the batch: (n, 8, 8) becomes (n, 64). The numbers keep their order, and
+# nothing is copied.
+
+# %% [markdown]
+# The given lines count negative axes from the end: `start` and `end` are 0 or more.
 # `reshape(n, -1)` lets NumPy find the last size, but it raises an error for an empty
 # batch, which Flatten must accept: 0 times any size is 0. So compute the size:
-# `math.prod` of the shape from position 1 on. One or two lines.
+# `math.prod` of the sizes that are joined. One or two lines.
 
 # %% nbgrader={"grade": false, "grade_id": "flatten", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 class Flatten(Layer):
-    """All axes but the first joined into one."""
+    """The axes from start_dim to end_dim joined into one."""
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim, self.end_dim = start_dim, end_dim
+
     def forward(self, x: Tensor) -> Tensor:
         """(n, *sizes) -> (n, product of the sizes)."""
+        axes = range(x.ndim)
+        start, end = axes[self.start_dim], axes[self.end_dim]
+        if start > end:
+            raise ValueError(f"of {x.shape} axis {start} comes after axis {end}")
         ### BEGIN SOLUTION
-        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+        joined = math.prod(x.shape[start : end + 1])
+        return x.reshape(*x.shape[:start], joined, *x.shape[end + 1 :])
         ### END SOLUTION
 
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+# %% [markdown]
+# Which shapes do these three make of 32 images with three colours?
+
 # %%
-Flatten()(randn(32, 3, 8, 8)).shape, Flatten()(randn(5, 4)).shape
+x = randn(32, 3, 8, 8)
+Flatten()(x).shape, Flatten(2)(x).shape, Flatten(0, 1)(x).shape
 
 # %% nbgrader={"grade": true, "grade_id": "flatten_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-"""Flatten keeps the batch and the order, copies nothing, and accepts an empty batch."""
+"""Flatten keeps the batch and the order, copies nothing, accepts an empty batch, and
+joins the axes from start_dim to end_dim."""
 x = Parameter(randn(2, 3, 4, 5))
 second = x.data[1].ravel().copy()
 y = Flatten()(x)
@@ -375,14 +398,23 @@ try:
 except (ValueError, ZeroDivisionError) as error:
     raise AssertionError(f"(0, 3, 4) must become (0, 12): {error}") from None
 assert shape == (0, 12), f"an empty batch (0, 3, 4) must become (0, 12), not {shape}"
+for first, last, wanted in [(0, -1, (120,)), (2, 3, (2, 3, 20)), (-3, 2, (2, 12, 5)),
+                            (1, 1, (2, 3, 4, 5)), (0, 1, (6, 4, 5))]:
+    shape = Flatten(first, last)(x).shape
+    assert shape == wanted, (
+        f"Flatten({first}, {last}) must join axes {first} to {last} of (2, 3, 4, 5),"
+        f" and those alone: {wanted}, not {shape}")
 
 # %% nbgrader={"grade": true, "grade_id": "flatten_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a flat batch, on images without pixels, and on what it remembers."""
+"""Graded again on a flat batch, on images without pixels, on axes in the middle, and on
+what it remembers."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
 _shapes = [(3, 4), (2, 0, 5), (1, 1, 1, 1), (5, 2, 3)]
 answer([Flatten()(randn(s)).shape for s in _shapes], about="four shapes")
+_middle = Tensor(np.arange(120).reshape(2, 3, 4, 5))
+answer([Flatten(1, 2)(_middle), Flatten(-1)(_middle).shape], about="in the middle")
 _y = Flatten()(Parameter(np.ones((2, 2, 2))))
 answer(_y.requires_grad, about="does the result remember?")
 ### END HIDDEN TESTS
@@ -409,7 +441,8 @@ answer(_y.requires_grad, about="does the result remember?")
 # k_i = \begin{cases} 1 & \text{with probability } 1 - p \\
 # 0 & \text{else} \end{cases}$$
 #
-# The mean stays the same in both modes.
+# The mean stays the same in both modes. Only for $p = 1$ nothing stays: there
+# $1/(1 - p)$ does not exist, and all numbers become 0.
 
 # %% [markdown]
 # Write `forward`:
@@ -420,17 +453,17 @@ answer(_y.requires_grad, about="does the result remember?")
 #   stays;
 # - multiply `x` by a tensor of zeros and of $1/(1-p)$, so that the result remembers
 #   `x`. (A `bool` array divided by a Python float is float64; `Tensor(array)` makes it
-#   float32.)
+#   float32.) For $p = 1$, multiply by 0, and never divide by 0.
 #
-# `x` must not change. Four lines.
+# `x` must not change. Six lines.
 
 # %% nbgrader={"grade": false, "grade_id": "dropout", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 class Dropout(Layer):
     """In training mode, 0 with probability p, else scaled by 1 / (1 - p)."""
     def __init__(self, p: float = 0.5, generator=default_generator):
-        if not 0 <= p < 1:
-            raise ValueError(f"p is a probability below 1, not {p}")
+        if not 0 <= p <= 1:
+            raise ValueError(f"p is a probability, from 0 to 1, not {p}")
         self.p, self.generator = p, generator
 
     def forward(self, x: Tensor) -> Tensor:
@@ -438,6 +471,8 @@ class Dropout(Layer):
         ### BEGIN SOLUTION
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p))
         ### END SOLUTION
@@ -495,10 +530,17 @@ state, source = dropout.generator.bit_generator.state, dropout.generator.bit_gen
 assert dropout.eval()(x) is x, "in evaluation mode Dropout must return x itself"
 assert source.state == state, "in evaluation mode nothing must be drawn"
 assert (x.data == 3).all(), "x was changed"
+with np.errstate(all="ignore"):
+    gone, kept = Dropout(1.0)(x), Dropout(1.0).eval()(x)
+assert (gone.data == 0).all(), (
+    f"with p = 1 all numbers become 0, not {gone.data[0, 0]}: divide by 1 - p for other"
+    " p only")
+assert gone.requires_grad, "with p = 1 too the result must remember x: multiply by 0"
+assert kept is x, "with p = 1, too, Dropout does nothing in evaluation mode"
 
 # %% nbgrader={"grade": true, "grade_id": "dropout_hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on negative numbers in three axes, with p = 0, on draws that are p, on
-different zeros in rows and columns, and on what the result remembers."""
+"""Graded again on negative numbers in three axes, with p = 0 and 1, on draws that are
+p, on different zeros in rows and columns, and on what the result remembers."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -508,7 +550,7 @@ _table = _ratio.reshape(12, 50)
 answer(np.unique(np.round(_ratio, 4)), about="what the numbers are multiplied by")
 answer([bool((_table.min(a) != _table.max(a)).any()) for a in (0, 1)],
        about="do rows and columns differ?")
-answer(Dropout(0.0)(_x), about="p = 0")
+answer([Dropout(0.0)(_x), Dropout(1)(_x)], about="p = 0, and p = 1")
 class _Fixed:
     def random(self, size=None, dtype=float):
         return np.full(size, 0.5, dtype)
@@ -590,6 +632,23 @@ _sizes = [4, 3, 2]
 MLP(_sizes, Tanh())
 answer(_sizes, about="the sizes afterwards")
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Identity
+#
+# Some programs replace a layer by one that does nothing: `model[-1] = Identity()` cuts
+# the last layer off, and the others keep their names.
+
+# %% nbgrader={"grade": false, "grade_id": "identity", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class Identity(Layer):
+    """Returns its input; whatever it is told."""
+    def __init__(self, *arguments, **options): pass
+    def forward(self, x: Tensor) -> Tensor: return x
+
+# %%
+network[-1] = Identity()
+network(randn(5, 64)).shape, network.append(Linear(32, 3))(randn(5, 64)).shape
 
 # %% [markdown]
 # ## Use: two moons
@@ -1086,7 +1145,7 @@ class _Meter:
                 name = f"{name}.{own_name}" if name else own_name
                 break
         members = layer.members() if isinstance(layer, Layer) else []
-        own = set(_tensors(member for _, member in members)) - self.known
+        own = {m for _, m in members if isinstance(m, Parameter)} - self.known
         row = SummaryRow(name, type(layer).__name__, sum(p.size for p in own))
         self.rows.append(row)
         self.path.append((members, name))
@@ -1260,8 +1319,9 @@ for p in (0.5, 0.9):
 # | --- | --- |
 # | `Dense(64, 32, ReLU())` | `nn.Sequential(nn.Linear(64, 32), nn.ReLU())` |
 # | `Sequential(...)` | `nn.Sequential`; takes modules only, no plain functions |
-# | `Flatten()` | `nn.Flatten()` |
-# | `Dropout(p)` | `nn.Dropout(p)`; uses the global generator, accepts p = 1 |
+# | a list of layers as an attribute | `nn.ModuleList`; a dict: `nn.ModuleDict` |
+# | `Flatten(1, -1)`, `Identity()` | the same |
+# | `Dropout(p)` | `nn.Dropout(p)`; uses the global generator |
 # | `model.train()`, `model.eval()` | the same |
 # | `MLP([64, 32, 10], ReLU())` | none: a `nn.Sequential` |
 # | `summary(model, shape)` | none; the package `torchinfo` has one |

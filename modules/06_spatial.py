@@ -17,6 +17,7 @@
 #     - write a convolution as loops, as one matrix product and as a layer, and say what each of them costs
 #     - compute the output size for any kernel, stride and padding, and the receptive field of a stack of layers
 #     - build max pooling and average pooling from views that copy nothing
+#     - normalise each channel by its batch in training, and by running statistics later
 #     - find out by measurement how much slower the interpreter, missing SIMD and the cache make a convolution
 # ---
 
@@ -77,13 +78,15 @@ for move in [(0, 0), (0, 1), (0, 2), (2, 2)]:
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tinytorch.core.layers import Layer, Parameter, fans, kaiming_uniform, uniform
+from tinytorch.core.layers import (
+    Buffer, Layer, Parameter, fans, kaiming_uniform, uniform,
+)
 from tinytorch.core.tensor import Op, Tensor, apply
 from tinytorch.threads import BLOCK_BYTES, in_blocks
 
@@ -209,12 +212,26 @@ conv_output_size(4, 7, padding=1)
 
 # %% [markdown]
 # Which padding keeps the size at stride 1? Half the kernel, rounded down, if the kernel
-# is odd:
+# is odd. PyTorch calls it "same", and no padding "valid":
 
 # %%
 [conv_output_size(32, k, padding=k // 2) for k in (1, 3, 5, 7, 4)]
 
-# %% nbgrader={"grade": true, "grade_id": "conv_output_size_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "same", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _named_padding(padding, kernel_size: IntOrPair, stride: IntOrPair):
+    """The padding that the names "same" and "valid" mean; another one as it is."""
+    kernel = _pair(kernel_size)
+    if padding == "same":
+        if _pair(stride) != (1, 1) or kernel[0] % 2 == 0 or kernel[1] % 2 == 0:
+            raise ValueError(
+                "padding='same' needs stride 1 and a kernel of odd size, not stride"
+                f" {stride} and a kernel of {kernel_size}"
+            )
+        return kernel[0] // 2, kernel[1] // 2
+    return 0 if padding == "valid" else padding
+
+# %% nbgrader={"grade": true, "grade_id": "conv_output_size_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """The size is the number of places, counted one by one, for ints and for pairs;
 a kernel that does not fit is an error."""
 sizes = [(32, 3, 1, 1), (8, 3, 2, 0), (7, 2, 2, 0), (5, 5, 1, 0), (6, 3, 4, 2),
@@ -335,7 +352,7 @@ small[0, 0]
 difference = np.float32([-1, 0, 1]).reshape(1, 1, 1, 3)
 naive_conv2d(small, difference)[0, 0]
 
-# %% nbgrader={"grade": true, "grade_id": "naive_conv2d_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "naive_conv2d_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """One pixel leaves the kernel behind, turned around; a 1×1 kernel mixes channels;
 the bias adds once; stride and padding choose the places; the inputs stay."""
 spot, turned = np.zeros((1, 1, 5, 6), np.float32), np.arange(6.0).reshape(1, 1, 2, 3)
@@ -361,7 +378,7 @@ some = naive_conv2d(x, equal, stride=(2, 3), padding=(1, 0))
 what = "stride (2, 3) keeps every 2nd row and every 3rd column"
 np.testing.assert_allclose(some, every[:, :, ::2, ::3], err_msg=what)
 
-# %% nbgrader={"grade": true, "grade_id": "naive_conv2d_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "naive_conv2d_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on a batch with channels and an oblong kernel, with stride and padding
 as pairs, with a bias and without."""
 ### BEGIN HIDDEN TESTS
@@ -439,7 +456,7 @@ image[0, 0], windows(image, 2, 2)[0, 0, 1, 0]
 # %%
 windows(image, 2, 2).shape, windows(image, 2, 2).strides
 
-# %% nbgrader={"grade": true, "grade_id": "windows_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "windows_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Each window is a piece of the image, there are as many as conv_output_size says, and
 nothing is copied."""
 x = np.random.default_rng(0).standard_normal((2, 3, 7, 9))
@@ -515,7 +532,7 @@ im2col(image, 2)[0], im2col(image, 2)[5]
 # %%
 image.shape, im2col(image, 2).shape
 
-# %% nbgrader={"grade": true, "grade_id": "im2col_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "im2col_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Row after row a window with all its channels, by image, then down, then right; with a
 1×1 kernel only the channels move to the end."""
 x = np.arange(144.0).reshape(2, 3, 4, 6)
@@ -534,7 +551,7 @@ rows = im2col(x.astype(np.float32), 3, 1, (0, 1))
 assert rows.shape == (24, 27), f"padding (0, 1): shape (24, 27), not {rows.shape}"
 assert rows.dtype == np.float32, f"the dtype stays: float32, not {rows.dtype}"
 
-# %% nbgrader={"grade": true, "grade_id": "im2col_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "im2col_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again with padding and stride as pairs, and in float32."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
@@ -587,7 +604,7 @@ bias = np.ones(4, np.float32)
 slow, fast = (f(x, weight, bias, padding=1) for f in (naive_conv2d, conv2d_im2col))
 np.abs(fast - slow).max()
 
-# %% nbgrader={"grade": true, "grade_id": "conv2d_im2col_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "conv2d_im2col_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """One product gives what the loops give, also with stride and padding, with a bias and
 without; its inputs stay."""
 rng = np.random.default_rng(0)
@@ -613,7 +630,7 @@ for what, b in [("with a bias", bias), ("without a bias", None)]:
     got = conv2d_im2col(x, weight, b).dtype
     assert got == np.float32, f"{what}: float32 stays float32, but the result is {got}"
 
-# %% nbgrader={"grade": true, "grade_id": "conv2d_im2col_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "conv2d_im2col_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again on more channels, in float32, and on whether the inputs stay."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
@@ -640,7 +657,7 @@ answer([bool((_x == _before[0]).all()), bool((_w == _before[1]).all())], about="
 class Conv2dOp(Op):
     """Conv2dOp(stride, padding): x convolved with weight, plus bias if there is one.
     Saves (x, weight, whether there is a bias)."""
-    algorithm = staticmethod(conv2d_im2col)  # section 6 puts a faster one here
+    algorithm = staticmethod(conv2d_im2col)  # section 7 puts a faster one here
 
     def forward(self, x, weight, bias=None):
         self.saved = (x, weight, bias is not None)
@@ -688,11 +705,11 @@ class Conv2d(Layer):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: IntOrPair,
-        stride: IntOrPair = 1, padding: IntOrPair = 0, bias: bool = True,
+        stride: IntOrPair = 1, padding: IntOrPair | str = 0, bias: bool = True,
     ):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
-        self.padding = _pair(padding, 0)
+        self.padding = _pair(_named_padding(padding, kernel_size, stride), 0)
         shape = (out_channels, in_channels, *self.kernel_size)
         self.weight = Parameter(kaiming_uniform(shape, a=5**0.5))
         bound = fans(shape)[0] ** -0.5
@@ -729,7 +746,7 @@ layer(Tensor(np.ones((5, 3, 32, 32)))).shape
 # %% tags=["raises-exception"]
 layer(Tensor(np.ones((5, 32, 32, 3))))
 
-# %% nbgrader={"grade": true, "grade_id": "conv2d_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "conv2d_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Conv2d is the convolution with its own weights, stride, padding and bias; the
 result remembers its inputs; integers become float32; a wrong shape is named."""
 x = np.random.default_rng(0).standard_normal((2, 3, 9, 8), dtype=np.float32)
@@ -815,7 +832,7 @@ def edges(image: Tensor) -> Tensor:
 plane = 3.0 * np.arange(6) + 4.0 * np.arange(5)[:, None]
 edges(Tensor(plane.reshape(1, 1, 5, 6))).data[0, 0]
 
-# %% nbgrader={"grade": true, "grade_id": "edges_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "edges_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """The steepness of a plane is the length of its slope, in every direction and at
 every height; the result remembers the image, and the image stays."""
 right, down = np.arange(7.0), np.arange(6.0)[:, None]
@@ -893,8 +910,15 @@ for i, tap in enumerate(taps):
 # `number[i] * (tap > y)` is `i` where tap `i` wins, and 0 elsewhere. All numbers in
 # `which` are still below `i`. So the elementwise maximum of the two is the new `which`.
 # (`which[tap > y] = i` does the same more slowly.)
+
+# %% [markdown]
+# And nan? `np.maximum` passes nan on, so that a fault stays visible. But `tap > y` is
+# False if one of them is nan. So `which` would name another number, to which the
+# derivative would go. Where `y` is nan, `which` must name a tap that is nan, the last
+# one if there are several. This is rare: test `y` once, at the end, and only then go
+# through the taps again.
 #
-# Three lines. The taps must not change, and `which` keeps the dtype of `number`.
+# Six lines. The taps must not change, and `which` keeps the dtype of `number`.
 
 # %% nbgrader={"grade": false, "grade_id": "largest", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -908,6 +932,9 @@ def largest(taps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     for i, tap in enumerate(taps):
         np.maximum(which, number[i] * (tap > y), out=which)
         np.maximum(y, tap, out=y)
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
     ### END SOLUTION
     return y, which
 
@@ -919,7 +946,7 @@ largest(taps)
 
 # %% nbgrader={"grade": true, "grade_id": "largest_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """largest agrees with NumPy's max and argmax over the taps, also below zero and for
-equal numbers, and leaves the taps as they are."""
+equal numbers; it finds the last nan, and leaves the taps as they are."""
 rng = np.random.default_rng(0)
 taps = list(rng.integers(-9, -1, (7, 2, 3, 4, 5)).astype(np.float32))
 before = np.stack(taps)
@@ -932,9 +959,18 @@ assert which.dtype == np.uint8, \
     f"which keeps the dtype of number: for 7 taps uint8, not {which.dtype}"
 assert (np.stack(taps) == before).all(), \
     "largest changed the taps: keep the maximum in y, an array of its own"
+nan = np.nan
+columns = np.float32([[nan, 1, 1, 5, 2], [3, nan, nan, 4, 2], [9, 5, 1, -3, nan],
+                      [9, 7, nan, -4, nan]])
+y, which = largest(list(columns))
+assert np.isnan(y).tolist() == [True, True, True, False, True], (
+    f"each column of {columns.tolist()} with nan must give nan, the others not: {y}")
+assert which.tolist() == [0, 1, 3, 0, 3], (
+    f"the last nan of each column of {columns.tolist()} must win (else the first of the"
+    f" largest): [0, 1, 3, 0, 3], not {which.tolist()}")
 
 # %% nbgrader={"grade": true, "grade_id": "largest_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-"""Graded again on a single tap, a frame of -inf, three hundred taps and float64."""
+"""Graded again on a single tap, a frame of -inf, nan, three hundred taps, float64."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer
 
@@ -944,23 +980,36 @@ _t = np.float32([[-np.inf, -np.inf, 2], [-np.inf, -3, 2], [-5, -3, -np.inf]])
 answer(list(largest(list(_t))), about="a frame of -inf")
 _many = list(_r.integers(0, 50, (300, 4)).astype(np.float32))
 answer(list(largest(_many)), about="three hundred taps")
+_many[280][:2] = _many[3] = np.nan
+answer(list(largest(_many)), about="nan in three hundred taps")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # The op is given. It saves one byte for each window, instead of the image. The padding
-# is $-\infty$, which never wins.
+# is $-\infty$, which wins over no number. Only where all of a window is $-\infty$ could
+# the derivative go into the padding. There, `forward` names the first tap that lies
+# inside the image.
 
 # %% nbgrader={"grade": false, "grade_id": "max_pool_op", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class MaxPool2dOp(Op):
     """MaxPool2dOp(kernel_size, stride, padding): the largest number of each window.
     Saves (the number of its tap, x.shape)."""
-    algorithm = staticmethod(largest)  # section 6 puts a faster one here
+    algorithm = staticmethod(largest)  # section 7 puts a faster one here
 
     def forward(self, x):
         y, which = self.algorithm(_taps(x, *self.parameters, -np.inf))
+        if self.parameters[2] != (0, 0) and (y == -np.inf).any():
+            which[...] = np.where(y == -np.inf, self.first_inside(y), which)
         self.saved = (which, x.shape)
         return y
+
+    def first_inside(self, y) -> np.ndarray:
+        """The number of the first tap inside the image, for each place: (oh, ow)."""
+        (_, kw), (sh, sw), (down, right) = self.parameters
+        rows = np.maximum(down - sh * np.arange(y.shape[2]), 0)
+        columns = np.maximum(right - sw * np.arange(y.shape[3]), 0)
+        return rows[:, None] * kw + columns
 
     def flops(self, y, x) -> int:
         return y.size * (prod(self.parameters[0]) - 1)
@@ -1046,6 +1095,9 @@ answer(bool((_x == _before).all()), about="does the image stay?")
 # PyTorch. A padding of more than half of the kernel is an error: what would stand in
 # the window at a corner? `GlobalAvgPool2d` takes the mean of each whole channel, for an
 # image of any size.
+#
+# `count_include_pad=False` leaves the padding out of the mean. The mean of a window of
+# ones says which share of it lies inside the image: divide by that.
 
 # %% nbgrader={"grade": false, "grade_id": "pools", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1083,6 +1135,21 @@ class AvgPool2d(_Pool2d):
     """The mean of each window; padding counts as zeros."""
     op = AvgPool2dOp
 
+    def __init__(
+        self, kernel_size: IntOrPair, stride: IntOrPair | None = None,
+        padding: IntOrPair = 0, count_include_pad: bool = True,
+    ):
+        super().__init__(kernel_size, stride, padding)
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c, oh, ow)."""
+        y = super().forward(x)
+        if self.count_include_pad or self.padding == (0, 0):
+            return y
+        op = AvgPool2dOp(self.kernel_size, self.stride, self.padding)
+        return y / Tensor(op.forward(np.ones((1, 1, *x.shape[2:]), np.float32)))
+
 
 # %% nbgrader={"grade": false, "grade_id": "global_pool", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1092,6 +1159,50 @@ class GlobalAvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, c)."""
         return _images(x, self).mean((2, 3))
+
+# %% [markdown]
+# `AdaptiveAvgPool2d((h, w))` gives h × w means, whatever the size of the image. Output
+# $i$ of $h$ averages the rows from $\lfloor i\,H/h \rfloor$ up to, but not including,
+# $\lceil (i+1)\,H/h \rceil$. A mean of rows is a product with a matrix of shares, so
+# the layer is two products.
+
+# %% nbgrader={"grade": false, "grade_id": "adaptive_pool", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _shares(size: int, out: int) -> Tensor:
+    """Row i averages the pixels of output i: (out, size)."""
+    matrix = np.zeros((out, size), np.float32)
+    for i in range(out):
+        first, last = i * size // out, -(-(i + 1) * size // out)
+        matrix[i, first:last] = 1 / (last - first)
+    return Tensor(matrix)
+
+
+class AdaptiveAvgPool2d(Layer):
+    """As many means as wanted, over windows of about equal size."""
+
+    def __init__(self, output_size):
+        pair = isinstance(output_size, (tuple, list))
+        self.output_size = tuple(output_size) if pair else (output_size, output_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c, *output_size); None keeps the size of that axis."""
+        x = _images(x, self)
+        sizes = zip(self.output_size, x.shape[2:], strict=True)
+        oh, ow = [size if out is None else out for out, size in sizes]
+        if (oh, ow) == (1, 1):
+            return x.mean((2, 3), keepdims=True)
+        return _shares(x.shape[2], oh) @ x @ _shares(x.shape[3], ow).T
+
+    def extra_repr(self) -> str: return f"output_size={self.output_size}"
+
+# %%
+AdaptiveAvgPool2d((2, 3))(x)
+
+# %%
+AdaptiveAvgPool2d(1)(x).shape, AdaptiveAvgPool2d((None, 2))(x).shape
+
+# %%
+AvgPool2d(2, padding=1)(x), AvgPool2d(2, padding=1, count_include_pad=False)(x)
 
 # %%
 x = Tensor(image)
@@ -1233,7 +1344,232 @@ for ax, (name, layers) in zip(axes, stacks.items(), strict=True):
 # (1) and a quarter of the places (1).
 
 # %% [markdown]
-# ## 6. As fast as it gets
+# ## 6. Batch normalisation
+#
+# Twenty convolutions of 16 channels, as PyTorch starts them, each with a ReLU. How
+# large are the numbers after 1, 10 and 20 layers? (Module 04 asked the same of
+# `Linear`.)
+
+# %%
+from tinytorch.core.activations import relu
+from tinytorch.core.tensor import manual_seed
+
+# %%
+def through(layers, norms):
+    """The standard deviation after layers 1, 10 and 20."""
+    x, found = Tensor(images[:200, None] / 16), []
+    for layer, norm in zip(layers, norms, strict=True):
+        x = relu(norm(layer(x)))
+        found.append(float(x.data.std()))
+    return found[0], found[9], found[19]
+
+# %%
+manual_seed(0)
+deep = [Conv2d(1 if i == 0 else 16, 16, 3, padding=1, bias=False) for i in range(20)]
+through(deep, [lambda x: x] * 20)
+
+# %% [markdown]
+# A start by Kaiming mends that, for the first step of learning. **Batch normalisation**
+# (Ioffe and Szegedy 2015) does not hope for a scale. It sets it, for each channel, over
+# the $m$ numbers that the channel has in all images and places of the batch:
+#
+# $$y = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}\, w + b, \qquad
+# \mu = \frac1m \sum x, \quad \sigma^2 = \frac1m \sum (x - \mu)^2$$
+#
+# The channel's weight $w$ and bias $b$ are learned, and begin as 1 and 0. So a layer
+# can have any scale, but has to choose it.
+
+# %% [markdown]
+# In evaluation mode the answer for an image must not depend on the images beside it,
+# and one image alone has to work. So while it learns, the layer keeps *running*
+# statistics, in buffers (module 04):
+#
+# $$\text{running} \leftarrow (1 - \text{momentum}) \cdot \text{running} +
+# \text{momentum} \cdot \text{batch}$$
+#
+# In evaluation mode these take the place of $\mu$ and $\sigma^2$. (For the variance,
+# `note` takes $m - 1$ for $m$, as PyTorch does.) `column` gives a vector of one number
+# a channel the axes of `x`.
+
+# %% nbgrader={"grade": false, "grade_id": "norm_base", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class _BatchNorm(Layer):
+    """Each channel with mean 0 and variance 1, then times a weight, plus a bias."""
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+        affine: bool = True,
+    ):
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = Parameter(np.ones(num_features)) if affine else None
+        self.bias = Parameter(np.zeros(num_features)) if affine else None
+        self.running_mean = Buffer(np.zeros(num_features))
+        self.running_var = Buffer(np.ones(num_features))
+        self.num_batches_tracked = Buffer(0)
+
+    def column(self, vector: Tensor, x: Tensor) -> Tensor:
+        """(c,) with axes of size 1, so that it broadcasts with x (n, c, ...)."""
+        return vector.reshape(-1, *[1] * (x.ndim - 2))
+
+    def note(self, mean: Tensor, var: Tensor, m: int) -> None:
+        """Move the running statistics towards those of m numbers for each channel."""
+        self.num_batches_tracked.assign(self.num_batches_tracked.data + 1)
+        step = self.momentum  # None: the mean of all batches so far
+        if step is None:
+            step = 1 / self.num_batches_tracked.item()
+        new = mean.data.reshape(-1), var.data.reshape(-1) * m / (m - 1)
+        for running, now in zip((self.running_mean, self.running_var), new):
+            running.assign((1 - step) * running.data + step * now)
+
+    def checked(self, x: Tensor) -> Tensor:
+        """x as floats; a ValueError for other axes or channels."""
+        if x.ndim not in self.dims or x.shape[1] != self.num_features:
+            raise ValueError(f"{self} takes {self.takes}, not {x.shape}")
+        if self.training and x.size < 2 * self.num_features:
+            raise ValueError(f"{x.shape}: one number a channel has no variance")
+        return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+    def extra_repr(self) -> str:
+        settings = f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+        return f"{settings}, affine={self.weight is not None}"
+
+# %% [markdown]
+# Write `forward`. `axes` are all axes but the channel's, and `m` is how many numbers a
+# channel has. In training mode, compute mean and variance over `axes`, and `note` both.
+# In evaluation mode, take the running ones, and never note anything. The rest is the
+# formula. Without `affine`, `weight` and `bias` are `None`.
+#
+# - The variance is the mean of squared *deviations*. Never subtract $\mu^2$ from the
+#   mean of $x^2$: where the mean is large, both are large, and rounding is all that is
+#   left of their difference.
+# - $\varepsilon$ stands under the root.
+# - A gradient must come back through $\mu$ and $\sigma^2$, too. So compute with
+#   tensors.
+#
+# About eleven lines.
+
+# %% nbgrader={"grade": false, "grade_id": "batch_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+class BatchNorm2d(_BatchNorm):
+    dims, takes = (4,), "(batch, num_features, height, width)"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(x - mean) / sqrt(var + eps) * weight + bias: (n, c, h, w) -> the same."""
+        x, axes = self.checked(x), (0, *range(2, x.ndim))
+        m = x.size // self.num_features
+        ### BEGIN SOLUTION
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+        ### END SOLUTION
+
+# %% [markdown]
+# The same twenty layers, with a `BatchNorm2d` after each. Predict the three numbers,
+# roughly: which standard deviation does a ReLU leave of numbers with 1?
+
+# %%
+through(deep, [BatchNorm2d(16) for _ in deep])
+
+# %% [markdown]
+# One digit among 16 and among 200, while the layer learns; then alone and among 200,
+# when it predicts. Which two of these four numbers are equal?
+
+# %%
+norm, x = BatchNorm2d(1), Tensor(images[:200, None] / 16)
+[norm(x[:n])[0].max().item() for n in (16, 200)]
+
+# %%
+[norm.eval()(x[:n])[0].max().item() for n in (1, 200)]
+
+# %% nbgrader={"grade": true, "grade_id": "batch_norm_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+"""Training mode normalises by the batch and notes it, evaluation mode by what was
+noted; weight, bias and eps act as in the formula; a large mean does no harm."""
+from tinytorch.core.tensor import recipe
+
+rng = np.random.default_rng(0)
+x = (3 + 2 * rng.standard_normal((2, 3, 2, 4))).astype(np.float32)
+w, b = np.float32([1, -2, 0.5]), np.float32([0, 1, 7])
+
+def by_hand(x, mean, var, eps):
+    mean, var, w_, b_ = (v.reshape(3, 1, 1) for v in (mean, var, w, b))
+    return (x - mean) / np.sqrt(var + eps) * w_ + b_
+
+norm = BatchNorm2d(3, eps=0.5)
+norm.weight.assign(w)
+norm.bias.assign(b)
+mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
+y = norm(Tensor(x, requires_grad=True))
+what = "training mode: mean and variance of each channel's m numbers, eps in the root"
+np.testing.assert_allclose(y.data, by_hand(x, mean, var, 0.5), atol=1e-4, err_msg=what)
+ops = [type(t.origin[0]).__name__ for t in recipe(y) if t.origin]
+assert ops.count("Sum") >= 2 and set(recipe(y)) >= {norm.weight, norm.bias}, (
+    f"a gradient must reach mean, variance, weight and bias: use tensors, not {ops}")
+noted = norm.running_mean.data.copy(), norm.running_var.data.copy()
+unbiased = var * 16 / 15
+tenth = [0.1 * mean, 0.9 + 0.1 * unbiased]
+for name, got, wanted in zip(["mean", "var"], noted, tenth):
+    what = f"the running {name} moves a tenth towards the batch: note both, and once"
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, err_msg=what)
+z, what = norm.eval()(Tensor(x[:1])), "evaluation mode takes the running statistics"
+np.testing.assert_allclose(z.data, by_hand(x[:1], *noted, 0.5), atol=1e-4, err_msg=what)
+assert (norm.running_mean.data == noted[0]).all(), "evaluation mode noted a batch"
+assert norm.num_batches_tracked.item() == 1, "one batch was seen: note it, and once"
+
+far = BatchNorm2d(3, affine=False)
+try:
+    near = far(Tensor(x)).data
+except (AttributeError, TypeError) as error:
+    raise AssertionError(f"without affine there is no weight: {error}") from None
+off = np.abs(far(Tensor(x + 4096)).data - near).max()
+assert off < 0.02, f"x + 4096 has the same deviations as x, but y is off by {off:.2g}"
+
+# %% nbgrader={"grade": true, "grade_id": "batch_norm_hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+"""Graded again on integers, on one image, in float64, on the mean of three batches
+(momentum None), and on what is an error."""
+### BEGIN HIDDEN TESTS
+from tito.grading import answer, raised
+
+_r, _close = np.random.default_rng(7), {"rtol": 1e-3, "atol": 1e-4}
+_norm = BatchNorm2d(2, momentum=None)
+_norm.weight.assign([2, -1])
+_norm.bias.assign([1, 3])
+answer(_norm(Tensor(np.arange(24).reshape(1, 2, 3, 4))), about="integers", **_close)
+for _n in (2, 5):
+    _x = Tensor(_r.standard_normal((_n, 2, 3, 3)), dtype=np.float64)
+    answer(_norm(_x), about=f"float64, {_n} images", **_close)
+_state = _norm.state_dict()
+answer([list(_state), *_state.values()], about="the state", **_close)
+answer(_norm.eval()(_x), about="evaluation mode", **_close)
+answer([_norm.state_dict()["running_var"], _norm(_x).requires_grad], about="it after",
+       **_close)
+_one = Tensor(np.ones((1, 2, 1, 1)))
+_plain = BatchNorm2d(2, affine=False)
+answer([raised(_plain, _one), raised(_plain.eval(), _one), raised(_norm, _x[0])],
+       about="what is an error")
+answer(_plain(_one), about="one number, in evaluation mode")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# `BatchNorm1d` is the same for the results of a `Linear`: (n, c) instead of
+# (n, c, h, w).
+
+# %% nbgrader={"grade": false, "grade_id": "batch_norm_1d", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class BatchNorm1d(_BatchNorm):
+    dims, takes = (2, 3), "(batch, num_features) or (batch, num_features, length)"
+    forward = BatchNorm2d.forward
+
+# %% [markdown]
+# ## 7. As fast as it gets
 #
 # This section computes nothing new. Read its text for the idea. You need not read its
 # code, and no exercise uses it.
@@ -1445,12 +1781,7 @@ for ax, (name, panel) in zip(axes, panels.items(), strict=True):
 # middle?
 
 # %%
-from tinytorch.core.activations import relu
-from tinytorch.core.tensor import manual_seed
-
 manual_seed(0)
-
-# %%
 kernels = Conv2d(1, 64, 5, padding=2)
 looks = {"pixels": lambda x: x,
          "max over 6×6": lambda x: MaxPool2d(6)(relu(kernels(x))),
@@ -1679,18 +2010,25 @@ for order in ("noijcpq", "pqijcno"):
 # | `naive_conv2d`, `conv2d_im2col` | `torch.nn.functional.conv2d` |
 # | `windows(x, k, s)` | `x.unfold(2, k, s).unfold(3, k, s)`: a view as well |
 # | `im2col` | `torch.nn.functional.unfold`: a window is a column, not a row |
-# | `Conv2d` | `torch.nn.Conv2d`, also with `groups`, `dilation`, `padding="same"` |
+# | `Conv2d` | `torch.nn.Conv2d`, also with `groups` and `dilation` |
+# | `padding="same"` needs an odd kernel | pads an even one on one side more |
 # | `_images` refuses (c, h, w) | `Conv2d` takes one image without a batch, too |
-# | `largest` | `max_pool2d(..., return_indices=True)`: pixels, not taps |
-# | `MaxPool2d`, `AvgPool2d` | `torch.nn.MaxPool2d`, `torch.nn.AvgPool2d` |
-# | `GlobalAvgPool2d` | `torch.nn.AdaptiveAvgPool2d(1)`: (n, c, 1, 1), not (n, c) |
 # | `conv2d_blocked`, memory order | `memory_format=torch.channels_last` |
+
+# %% [markdown]
+# | here | in PyTorch |
+# | --- | --- |
+# | `largest` | `max_pool2d(..., return_indices=True)`: pixels, not taps |
+# | `MaxPool2d`, `AvgPool2d` | the same, also with `ceil_mode` |
+# | `AdaptiveAvgPool2d` | the same |
+# | `BatchNorm1d`, `BatchNorm2d` | the same, also with `track_running_stats=False` |
+# | `GlobalAvgPool2d` | `torch.nn.AdaptiveAvgPool2d(1)`: (n, c, 1, 1), not (n, c) |
 
 # %% [markdown]
 # ## Summary
 #
 # You have convolution as loops, as one product and in blocks, all with one signature.
-# `Conv2d`, `MaxPool2d`, `AvgPool2d` and `GlobalAvgPool2d` are layers, and their ops
-# keep what a derivative needs. The kernels are still random or written by hand. Module
+# `Conv2d`, the pools and `BatchNorm2d` are layers, and their ops keep what a derivative
+# needs. The kernels are still random or written by hand. Module
 # 09 computes their gradients, module 11 trains them on photographs, and module 13 makes
 # them faster.

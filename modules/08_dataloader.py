@@ -76,7 +76,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tinytorch.core.tensor import Tensor, default_generator, where
+from tinytorch.core.tensor import Tensor, default_generator, stack, where
 from tinytorch.datasets import cifar10, load_digits
 
 # %% [markdown]
@@ -255,7 +255,7 @@ def random_split(
 # %% tags=["raises-exception"]
 random_split(letters, [20, 5])
 
-# %% nbgrader={"grade": true, "grade_id": "random_split_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "random_split_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """The parts have the lengths asked for, share no example, lose none, and are random."""
 def split(lengths, seed=0):
     return random_split(whole, lengths, np.random.default_rng(seed))
@@ -564,7 +564,7 @@ def batch_indices(
 # %%
 batch_indices(np.arange(10), 4), batch_indices(np.arange(10), 4, drop_last=True)
 
-# %% nbgrader={"grade": true, "grade_id": "batch_indices_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "batch_indices_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """All batches but the last are full, nothing is lost or moved, and drop_last drops only
 a shorter last batch."""
 order = np.array([3, 1, 4, 15, 9, 2, 6, 5, 35, 8])
@@ -623,7 +623,7 @@ def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
 # %%
 [epoch_order(8, seed=0, epoch=epoch) for epoch in [0, 1, 2, 1]]
 
-# %% nbgrader={"grade": true, "grade_id": "epoch_order_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "epoch_order_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """An order holds every example once. The same seed and epoch give the same order,
 another seed or epoch another."""
 from itertools import pairwise
@@ -663,53 +663,210 @@ answer(len(set(_steps.tolist())) > 10, about="is epoch 1 a new order?")
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# ### Examples one at a time
+#
+# Not every collection of examples can pick many at once. A Python list of pairs takes
+# one number, and so do most datasets that are written for PyTorch:
+
+# %% tags=["raises-exception"]
+pairs = [(np.full(2, i), float(i)) for i in range(5)]
+pairs[np.array([0, 3])]
+
+# %% [markdown]
+# Then the loader has to ask for one example after the other, and to **collate** them: a
+# list of examples becomes one batch. Write `default_collate`.
+#
+# - If the examples are tuples or lists, `zip(*examples)` gives their fields: all first
+#   parts, all second parts, and so on, for any number of parts. Collate each field by
+#   itself, and return a tuple. A field may again consist of tuples.
+# - All else becomes a tensor, and `stack` of module 02 puts the tensors side by side
+#   along a new first axis. A number has no axis yet, so n numbers make a tensor (n,).
+#
+# Three lines suffice.
+
+# %% nbgrader={"grade": false, "grade_id": "default_collate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def default_collate(examples: Sequence):
+    """A list of examples as one batch: fields each by itself, all else stacked."""
+    first = examples[0]
+    fields = isinstance(first, (tuple, list))
+    sizes = {len(x) if fields else np.shape(x) for x in examples}
+    if len(sizes) > 1:
+        said = "pad them in a collate_fn of your own"
+        raise ValueError(f"examples of the sizes {sizes} make no batch: {said}")
+    if isinstance(first, str):
+        return list(examples)
+    if isinstance(first, dict):
+        return {key: default_collate([x[key] for x in examples]) for key in first}
+    ### BEGIN SOLUTION
+    if fields:
+        return tuple(default_collate(field) for field in zip(*examples))
+    return stack([x if isinstance(x, Tensor) else Tensor(x) for x in examples])
+    ### END SOLUTION
+
+# %% [markdown]
+# Three of the pairs. Which two shapes?
+
+# %%
+default_collate([pairs[i] for i in [0, 3, 1]])
+
+# %% nbgrader={"grade": true, "grade_id": "default_collate_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+"""A batch has the fields of its examples, each stacked along a new first axis."""
+examples = [(Tensor(np.full((2, 3), i)), i, np.full(4, 0.5)) for i in range(5)]
+batch = default_collate(examples)
+assert isinstance(batch, tuple) and len(batch) == 3, (
+    f"Examples of three parts make a tuple of three. This came: {batch!r:.60}")
+for name, part, shape in zip(["first", "second", "third"], batch,
+                             [(5, 2, 3), (5,), (5, 4)]):
+    assert isinstance(part, Tensor), (
+        f"Each part of a batch is a Tensor, and the {name} is a {type(part).__name__}")
+    assert part.shape == shape, (
+        f"Five {name} parts must make a new first axis: {shape}, not {part.shape}")
+x, y, _ = batch
+np.testing.assert_array_equal(
+    x.data[:, 1, 2], [0, 1, 2, 3, 4], err_msg="Row i must be example i.")
+assert y.dtype == np.int64, f"whole numbers stay whole, and do not become {y.dtype}"
+lone = default_collate([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
+assert isinstance(lone, Tensor) and lone.shape == (2, 2), (
+    f"Two tensors (2,), and no tuple around them, make one (2, 2), not {lone!r:.60}")
+try:
+    (inner, _), _ = default_collate([((1, 2), 3), ([4, 5], 6)])
+except Exception as error:
+    raise AssertionError(f"A field may consist of tuples, or lists: {error}") from None
+np.testing.assert_array_equal(
+    inner, [1, 4], err_msg="((1, 2), 3), ((4, 5), 6): the first part of the first.")
+
+# %% nbgrader={"grade": true, "grade_id": "default_collate_hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+"""Graded again on one example, on four parts, on bytes, and on lists of pairs."""
+### BEGIN HIDDEN TESTS
+from tito.grading import answer
+
+answer(default_collate([(3, Tensor([1.0]))]), about="one example")
+_images = [np.full((1, 2), i, np.uint8) for i in range(3)]
+_x = default_collate(_images)
+answer([str(_x.dtype), _x.shape, _x.data.tolist()], about="bytes")
+_four = [(i, [i, 2.5 * i], np.arange(2), Tensor(i)) for i in range(4)]
+answer(default_collate(_four), about="four parts, one of them a list")
+### END HIDDEN TESTS
+
+# %% [markdown]
 # ### The loader
 #
-# Now all parts are there. Read `_batches`: an order, its pieces, one index array for
-# each batch. Two arguments belong to the sections below: `transform` changes the images
-# of a batch, and `prefetch` is the number of batches that a thread prepares ahead.
+# Now all parts are there. Read `_batches`: the numbers of each batch, and the batch
+# that they pick. `transform` changes the images of a batch, and `prefetch` is the
+# number of batches that a thread prepares ahead; both belong to the sections below.
+# `sampler` and `batch_sampler` come last.
+#
+# A `Dataset` is asked once for each batch, with an array. Anything else is asked for
+# one example after the other, and its examples are collated. So is a `Dataset` if you
+# say `collate_fn=`. Where the examples are tuples, the batch is a tuple; a dataset of
+# lone tensors gives lone tensors.
+
+# %% nbgrader={"grade": false, "grade_id": "picks_many", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _picks_many(dataset) -> bool:
+    """Does it take arrays of numbers? A Dataset does, and a part of one."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, Dataset)
+
+# %% nbgrader={"grade": false, "grade_id": "batches", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class _Batches:
+    """The inside of a loader: the numbers of each batch, and the batch they pick."""
+
+    def _batches(self, numbers: list, epoch: int) -> Iterator:
+        generator = np.random.default_rng([self.seed, epoch, 1])  # for the transform
+        for indices in numbers:
+            batch = self._pick(indices)
+            alone = not isinstance(batch, (tuple, list))
+            x, *others = [batch] if alone else batch
+            if self.transform is not None:
+                x = self.transform(x, generator)
+            yield x if alone else (x, *others)
+
+    def _numbers(self, epoch: int) -> list[np.ndarray]:
+        if self.batch_sampler is not None:
+            return [np.array(list(some), np.int64) for some in self.batch_sampler]
+        n = len(self.dataset)
+        order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
+        if self.sampler is not None:
+            order = np.array(list(self.sampler), np.int64)
+        return batch_indices(order, self.batch_size, self.drop_last)
+
+    def _pick(self, indices: np.ndarray):
+        if self.collate_fn is not None:
+            return self.collate_fn([self.dataset[i] for i in indices.tolist()])
+        name = type(self.dataset).__name__
+        hint = "; if it takes one number at a time, say collate_fn=default_collate"
+        try:
+            batch = self.dataset[indices]
+        except TypeError as error:
+            said = f"{name} picks nothing by an array: {error}{hint}"
+            raise TypeError(said) from error
+        x = batch[0] if isinstance(batch, (tuple, list)) else batch
+        shape = getattr(x, "shape", indices.shape)
+        if shape[:1] != indices.shape:
+            said = f"asked for {len(indices)} examples, gave a batch of shape {shape}"
+            raise ValueError(f"{name}, {said}{hint}")
+        return batch
+
+# %% [markdown]
 # `iter(loader)` begins an epoch, and the next one has the next number. To go on with
-# another epoch, set `loader.epoch`.
+# another epoch, set `loader.epoch`. The numbers of all batches of an epoch are drawn
+# when it begins, before any thread starts.
 
 # %% nbgrader={"grade": false, "grade_id": "loader", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-class DataLoader:
+class DataLoader(_Batches):
     """Batches of a dataset, an epoch for each `for`; a seed gives the same epochs."""
 
     def __init__(
-        self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
+        self, dataset, batch_size: int = 1, shuffle: bool = False,
         drop_last: bool = False, transform: Callable | None = None, prefetch: int = 0,
-        seed: int | None = None,
+        seed: int | None = None, *, collate_fn: Callable | None = None,
+        sampler: Iterable | None = None, batch_sampler: Iterable | None = None,
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         if prefetch < 0:
             raise ValueError(f"prefetch must be at least 0, not {prefetch}")
+        if sampler is not None and shuffle:
+            raise ValueError("sampler is an order of its own: leave shuffle out")
+        other = batch_size != 1 or shuffle or drop_last or sampler is not None
+        if batch_sampler is not None and other:
+            said = "leave batch_size, shuffle, drop_last and sampler out"
+            raise ValueError(f"batch_sampler makes the batches alone: {said}")
+        if collate_fn is None and not _picks_many(dataset):
+            collate_fn = default_collate
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.drop_last, self.transform, self.prefetch = drop_last, transform, prefetch
+        self.sampler, self.batch_sampler = sampler, batch_sampler
         if seed is None:
             seed = int(default_generator.integers(2**32))  # manual_seed decides
-        self.seed, self.epoch = seed, 0  # the number of the next epoch
+        self.seed, self.epoch, self.collate_fn = seed, 0, collate_fn  # the next epoch
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)
+        n = len(self.dataset if self.sampler is None else self.sampler)
+        full, rest = divmod(n, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        batches = self._batches(self.epoch)
+    def __iter__(self) -> Iterator:
+        batches = self._batches(self._numbers(self.epoch), self.epoch)
         self.epoch += 1
         return prefetched(batches, self.prefetch) if self.prefetch else batches
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        n = len(self.dataset)
-        order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
-        generator = np.random.default_rng([self.seed, epoch, 1])  # for the transform
-        for indices in batch_indices(order, self.batch_size, self.drop_last):
-            x, *others = self.dataset[indices]
-            if self.transform is not None:
-                x = self.transform(x, generator)
-            yield (x, *others)
+# %% [markdown]
+# The pairs in batches of two, then ten lone rows in batches of four. Which shapes?
+
+# %%
+[(x.shape, y.shape) for x, y in DataLoader(pairs, batch_size=2)]
+
+# %%
+[x.shape for x in DataLoader(np.ones((10, 3)), batch_size=4)]
 
 # %% [markdown]
 # The digits in batches of 500. How many batches are there, and what is the shape of the
@@ -785,7 +942,7 @@ def channel_statistics(loader: Iterable) -> tuple[np.ndarray, np.ndarray]:
 # %%
 channel_statistics(DataLoader(digits, batch_size=500))
 
-# %% nbgrader={"grade": true, "grade_id": "channel_statistics_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "channel_statistics_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """The statistics are those of all images, for each channel and any batch size, and only
 one batch is held at a time."""
 from tinytorch.core.setup import peak_memory, readable
@@ -1188,7 +1345,7 @@ def counting(n, fail_at=None):
 def threads():
     return [t for t in threading.enumerate() if t.name.startswith("prefetch")]
 
-# %% nbgrader={"grade": true, "grade_id": "prefetched_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "prefetched_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Every batch in order, made ahead but not too far, errors raised, no thread left."""
 received = list(prefetched(counting(7), 3))
 assert received == list(range(7)), f"all batches 0 to 6 in their order, not {received}"
@@ -1459,13 +1616,90 @@ with threadpool_limits(1, user_api="blas"):
 # number).
 
 # %% [markdown]
+# ## The rest is names
+#
+# When do you need `collate_fn`? When the examples have different sizes. Sentences, for
+# instance, are padded to the longest of their batch:
+
+# %%
+sentences = [([3, 1, 4], 0), ([1, 5], 1), ([9], 0)]
+
+# %%
+def pad(examples):
+    """Token numbers with zeros behind them, (n, longest), and the labels (n,)."""
+    tokens = np.zeros((len(examples), max(len(x) for x, _ in examples)), np.int64)
+    for row, (x, _) in zip(tokens, examples):
+        row[: len(x)] = x
+    return Tensor(tokens), Tensor([y for _, y in examples])
+
+# %%
+next(iter(DataLoader(sentences, batch_size=3, collate_fn=pad)))
+
+# %% [markdown]
+# And `sampler`? When the order is not simply shuffled: it is an iterable of numbers,
+# with a length. If one class in ten examples is rare, draw its examples more often.
+# `batch_sampler` is an iterable of whole batches, lists of numbers: for instance, of
+# sentences of about the same length.
+
+# %% nbgrader={"grade": false, "grade_id": "weighted_sampler", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class WeightedRandomSampler:
+    """num_samples numbers, drawn anew each time, each as often as its weight says."""
+
+    def __init__(self, weights, num_samples: int, replacement: bool = True,
+                 generator=default_generator):
+        self.shares = np.asarray(weights, np.float64) / np.sum(weights)
+        self.num_samples, self.replacement = num_samples, replacement
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        n, size = len(self.shares), self.num_samples
+        drawn = self.generator.choice(n, size, self.replacement, self.shares)
+        return iter(drawn.tolist())
+
+# %% [markdown]
+# Ninety examples of class 0 and ten of class 1. How many of each will an epoch of 100
+# have?
+
+# %%
+rare = np.repeat([0, 1], [90, 10])
+weights = 1 / np.bincount(rare)[rare]  # a class has the same weight as the other
+
+# %%
+sampler = WeightedRandomSampler(weights, 100, generator=np.random.default_rng(0))
+loader = DataLoader(TensorDataset(rare), batch_size=20, sampler=sampler)
+np.bincount(np.concatenate([y.data for (y,) in loader]))
+
+# %% [markdown]
+# And a dataset that takes one number, but says that it is a `Dataset`:
+
+# %% tags=["raises-exception"]
+class OneByOne(Dataset):
+    def __len__(self): return 5
+    def __getitem__(self, i): return pairs[i]
+
+next(iter(DataLoader(OneByOne(), batch_size=2)))
+
+# %%
+next(iter(DataLoader(OneByOne(), batch_size=2, collate_fn=default_collate)))
+
+# %% [markdown]
+# A sampler draws from its own generator. So the loader's seed does not decide the
+# order, and the same epoch drawn again is another one. With the default generator,
+# `manual_seed` repeats the whole run.
+
+# %% [markdown]
 # ## Here and in PyTorch
 #
 # | here | in PyTorch |
 # | --- | --- |
 # | `TensorDataset`, `Subset`, `random_split` | the same, in `torch.utils.data` |
-# | `dataset[array]` picks many at once | the loader picks one by one and stacks them |
-# | `DataLoader(dataset, batch_size, shuffle)` | the same |
+# | a `Dataset` picks many at once, by an array | one by one, or by `__getitems__` |
+# | `DataLoader`: `batch_size`, `shuffle`, `sampler`, `collate_fn` … | the same |
+# | `default_collate`: tuples, float32 | lists, float64 |
 # | `prefetch=2`, a thread | `num_workers=1, prefetch_factor=2`, processes |
 # | `seed=`, `loader.epoch` | `generator=`; no number of the epoch |
 # | `batch_indices`, `epoch_order` | `BatchSampler`, `RandomSampler` |
@@ -1476,8 +1710,9 @@ with threadpool_limits(1, user_api="blas"):
 # %% [markdown]
 # ## Summary
 #
-# Datasets are counted, and picked by index arrays. Loaders cut an order into batches, a
-# new one in every epoch and the same for the same seed. Transforms move and scale whole
+# Datasets are counted, and picked by index arrays; examples that come one by one are
+# collated. Loaders cut an order into batches, a new one in every epoch and the same for
+# the same seed. Transforms move and scale whole
 # batches. A thread works ahead and ends with the loop. CIFAR-10 and the digits stay
 # bytes until they are picked. Nothing learns yet: module 09 brings the gradients, 10
 # the steps, and 11 the training that these batches are for.

@@ -474,7 +474,7 @@ answer([decayed(_g, _p, 0, _out) is _g, _out], about="a decay of 0")
 # An **optimizer** holds the parameters and their options, and remembers what it needs
 # for each parameter. Its heart is `step`, ten lines: for each parameter that has a
 # gradient, take the arrays that belong to it, and call `update`. Each kind of optimizer
-# writes its own `update`. The class `Optimizer` itself is complete after five given
+# writes its own `update`. The class `Optimizer` itself is complete after six given
 # cells.
 #
 # - `slots` names the arrays that are kept for each parameter: for SGD the velocity.
@@ -538,6 +538,9 @@ def _pieces(arrays, size, memory):
 class _Groups(_Steps):
     """Parameters in groups, each with options of its own."""
     def __init__(self, params: Iterable, **defaults):
+        if isinstance(params, Tensor):
+            said = "which is model.parameters(), or [p] for one"
+            raise TypeError(f"params is a single tensor: give a list, {said}")
         self.defaults, self.param_groups, self.state = defaults, [], {}
         self._scratch, given = {}, list(params)
         if not given or not isinstance(given[0], dict):
@@ -573,7 +576,7 @@ class _Groups(_Steps):
 # %% [markdown]
 # To stop today and go on tomorrow, everything that the optimizer remembers must be
 # saved. `state_dict` gives plain data. `load_state_dict` compares a state with its own
-# *before* it changes anything. You need not read these two cells either.
+# *before* it changes anything. You need not read these three cells either.
 
 # %% nbgrader={"grade": false, "grade_id": "optimizer_state", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -597,9 +600,32 @@ def _compare(new, old, name: str) -> None:
         for key in old:
             _compare(new[key], old[key], f"{name} {key}")
 
+# %% nbgrader={"grade": false, "grade_id": "optimizer_checking", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class _States(_Groups):
+    """Refuses states that do not fit."""
+    def _check_state(self, state: dict) -> None:
+        like, params = self.state_dict(), self.parameters()
+        _compare(dict.fromkeys(state), dict.fromkeys(like), "the state")
+        entries, like["state"] = state["state"], []
+        if len(entries) != len(params):
+            said = f"is of {len(entries)} parameters, not of {len(params)}"
+            raise ValueError(f"the state {said}")
+        for p, entry in zip(params, entries):  # empty, or a step, or all slots, too
+            names = self.slots if len(entry) > 1 else ()
+            like["state"].append(entry and {"step": 0, **dict.fromkeys(names, p.data)})
+        groups = [{"initial_lr": 0, **group} for group in state["param_groups"]]
+        like["param_groups"] = [{"initial_lr": 0, **g} for g in like["param_groups"]]
+        _compare({**state, "param_groups": groups}, like, "the state")
+        for group in groups:
+            self.check(**{name: group[name] for name in self.defaults})
+        for t in [entry["step"] for entry in entries if entry]:
+            if type(t) is not int or t < 0:
+                raise ValueError(f"the state counts {t} steps, which is no number")
+
 # %% nbgrader={"grade": false, "grade_id": "optimizer_saving", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-class Optimizer(_Groups):
+class Optimizer(_States):
     """Updates parameters from their gradients; each kind writes `update`."""
     def parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -615,21 +641,15 @@ class Optimizer(_Groups):
         return {"optimizer": kind.__name__, "param_groups": groups, "state": entries}
     def load_state_dict(self, state: dict) -> None:
         """Go on from that state; if it does not fit: a ValueError, and no change."""
-        like, params = self.state_dict(), self.parameters()
-        _compare(dict.fromkeys(state), dict.fromkeys(like), "the state")
-        like["state"] = [  # an entry is empty, or has a step, or all slots, too
-            entry and {"step": 0, **dict.fromkeys(self.slots[: len(entry) - 1], p.data)}
-            for p, entry in zip(params, state["state"], strict=True)
-        ]
-        groups = [{"initial_lr": 0, **group} for group in state["param_groups"]]
-        like["param_groups"] = [{"initial_lr": 0, **g} for g in like["param_groups"]]
-        _compare({**state, "param_groups": groups}, like, "the state")
-        for group in groups:
-            self.check(**{name: group[name] for name in self.defaults})
+        try:
+            self._check_state(state)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"this is no optimizer's state: {error}") from None
         for group, other in zip(self.param_groups, state["param_groups"]):
             tuples = {k: tuple(v) for k, v in other.items() if isinstance(v, list)}
             group.update({**other, **tuples, "params": group["params"]})
-        self.state = {p: deepcopy(e) for p, e in zip(params, state["state"]) if e}
+        pairs = zip(self.parameters(), state["state"])
+        self.state = {p: deepcopy(entry) for p, entry in pairs if entry}
 
 # %% [markdown]
 # The simplest kind of optimizer needs no slots and one line:
@@ -928,27 +948,33 @@ def height(lr, steps=3000):
 #
 # A **scheduler** sets the rate of each group to `at(t, base)`. `t` counts the calls of
 # the scheduler's `step()`, `base` is the rate at the beginning. `at` depends on these
-# two only, so a resumed run needs to know nothing but `t`. The rest need not be read.
+# two only, so a resumed run needs to know nothing but `t`. A group that is added later
+# goes on from its own rate, as in PyTorch. The rest need not be read.
 
 # %% nbgrader={"grade": false, "grade_id": "scheduler", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class LRScheduler:
     """Sets the learning rate of each group to `at(t, base)` after t calls of step."""
     def __init__(self, optimizer: Optimizer):
-        self.optimizer, self.last_epoch = optimizer, 0  # PyTorch's name for t
-        groups = optimizer.param_groups
-        self.base_lrs = [g.setdefault("initial_lr", g["lr"]) for g in groups]
-        self._set()
+        self.optimizer, groups = optimizer, optimizer.param_groups
+        self._set(0, [g.setdefault("initial_lr", g["lr"]) for g in groups])
     def at(self, t: int, base: float) -> float:
         """The learning rate after t steps, if it was base at the beginning."""
         raise NotImplementedError(f"{type(self).__name__}.at is not written yet")
-    def _set(self) -> None:
-        rates = [self.at(self.last_epoch, base) for base in self.base_lrs]
-        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+    def _set(self, t: int, base_lrs: list[float]) -> None:
+        rates = [self.at(t, base) for base in base_lrs]  # an error: nothing is changed
+        self.last_epoch, self.base_lrs = t, base_lrs  # PyTorch's name for t
+        for group, lr in zip(self.optimizer.param_groups, rates):
             group["lr"] = lr
     def step(self) -> None:
-        self.last_epoch += 1
-        self._set()
+        new = self.optimizer.param_groups[len(self.base_lrs) :]
+        self._set(self.last_epoch + 1, self.base_lrs + [self._begin(g) for g in new])
+    def _begin(self, group: dict) -> float:
+        """The first rate that would by now have become the rate of a new group."""
+        low, high = (self.at(self.last_epoch, base) for base in (0.0, 1.0))
+        lr = group["lr"]  # at() is a straight line in base
+        group["initial_lr"] = (lr - low) / (high - low) if high != low else lr
+        return group["initial_lr"]
     def get_last_lr(self) -> list[float]:
         return [group["lr"] for group in self.optimizer.param_groups]
     def state_dict(self) -> dict:
@@ -956,10 +982,12 @@ class LRScheduler:
         position = {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
         return {"scheduler": type(self).__name__, **position}
     def load_state_dict(self, state: dict) -> None:
-        """Go on from that state; a ValueError if it is of another scheduler."""
+        """Go on from that state; if it does not fit: a ValueError, and no change."""
         _compare(state, self.state_dict(), "the state")
-        self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
-        self._set()
+        t = state["last_epoch"]
+        if type(t) is not int or t < 0:
+            raise ValueError(f"the state counts {t} steps, which is no number")
+        self._set(t, list(state["base_lrs"]))
 
 # %% [markdown]
 # `StepLR` multiplies the rate by `gamma` each time `step_size` steps have passed: for
@@ -1528,8 +1556,8 @@ places
 # %% [markdown]
 # Write it in place, and return $n$ before clipping, as a Python float.
 #
-# - Use the list `grads`: `parameters` may be a generator, and the first line has used
-#   it up.
+# - Use the list `grads`: `parameters` may be a generator, which the first line has used
+#   up, or a lone tensor, whose rows are no parameters.
 # - No factor repairs an infinite $n$ or a nan. With `error_if_nonfinite`, raise a
 #   `RuntimeError` before anything changes. Without it, return $n$ as always: the caller
 #   must not take the step, and the values of the gradients no longer matter.
@@ -1538,9 +1566,14 @@ places
 
 # %% nbgrader={"grade": false, "grade_id": "clip", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
-def clip_grad_norm(parameters, max_norm: float, error_if_nonfinite=False) -> float:
+def _gradients(parameters) -> list[ndarray]:
+    """The gradients that are there; a lone tensor counts as a list of one."""
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad.data for p in parameters if p.grad is not None]
+
+def clip_grad_norm_(parameters, max_norm: float, *, error_if_nonfinite=False) -> float:
     """Scale all gradients so that their norm is at most max_norm; the norm before."""
-    grads = [p.grad.data for p in parameters if p.grad is not None]
+    grads = _gradients(parameters)
     ### BEGIN SOLUTION
     lines = [g.ravel("K") for g in grads]
     total = math.sqrt(sum(float(line @ line) for line in lines))
@@ -1554,7 +1587,7 @@ def clip_grad_norm(parameters, max_norm: float, error_if_nonfinite=False) -> flo
 
 # %%
 with np.errstate(all="ignore"):
-    places = descent(lambda params: clip_grad_norm(params, max_norm=1.0))
+    places = descent(lambda params: clip_grad_norm_(params, max_norm=1.0))
 np.round(places[::10], 3)
 
 # %% nbgrader={"grade": true, "grade_id": "clip_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -1563,25 +1596,29 @@ a, b, c = (Tensor(np.zeros(s), requires_grad=True) for s in [(2,), (2, 1), (3,)]
 a.grad, b.grad = Tensor([3.0, 0.0]), Tensor([[0.0], [4.0]])
 arrays = a.grad.data, b.grad.data
 params = [a, b, c]
-n = clip_grad_norm(params, max_norm=10.0)
+n = clip_grad_norm_(params, max_norm=10.0)
 assert isinstance(n, float), f"The norm must be a float, not a {type(n).__name__}."
 same(n, 5, "The norm of (3, 0, 0, 4) is wrong. c has no gradient, and does not count.")
 same(a.grad.data, [3, 0], "The norm 5 is below 10, so nothing may change.")
-n = clip_grad_norm((p for p in params), max_norm=0.5)
+n = clip_grad_norm_((p for p in params), max_norm=0.5)
 same(n, 5, "The norm *before* clipping must be returned.")
 sentence = "The norm 5 must be cut to 0.5. (The parameters came from a generator.)"
 same(a.grad.data, [0.3, 0], sentence)
 same(b.grad.data, [[0], [0.4]], "The factor must be the same for all parameters.")
+a.grad.data[:] = [3, 4]
+n = clip_grad_norm_(a, 0.5)
+same(n, 5, "`parameters` was a lone tensor with the gradient (3, 4): use `grads`.")
+same(a.grad.data, [0.3, 0.4], "The gradient of a lone tensor must be clipped, too.")
 kept = a.grad.data is arrays[0] and b.grad.data is arrays[1]
 assert kept, "The gradients must be changed in place: these are other arrays."
 a.grad, b.grad = Tensor([3e-6, 0.0]), Tensor([[0.0], [4e-6]])
-clip_grad_norm([a, b], 1e-6)
+clip_grad_norm_([a, b], 1e-6)
 sentence = "A norm of 5e-6, cut to 1e-6: the factor is 1e-6 / (5e-6 + 1e-6) = 1/6."
 same(a.grad.data * 1e6, [0.5, 0], sentence)
 for bad in (np.inf, np.nan):
     a.grad = Tensor([bad, 1.0])
     try:
-        found = clip_grad_norm([a, b], 1.0, error_if_nonfinite=True)
+        found = clip_grad_norm_([a, b], 1.0, error_if_nonfinite=True)
     except Exception as error:
         found = error
     assert isinstance(found, RuntimeError), (
@@ -1595,7 +1632,7 @@ for bad in (np.inf, np.nan):
 a = Tensor(np.zeros(2), requires_grad=True)
 a.grad, found = Tensor([np.nan, 1.0]), None
 try:
-    found = clip_grad_norm([a], 1.0)
+    found = clip_grad_norm_([a], 1.0)
 except RuntimeError:
     raise AssertionError("There is nan, and nobody asked for an error.") from None
 assert found is not None and np.isnan(found), f"The norm of nan is nan, not {found}."
@@ -1606,20 +1643,20 @@ assert found is not None and np.isnan(found), f"The norm of nan is nan, not {fou
 from tito.grading import answer, raised
 
 _ps = [Tensor(np.ones(s), requires_grad=True) for s in [(3, 4), (5,), (2, 2)]]
-answer(clip_grad_norm(_ps, 1.0), about="no gradients")
+answer(clip_grad_norm_(_ps, 1.0), about="no gradients")
 for _i, _p in enumerate(_ps[:2]):
     _one = np.random.default_rng(_i).standard_normal(_p.shape)
     _p.grad = Tensor(np.asfortranarray(_one.astype(np.float32)))
-_n = clip_grad_norm(iter(_ps), 2.0)
+_n = clip_grad_norm_(iter(_ps), 2.0)
 answer([_n, _ps[0].grad, _ps[1].grad], about="in column order", rtol=1e-4)
 _ps[2].grad = Tensor([[np.nan, 1.0], [0.0, 0.0]])
-_raised = raised(clip_grad_norm, _ps, 1.0, error_if_nonfinite=True)
+_raised = raised(clip_grad_norm_, _ps, 1.0, error_if_nonfinite=True)
 answer([_raised, _ps[2].grad], about="nan")
 for _p in _ps:
     _p.grad = Tensor(np.zeros(_p.shape))
-answer([clip_grad_norm(_ps, 1.0), _ps[0].grad], about="a norm of 0")
+answer([clip_grad_norm_(_ps, 1.0), _ps[0].grad], about="a norm of 0")
 _ps[1].grad = Tensor([3e-6, 0.0, 0.0, 4e-6, 0.0])
-_n = clip_grad_norm(_ps, 1e-6)
+_n = clip_grad_norm_(_ps, 1e-6)
 answer([_n, _ps[1].grad], about="a norm of 5 millionths", atol=1e-12)
 ### END HIDDEN TESTS
 
@@ -1903,16 +1940,120 @@ compare(versions, rounds=15)
 # the share.
 
 # %% [markdown]
+# ## The rest is names
+#
+# Three more schedules, each one formula. `MultiStepLR` falls at the steps that you
+# name, `ExponentialLR` at every step. `LambdaLR` multiplies the first rate by your own
+# function of `t`.
+
+# %% nbgrader={"grade": false, "grade_id": "more_schedules", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class MultiStepLR(LRScheduler):
+    """At each of the milestones the learning rate is multiplied by gamma."""
+    def __init__(self, optimizer, milestones: Iterable[int], gamma: float = 0.1):
+        self.milestones, self.gamma = sorted(milestones), gamma
+        super().__init__(optimizer)
+    def at(self, t: int, base: float) -> float:
+        return base * self.gamma ** sum(m <= t for m in self.milestones)
+
+class ExponentialLR(LRScheduler):
+    """After each step the learning rate is multiplied by gamma."""
+    def __init__(self, optimizer, gamma: float):
+        self.gamma = gamma
+        super().__init__(optimizer)
+    def at(self, t: int, base: float) -> float:
+        return base * self.gamma**t
+
+class LambdaLR(LRScheduler):
+    """The first rate times lr_lambda(t)."""
+    def __init__(self, optimizer, lr_lambda):
+        self.lr_lambda = lr_lambda
+        super().__init__(optimizer)
+    def at(self, t: int, base: float) -> float:
+        return base * self.lr_lambda(t)
+
+# %% [markdown]
+# The inverse root of the step, which trained the first transformers, and a fall at 4
+# and at 6:
+
+# %%
+np.round(rates(lambda o: LambdaLR(o, lambda t: (t + 1) ** -0.5), 8), 3)
+
+# %%
+np.round(rates(lambda o: MultiStepLR(o, [4, 6], gamma=0.5), 8), 3)
+
+# %% [markdown]
+# All of these are plans. `ReduceLROnPlateau` looks instead. Its `step(metric)` is told
+# how good the epoch was, on images that are not trained on, and divides the rate when
+# more than `patience` epochs in a row were not better. So call it after each
+# validation, not after each update. Which of these losses changes the rate?
+
+# %% nbgrader={"grade": false, "grade_id": "plateau", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class ReduceLROnPlateau(LRScheduler):
+    """Rates times factor, if more than `patience` metrics in a row were not better."""
+    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4,
+                 threshold_mode="rel", cooldown=0, min_lr=0.0, eps=1e-8):
+        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+            said = f"{mode!r} and {threshold_mode!r}"
+            raise ValueError(f"modes are min or max, and rel or abs, not {said}")
+        if not 0 <= factor < 1:
+            raise ValueError(f"factor must be from 0 to below 1, not {factor}")
+        self.optimizer, self.factor, self.patience = optimizer, factor, patience
+        self.sign, self.relative = 1 if mode == "min" else -1, threshold_mode == "rel"
+        self.threshold, self.cooldown, self.min_lr = threshold, cooldown, min_lr
+        self.eps, self.best = eps, self.sign * math.inf
+        self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
+    def step(self, metrics: float) -> None:
+        value, margin = float(metrics), self.sign * self.threshold
+        bar = self.best * (1 - margin) if self.relative else self.best - margin
+        better, self.last_epoch = self.sign * (bar - value) > 0, self.last_epoch + 1
+        self.best = value if better else self.best
+        self.num_bad_epochs = 0 if better else self.num_bad_epochs + 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+        if self.num_bad_epochs > self.patience:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+            for group in self.optimizer.param_groups:
+                lr = max(group["lr"] * self.factor, self.min_lr)
+                group["lr"] = lr if group["lr"] - lr > self.eps else group["lr"]
+    def state_dict(self) -> dict:
+        names = ("last_epoch", "best", "num_bad_epochs", "cooldown_counter")
+        return {"scheduler": "ReduceLROnPlateau", **{n: vars(self)[n] for n in names}}
+    def load_state_dict(self, state: dict) -> None:
+        _compare(state, self.state_dict(), "the state")
+        vars(self).update({k: v for k, v in state.items() if k != "scheduler"})
+
+# %%
+sgd = SGD([new_w()], lr=1.0)
+scheduler = ReduceLROnPlateau(sgd, factor=0.5, patience=1)
+for loss in [0.9, 0.8, 0.8, 0.8, 0.7, 0.8, 0.6]:
+    scheduler.step(loss)
+    print(loss, scheduler.get_last_lr())
+
+# %% [markdown]
+# `clip_grad_value_` limits each number of the gradients by itself. It changes their
+# direction, too, and is seldom what you want.
+
+# %% nbgrader={"grade": false, "grade_id": "clip_value", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def clip_grad_value_(parameters, clip_value: float) -> None:
+    """Limit each number of the gradients to ±clip_value, in place."""
+    for g in _gradients(parameters):
+        np.clip(g, -clip_value, clip_value, out=g)
+
+# %% [markdown]
 # ## Here and in PyTorch
 #
 # | here | in PyTorch |
 # | --- | --- |
-# | `SGD`, `RMSprop`, `Adam`, `AdamW` | the same in `torch.optim`, with more options |
-# | `Optimizer.step`, `zero_grad`, `param_groups`, `state_dict` | the same |
-# | `StepLR`, `CosineAnnealingLR` | the same, in `torch.optim.lr_scheduler` |
-# | `OneCycleLR` | also changes the momentum; the factors 25 and 10,000 are options |
-# | `LinearWarmup(optimizer, n, after=other)` | `LinearLR` and `SequentialLR` |
-# | `clip_grad_norm` | `torch.nn.utils.clip_grad_norm_`, which returns a tensor |
+# | `SGD`, `RMSprop`, `Adam`, `AdamW` | `torch.optim`, with more options |
+# | `step`, `zero_grad`, `param_groups`, `state_dict` | the same |
+# | schedules | the same; some also take lists, for the groups |
+# | `OneCycleLR` | also changes the momentum; 25 and 10,000 are options |
+# | `LinearWarmup(optimizer, after=other)` | `LinearLR` and `SequentialLR` |
+# | `clip_grad_norm_` | the same in `torch.nn.utils`, returns a tensor |
+# | a group added later keeps its rate | the same; `LambdaLR` refuses it |
 # | an update in place, piece by piece | `foreach`, `fused`: many parameters at once |
 # | a norm that is nan | all gradients become nan; here their values are not defined |
 

@@ -91,7 +91,7 @@ from tinytorch.core.activations import SigmoidOp
 from tinytorch.core.autograd import gradient, no_grad
 from tinytorch.core.dataloader import DataLoader
 from tinytorch.core.layers import Layer
-from tinytorch.core.optimizers import _compare, clip_grad_norm
+from tinytorch.core.optimizers import _compare, clip_grad_norm_
 from tinytorch.core.tensor import Op, Tensor, apply, default_generator
 
 # %% [markdown]
@@ -106,7 +106,7 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from tinytorch.core.activations import relu, sigmoid, softmax, tanh
-from tinytorch.core.autograd import RULES, grad_enabled, gradcheck
+from tinytorch.core.autograd import RULES, is_grad_enabled, gradcheck
 from tinytorch.core.dataloader import (
     CIFAR10, Compose, Digits, ImageDataset, Normalize, RandomCrop,
     RandomHorizontalFlip, TensorDataset, channel_statistics, random_split,
@@ -914,7 +914,7 @@ assert isgeneratorfunction(evaluating.__wrapped__), (
 with evaluating(net):
     inside = [layer.training for layer in layers_of(net)]
     assert not any(inside), f"Inside, `training` of the layers is {inside}."
-    assert not grad_enabled(), "Inside, operations are still recorded: use no_grad()."
+    assert not is_grad_enabled(), "Inside, operations are still recorded: use no_grad()."
     assert not net(Tensor(np.ones((2, 3)))).requires_grad, "A result keeps its graph."
 after = [layer.training for layer in layers_of(net)]
 assert after == before, f"`training` was {before} before, and is {after} afterwards."
@@ -926,7 +926,7 @@ except OSError:
     assert after == before, (
         f"After an error `training` is {after}, not {before}: use try and finally."
     )
-    assert grad_enabled(), "After an error nothing is recorded any more."
+    assert is_grad_enabled(), "After an error nothing is recorded any more."
 else:
     raise AssertionError("The error inside the with block must go on to the caller.")
 
@@ -940,14 +940,14 @@ _net.layers[1].eval()
 with evaluating(_net):
     with evaluating(_net):
         _seen.append([layer.training for layer in layers_of(_net)])
-    _seen.append([layer.training for layer in layers_of(_net)] + [grad_enabled()])
-_seen.append([layer.training for layer in layers_of(_net)] + [grad_enabled()])
+    _seen.append([layer.training for layer in layers_of(_net)] + [is_grad_enabled()])
+_seen.append([layer.training for layer in layers_of(_net)] + [is_grad_enabled()])
 answer(_seen, about="one within the other")
 _net.eval()
 with no_grad():
     with evaluating(_net):
         pass
-    answer([grad_enabled(), _net.training], about="within no_grad")
+    answer([is_grad_enabled(), _net.training], about="within no_grad")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1092,7 +1092,7 @@ class Trainer:
             loss.backward(share)
             total += share * loss.item()
         ### END SOLUTION
-        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or np.inf)
+        norm = clip_grad_norm_(self.optimizer.parameters(), self.clip or np.inf)
         if not np.isfinite(float(total + norm)):
             raise FloatingPointError(
                 f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} "

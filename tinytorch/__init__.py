@@ -5,6 +5,8 @@ import os
 import sys
 from importlib.abc import MetaPathFinder
 
+from tinytorch import names
+
 __version__ = "0.1.0"
 
 # OpenBLAS multiplies NumPy's matrices, and reads this when NumPy is first imported. Without it, its threads keep spinning after
@@ -37,8 +39,16 @@ class NotBuiltYet(MetaPathFinder):
     """The last finder: if no other finder has found a module of the course, it is not built yet."""
 
     def find_spec(self, fullname, path=None, target=None):
-        """Raise an ImportError with the module's number and the command, if the name is one of the course's."""
+        """Raise an ImportError with the module's number and the command, if the name is one of the course's.
+
+        `from tinytorch.nn import Linear` comes here too: if there is no such name, Python looks for a module of that name.
+        """
         package, _, name = fullname.rpartition(".")
+        if package in names.NAMES and name in names.table(package):
+            try:
+                names.find(package, name)
+            except AttributeError as error:
+                raise ImportError(str(error), name=fullname) from None
         if package == "tinytorch.core" and name in MODULES:
             number = MODULES.index(name)
             raise ImportError(
@@ -51,3 +61,13 @@ class NotBuiltYet(MetaPathFinder):
 
 if not any(type(finder).__name__ == "NotBuiltYet" for finder in sys.meta_path):
     sys.meta_path.append(NotBuiltYet())
+
+names.add_namespaces()
+
+
+def __getattr__(name: str):
+    return names.find("tinytorch", name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *names.built("tinytorch")})

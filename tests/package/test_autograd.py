@@ -4,8 +4,10 @@ Tolerances: float64 small steps within gradcheck's own; float32 against PyTorch 
 """
 
 import gc
+import threading
 import weakref
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -17,16 +19,18 @@ from tinytorch.core.attention import Embedding, MultiHeadAttention, causal_mask,
 from tinytorch.core.autograd import (
     backward,
     checkpoint,
-    grad_enabled,
+    grad,
     gradcheck,
     gradient,
     gradients,
+    is_grad_enabled,
     no_grad,
+    set_grad_enabled,
     unbroadcast,
     zero_grad,
 )
 from tinytorch.core.dense import MLP, Dropout, Flatten, Sequential
-from tinytorch.core.layers import Linear, LinearOp, Parameter
+from tinytorch.core.layers import Layer, Linear, LinearOp, Parameter
 from tinytorch.core.setup import peak_memory
 from tinytorch.core.spatial import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from tinytorch.core.tensor import Op, Tensor, apply, concat, manual_seed, stack, where
@@ -666,14 +670,14 @@ def test_a_write_that_no_rule_minds_is_allowed():
 def test_no_grad_forgets_and_restores_even_after_an_error():
     x = leaf([1.0])
     with no_grad():
-        assert not grad_enabled() and not (x * 2).requires_grad
+        assert not is_grad_enabled() and not (x * 2).requires_grad
         x[0] = 5.0
         with no_grad():
             pass
-        assert not grad_enabled()
+        assert not is_grad_enabled()
     with pytest.raises(KeyError), no_grad():
         raise KeyError
-    assert grad_enabled()
+    assert is_grad_enabled()
 
     @no_grad()
     def f():
@@ -755,3 +759,660 @@ def test_parameters_learn():
         w.assign(w.data - 0.1 * w.grad.data)
         zero_grad([w])
     close(w.data, [3], atol=1e-3)
+
+
+# -- writes in place: beside PyTorch -------------------------------------------------------------------------------------
+
+WRITES = {
+    "the tensor": lambda h: h.__setitem__(0, 100.0),
+    "detach": lambda h: h.detach().__setitem__(0, 100.0),
+    "a view": lambda h: h[1:].__setitem__(0, 100.0),
+    "a view of a view": lambda h: h[1:][:1].__setitem__(0, 100.0),
+    "reshape": lambda h: h.reshape(3, 1).__setitem__((0, 0), 100.0),
+    "the transpose, detached": lambda h: h.detach().reshape(1, 3).T.__setitem__((0, 0), 100.0),
+    "row by row": lambda h: [row.__setitem__(0, 100.0) for row in h.reshape(3, 1)],
+}
+
+
+@pytest.mark.parametrize("way", WRITES)
+@pytest.mark.parametrize("op", ["square", "exp"])
+def test_a_write_through_whatever_shares_the_memory_is_refused_as_by_pytorch(way, op):
+    torch = pytest.importorskip("torch")
+    for x, off in ((leaf([1.0, 2.0, 3.0]), no_grad), (torch.tensor([1.0, 2.0, 3.0], requires_grad=True), torch.no_grad)):
+        h = (x * 1).exp() if op == "exp" else x * 1
+        y = (h * h).sum() if op == "square" else h.sum()
+        with off():
+            WRITES[way](h)
+        with pytest.raises(RuntimeError, match=r"in ?place"):
+            y.backward()
+
+
+def test_a_reused_batch_buffer_is_noticed_through_a_reshape_and_through_a_vectors_product():
+    w = leaf([[1.0], [1.0]])
+    for buffer, multiplied in [
+        (Tensor([[1.0, 2.0]]), lambda b: b.reshape(1, 2) @ w),
+        (Tensor([1.0, 2.0]), lambda b: b @ w),
+        (Tensor([1.0, 2.0]), lambda b: w.T @ b),
+        (Tensor([[1.0], [2.0]]), lambda b: b.T @ w),
+        (Tensor([1.0, 2.0]), lambda b: Tensor(b.data[::-1]) @ w),
+    ]:
+        y = multiplied(buffer).sum()
+        buffer[...] = 100.0
+        with pytest.raises(RuntimeError, match="MatMul had saved"):
+            y.backward()
+
+
+def test_the_error_of_a_write_says_what_to_do():
+    x, k = leaf([1.0, 2.0]), Tensor([3.0, 4.0])
+    y = (x * k).sum()
+    k[0] = 9.0
+    with pytest.raises(RuntimeError, match=r"\[9.0, 4.0\] was written in place after Mul had saved it: compute the result after"):
+        y.backward()
+
+
+def functional():
+    return pytest.importorskip("torch").nn.functional
+
+
+SAVING = {  # name: ours, PyTorch's, shapes
+    "mul": (lambda a, b: a * b, None, [(2, 3), (2, 3)]),
+    "div": (lambda a, b: a / b, None, [(2, 3), (2, 3)]),
+    "add": (lambda a, b: a + b, None, [(2, 3), (2, 3)]),
+    "maximum": (lambda a, b: a.maximum(b), None, [(2, 3), (2, 3)]),
+    "matrices": (lambda a, b: a @ b, None, [(2, 3), (3, 4)]),
+    "matrix and vector": (lambda a, b: a @ b, None, [(2, 3), (3,)]),
+    "vectors": (lambda a, b: a @ b, None, [(3,), (3,)]),
+    "stacks": (lambda a, b: a @ b, None, [(5, 2, 3), (3, 4)]),
+    "linear": (lambda *a: apply(LinearOp(), *a), lambda *a: functional().linear(*a), [(2, 3), (4, 3), (4,)]),
+    "attention": (
+        scaled_dot_product_attention,
+        lambda q, k, v: ((q @ k.transpose(-1, -2)) / 3**0.5).softmax(-1) @ v,
+        [(2, 4, 3)] * 3,
+    ),
+    "exp": (lambda a: a.exp(), None, [(3,)]),
+    "log": (lambda a: a.log(), None, [(3,)]),
+    "sqrt": (lambda a: a.sqrt(), None, [(3,)]),
+    "tanh": (lambda a: a.tanh(), None, [(3,)]),
+    "abs": (lambda a: a.abs(), None, [(3,)]),
+    "sigmoid": (activations.sigmoid, lambda a: functional().sigmoid(a), [(3,)]),
+    "log_softmax": (lambda a: activations.log_softmax(a, 0), lambda a: a.log_softmax(0), [(3,)]),
+    "square": (lambda a: a**2, None, [(3,)]),
+    "sum": (lambda a: a.sum(), None, [(3,)]),
+    "scale": (lambda a: a * 3, None, [(3,)]),
+    "divide": (lambda a: a / 3, None, [(3,)]),
+    "index": (lambda a: a[1:], None, [(3,)]),
+}
+
+
+@pytest.mark.parametrize("name", SAVING)
+def test_a_write_is_an_error_exactly_where_it_is_one_for_pytorch(name):
+    """For every choice of inputs that require a gradient, and a write into each input and into the result."""
+    torch = pytest.importorskip("torch")
+    f, g, shapes = SAVING[name]
+    arrays = [np.float32(np.abs(numbers(*shape, seed=i)) + 0.5) for i, shape in enumerate(shapes)]
+    for required in product([False, True], repeat=len(arrays)):
+        for written in range(len(arrays) + 1) if any(required) else ():
+            xs = [Tensor(a.copy(), requires_grad=r) for a, r in zip(arrays, required, strict=True)]
+            ts = [torch.tensor(a, requires_grad=r) for a, r in zip(arrays, required, strict=True)]
+            outcomes = []
+            for result, inputs, off in ((f(*xs), xs, no_grad), ((g or f)(*ts), ts, torch.no_grad)):
+                with off():
+                    [*inputs, result][written][...] = 1.0
+                try:
+                    result.backward(torch.ones_like(result) if off is torch.no_grad else np.ones(result.shape))
+                    outcomes.append([None if t.grad is None else np.asarray(t.grad) for t in inputs])
+                except RuntimeError:
+                    outcomes.append("refused")
+            mine, theirs = outcomes
+            where_ = f"required {required}, written {written}"
+            assert (mine == "refused") == (theirs == "refused"), where_
+            for p, q in zip(mine, theirs, strict=True) if mine != "refused" else ():
+                assert (p is None) == (q is None), where_
+                if p is not None:
+                    np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-6, err_msg=where_)
+
+
+STEPS = st.tuples(
+    st.sampled_from(["mul", "add", "exp", "view", "row", "flat", "detach and write", "write", "matmul", "constant"]),
+    st.integers(0, 100),
+    st.integers(0, 100),
+)
+
+
+def run_program(steps, tensors, off):
+    """Values that the steps make, each from earlier ones; some steps write in place. The gradients, or "refused"."""
+    made = list(tensors)
+    for step, i, j in steps:
+        a, b = made[i % len(made)], made[j % len(made)]
+        if step in ("mul", "add", "constant", "matmul") and a.shape != b.shape:
+            continue
+        if step == "mul":
+            made.append(a * b)
+        elif step == "add":
+            made.append(a + b)
+        elif step == "constant":
+            made.append(a * b.detach())
+        elif step == "matmul" and len(a.shape) == 2:
+            made.append(a.reshape(1, -1) @ b.reshape(-1, 1) * a)
+        elif step == "exp":
+            made.append((a * 0.1).exp())
+        elif step == "view" and a.shape[0] > 1:
+            made.append(a[1:])
+        elif step == "row" and len(a.shape) == 2:
+            made.append(a[0])
+        elif step == "flat":
+            made.append(a.reshape(-1))
+        elif step in ("write", "detach and write"):
+            with off():
+                (a.detach() if step[0] == "d" else a)[...] = 0.5
+    total = sum((t.sum() for t in made[1:] if t.requires_grad), made[0].sum())
+    try:
+        total.backward()
+    except RuntimeError:
+        return "refused"
+    return [None if t.grad is None else np.asarray(t.grad) for t in tensors]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(STEPS, min_size=1, max_size=12))
+def test_programs_with_views_and_writes_end_as_pytorchs_do(steps):
+    torch = pytest.importorskip("torch")
+    arrays = [np.float32(numbers(3, 2, seed=i)) for i in range(3)]
+    mine = run_program(steps, [Tensor(a.copy(), requires_grad=i < 2) for i, a in enumerate(arrays)], no_grad)
+    theirs = run_program(steps, [torch.tensor(a, requires_grad=i < 2) for i, a in enumerate(arrays)], torch.no_grad)
+    assert isinstance(mine, str) == isinstance(theirs, str)
+    for p, q in zip(mine, theirs, strict=True) if not isinstance(mine, str) else ():
+        assert (p is None) == (q is None)
+        if p is not None:
+            np.testing.assert_allclose(p, q, rtol=1e-3, atol=1e-4)
+
+
+# -- corners: 0, inf and nan, beside PyTorch ------------------------------------------------------------------------------
+
+nan, inf = np.nan, np.inf
+EXTREMES = [0.0, -0.0, 1.0, -1.0, 2.0, inf, -inf, nan, 1e-20]
+CORNERS = {  # name: ours, PyTorch's, how many inputs
+    "relu": (activations.relu, lambda a: functional().relu(a), 1),
+    "leaky_relu": (activations.leaky_relu, lambda a: functional().leaky_relu(a), 1),
+    "maximum": (lambda a, b: a.maximum(b), None, 2),
+    "minimum": (lambda a, b: a.minimum(b), None, 2),
+    "clip": (lambda a: a.clip(0, 1), None, 1),
+    "clip below": (lambda a: a.clip(min=0), None, 1),
+    "clip above": (lambda a: a.clip(max=1), None, 1),
+    "abs": (lambda a: a.abs(), None, 1),
+    "exp": (lambda a: a.exp(), None, 1),
+    "log": (lambda a: a.log(), None, 1),
+    "sqrt": (lambda a: a.sqrt(), None, 1),
+    "tanh": (lambda a: a.tanh(), None, 1),
+    "sigmoid": (activations.sigmoid, lambda a: functional().sigmoid(a), 1),
+    "div": (lambda a, b: a / b, None, 2),
+    "mul": (lambda a, b: a * b, None, 2),
+    "power 0": (lambda a: a**0, None, 1),
+    "power 1": (lambda a: a**1, None, 1),
+    "power 2": (lambda a: a**2, None, 1),
+    "power 3": (lambda a: a**3, None, 1),
+    "power -1": (lambda a: a**-1, None, 1),
+    "base 2": (lambda a: 2.0**a, None, 1),
+    "where": (lambda a, b: a * 1, None, 2),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", CORNERS)
+def test_slopes_at_0_inf_and_nan_are_pytorchs_for_any_gradient_that_arrives(name):
+    torch = pytest.importorskip("torch")
+    f, g, count = CORNERS[name]
+    combinations = np.float32(list(product(EXTREMES, repeat=count + 1)))
+    *columns, grad = (np.ascontiguousarray(column) for column in combinations.T)
+    xs, ts = [leaf(a) for a in columns], [torch.tensor(a, requires_grad=True) for a in columns]
+    if name == "where":
+        chosen = np.arange(len(grad)) % 2 == 0
+        y, t = where(chosen, *xs), torch.where(torch.tensor(chosen), *ts)
+    else:
+        y, t = f(*xs), (g or f)(*ts)
+    y.backward(grad)
+    t.backward(torch.tensor(grad))
+    for x, other in zip(xs, ts, strict=True):
+        for at in np.flatnonzero(~np.isclose(x.grad.data, other.grad.numpy(), 1e-4, 1e-30, equal_nan=True)):
+            pytest.fail(f"at {combinations[at]}: {x.grad.data[at]}, and PyTorch's {other.grad[at]}")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, relu, clip: relu(x).sqrt(),
+        lambda x, relu, clip: relu(x).log(),
+        lambda x, relu, clip: 1 / relu(x),
+        lambda x, relu, clip: relu(x) ** 0.5,
+        lambda x, relu, clip: clip(x).log(),
+        lambda x, relu, clip: (clip(x) - 1).abs().sqrt(),
+    ],
+)
+@pytest.mark.parametrize("n", [1, 500])
+def test_a_blocked_gradient_that_is_infinite_becomes_0_and_not_nan(f, n):
+    torch = pytest.importorskip("torch")
+    numbers_ = np.float32([-1.0, 4.0, 0.5, 2.0, -3.0] * n)
+    x, t = leaf(numbers_), torch.tensor(numbers_, requires_grad=True)
+    f(x, activations.relu, lambda a: a.clip(0, 1)).sum().backward()
+    f(t, torch.relu, lambda a: a.clip(0, 1)).sum().backward()
+    assert not np.isnan(x.grad.data).any()
+    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("array", [[-1.0, 2.0], [[-1.0], [2.0]], -1.0, np.zeros((0, 3)), np.arange(-3.0, 3.0)[::-2]], ids=str)
+def test_infinite_gradients_are_blocked_in_every_float_and_shape(array, dtype):
+    x = leaf(array, dtype)
+    activations.relu(x).backward(np.full(x.shape, inf))
+    np.testing.assert_array_equal(x.grad.data, np.where(x.data > 0, inf, 0))
+    assert x.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("best", ["max", "min"])
+def test_the_gradient_of_a_maximum_goes_to_its_nans(best):
+    torch, numbers_ = pytest.importorskip("torch"), np.float32([nan, 0.0, nan, 1.0])
+    x, t = leaf(numbers_), torch.tensor(numbers_, requires_grad=True)
+    getattr(x, best)().backward()
+    getattr(t, best)().backward()
+    np.testing.assert_array_equal(x.grad.data, t.grad.numpy())
+    x = leaf([[nan, 1.0], [2.0, 1.0]])
+    getattr(x, best)(1).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [[1, 0], [1, 0] if best == "max" else [0, 1]])
+
+
+def test_a_small_divisor_has_a_finite_slope():
+    a, b = leaf([1e-30]), leaf([1e-30])
+    (a / b).sum().backward()
+    np.testing.assert_allclose(b.grad.data, [-1e30], rtol=1e-5)
+
+
+# -- keys of an index -------------------------------------------------------------------------------------------------------
+
+KEYS = {
+    "uint8": (256, np.array([0, 255, 255, 7], np.uint8)),
+    "int8": (200, np.array([0, 127, -1, -1, -128], np.int8)),
+    "uint16": (65_536, np.array([65_535, 1, 1], np.uint16)),
+    "uint64": (5, np.array([4, 4, 0], np.uint64)),
+    "int16 table": (300, np.array([[1, -1], [299, 1]], np.int16)),
+    "empty uint8": (256, np.array([], np.uint8)),
+    "one": (256, np.array(3, np.uint8)),
+    "mask": (6, np.array([True, False, True, False, False, True])),
+    "no row": (4, np.zeros(4, bool)),
+    "mask in a tuple": (4, (np.array([True, False, True, False]), slice(None, None, 2))),
+    "ids in a tuple": (4, (np.array([1, 1, -1], np.int8), np.array([0, 0, 2], np.uint8))),
+    "slice and ids": (4, (slice(1, 3), np.array([0, 0, 2], np.uint8))),
+    "numpy integer": (4, np.int64(2)),
+    "ellipsis": (4, (..., np.int64(1))),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_gradients_of_an_index_add_up_for_every_kind_of_key(name):
+    rows, key = KEYS[name]
+    x = leaf(numbers(rows, 3))
+    y = x[key]
+    grad = np.float32(numbers(*y.shape)) if y.size else np.zeros(y.shape, np.float32)
+    y.backward(grad)
+    wanted = np.zeros((rows, 3), np.float32)
+    np.add.at(wanted, key, grad)
+    np.testing.assert_allclose(x.grad.data, wanted, rtol=1e-6)
+
+
+def test_an_embedding_of_bytes_learns():
+    layer, text = Embedding(256, 2), np.frombuffer(b"abca\xff", np.uint8)
+    layer(text).sum().backward()
+    np.testing.assert_array_equal(np.flatnonzero(layer.weight.grad.data[:, 0]), [97, 98, 99, 255])
+    np.testing.assert_array_equal(layer.weight.grad.data[97], [2, 2])
+
+
+EMPTY = {
+    "sum": lambda a: a.sum(1),
+    "exp": lambda a: a.exp() * a,
+    "maximum": lambda a: a.maximum(0) + a.maximum(a),
+    "clip": lambda a: a.clip(0, 1),
+    "matmul": lambda a: a @ Tensor(np.ones((4, 5))),
+    "inner": lambda a: a.transpose(-1, -2) @ a,
+    "concat": lambda a: concat([a, a], 1),
+    "broadcast": lambda a: a + a[..., :1],
+    "index": lambda a: a[:, np.array([0, 0, 1])],
+    "pow": lambda a: a**2,
+    "max": lambda a: a.max(2),
+    "softmax": lambda a: activations.softmax(a, 2) + activations.log_softmax(a, 2),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_tensor_without_numbers_has_a_gradient_without_numbers(name):
+    x = leaf(np.zeros((0, 3, 4)))
+    y = EMPTY[name](x)
+    y.backward(np.zeros(y.shape))
+    assert x.grad.shape == (0, 3, 4)
+
+
+# -- leaves -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(Linear(3, 2), (4, 3)), (Conv2d(2, 3, 3), (2, 2, 5, 5)), (MLP([3, 4, 2], activations.relu), (4, 3))],
+    ids=["linear", "conv", "mlp"],
+)
+def test_a_float64_input_leaves_float32_gradients_on_float32_weights(layer, shape):
+    x = leaf(numbers(*shape), np.float64)
+    layer(x).sum().backward()
+    layer(x).sum().backward()
+    assert {str(p.grad.dtype) for p in layer.parameters()} == {"float32"} and x.grad.dtype == np.float64
+
+
+def test_later_gradients_are_added_into_the_same_tensor():
+    p, q = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    (p + q).sum().backward()
+    held, other = p.grad, q.grad
+    array = held.data
+    (p * 3 + q).sum().backward()
+    assert p.grad is held and p.grad.data is array and q.grad is other
+    np.testing.assert_array_equal(held.data, [4, 4])
+    np.testing.assert_array_equal(other.data, [2, 2])
+    zero_grad([p])
+    (p * 3 + q).sum().backward()
+    np.testing.assert_array_equal(held.data, [4, 4])
+    assert not np.shares_memory(p.grad.data, q.grad.data)
+    one = leaf(1.0)
+    for _ in range(3):
+        (one * 2).backward()
+    assert one.grad.data.shape == () and isinstance(one.grad.data, np.ndarray) and one.grad.item() == 6
+
+
+def test_a_graph_that_saved_a_gradient_is_refused_after_that_gradient_grew():
+    p, q = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    (p * p).sum().backward()
+    y = (q * p.grad).sum()
+    (p * p).sum().backward()
+    with pytest.raises(RuntimeError, match="written in place"):
+        y.backward()
+
+
+# -- recording: threads, generators, names ----------------------------------------------------------------------------------
+
+
+def test_threads_that_overlap_inside_no_grad_leave_nothing_off():
+    x, entered, left, seen = leaf([1.0]), threading.Barrier(4), threading.Barrier(4), {}
+
+    def work(number):
+        before = (x * 2).requires_grad
+        if number == 0:
+            entered.wait(10)
+            inside = not (x * 2).requires_grad  # this thread never switched
+            left.wait(10)
+        else:
+            with no_grad():
+                entered.wait(10)
+                inside = (x * 2).requires_grad
+                left.wait(10)
+        seen[number] = before, inside, (x * 2).requires_grad
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [seen[number] for number in range(4)] == [(True, False, True)] * 4
+    assert is_grad_enabled()
+    first, second = threading.Event(), threading.Event()
+
+    def evaluate():
+        with no_grad():
+            first.set()
+            second.wait(10)
+
+    thread = threading.Thread(target=evaluate)
+    thread.start()
+    first.wait(10)
+    with no_grad():  # entered while the other is inside, left after it
+        second.set()
+        thread.join()
+    assert is_grad_enabled()
+
+
+def test_a_decorated_generator_records_nothing_while_it_runs_and_lets_its_caller_record():
+    x = leaf([1.0])
+
+    @no_grad()
+    def steps(n):
+        """Doubles."""
+        for _ in range(n):
+            sent = yield x * 2
+            assert sent is None or not (sent * x).requires_grad
+        return "done"
+
+    running = steps(3)
+    assert steps.__doc__ == "Doubles."
+    assert not next(running).requires_grad and is_grad_enabled() and (x * 2).requires_grad
+    assert not running.send(Tensor([1.0])).requires_grad and is_grad_enabled()
+    next(running)
+    with pytest.raises(StopIteration, match="done"):
+        next(running)
+    with no_grad():
+        assert [y.requires_grad for y in steps(2)] == [False, False] and not is_grad_enabled()
+
+    @no_grad()
+    def fails():
+        yield 1
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        list(fails())
+    assert is_grad_enabled()
+
+
+def test_no_grad_decorates_without_parentheses_and_its_blocks_nest():
+    x, block = leaf([1.0]), no_grad()
+
+    @no_grad
+    def f(y):
+        return x * y
+
+    assert not f(2).requires_grad and is_grad_enabled() and f.__name__ == "f"
+    for _ in range(2):
+        with block:
+            with block:
+                assert not is_grad_enabled()
+            assert not is_grad_enabled()
+        assert is_grad_enabled()
+    assert autograd.inference_mode is no_grad
+
+
+def test_set_grad_enabled_is_a_block_and_a_call():
+    for mode in (True, False):
+        with set_grad_enabled(mode):
+            assert is_grad_enabled() is mode
+            with set_grad_enabled(not mode):
+                assert is_grad_enabled() is not mode
+            assert is_grad_enabled() is mode
+        assert is_grad_enabled()
+    with pytest.raises(KeyError), set_grad_enabled(False):
+        raise KeyError
+    assert is_grad_enabled()
+    set_grad_enabled(False)
+    assert not is_grad_enabled()
+    set_grad_enabled(True)
+    assert is_grad_enabled()
+
+
+# -- grad and retain_graph --------------------------------------------------------------------------------------------------
+
+
+def test_grad_is_pytorchs_for_leaves_and_for_tensors_in_the_middle():
+    torch, results = pytest.importorskip("torch"), []
+    a, b, v = (np.float32(numbers(2, 3, seed=i)) for i in range(3))
+    for make, f in ((leaf, grad), (lambda a: torch.tensor(a, requires_grad=True), torch.autograd.grad)):
+        x, w = make(a), make(b)
+        h = x * w
+        u = h.exp()
+        y, z = (u * h + x).sum(), u * w
+        seeds = [None, v if f is grad else torch.tensor(v)]
+        found = f([y, z], [x, h, u, w, y, x], seeds, retain_graph=True)
+        found += f(y, u) + f((x * 2).sum(), [x])
+        results.append([np.asarray(g) for g in found])
+        assert x.grad is None and w.grad is None
+    assert len(results[0]) == 8
+    for mine, theirs in zip(*results, strict=True):
+        close(mine, theirs)
+
+
+def test_what_grad_gives_shares_no_memory_and_has_the_inputs_dtype():
+    p, q = leaf([1.0, 2.0]), leaf([3.0, 4.0], np.float64)
+    h = p * 1
+    found = grad((h + q).sum(), [p, h, q, p])
+    assert [str(g.dtype) for g in found] == ["float32", "float32", "float64", "float32"]
+    for i, g in enumerate(found):
+        assert not g.requires_grad and not any(np.shares_memory(g.data, other.data) for other in found[:i])
+
+
+def test_grad_says_what_is_missing():
+    x, unused, constant = leaf([1.0, 2.0]), leaf([1.0]), Tensor([1.0, 2.0])
+    with pytest.raises(RuntimeError, match="allow_unused=True"):
+        grad((x * x).sum(), [x, unused])
+    found = grad((x * x).sum(), [x, unused], allow_unused=True)
+    assert found[1] is None and found[0].data.tolist() == [2, 4]
+    with pytest.raises(RuntimeError, match="does not require"):
+        grad((x * constant).sum(), [constant])
+    with pytest.raises(RuntimeError, match=r"\(2,\)"):
+        grad(x * 2, x)
+    with pytest.raises(RuntimeError, match="requires a gradient"):
+        grad(constant.sum(), x)
+    with pytest.raises(ValueError, match="1 grad_outputs for 2 outputs"):
+        grad([x * 2, x * 3], x, [np.ones(2)])
+    assert grad(x * 2, x, np.array([1.0, 10.0]))[0].data.tolist() == [2, 20]
+    h = x * 2
+    y = (h * h).sum()
+    h.detach()[0] = 7.0
+    with pytest.raises(RuntimeError, match="Mul had saved"):
+        grad(y, h)
+
+
+def test_grad_frees_what_it_walked_or_retains_it():
+    x = leaf([1.0, 2.0])
+    h = x * x
+    y = (h * h).sum()
+    first = grad(y, h, retain_graph=True)[0]
+    assert type(h.origin[0]).__name__ == "Mul"
+    np.testing.assert_array_equal(grad(y, [h, x])[0].data, first.data)
+    with pytest.raises(RuntimeError, match="freed"):
+        grad(y, x)
+
+
+def test_a_retained_graph_can_be_walked_again_and_holds_its_arrays_until_then():
+    x = leaf([1.0, 2.0])
+    h = x.exp()
+    array = weakref.ref(h.data)
+    y = (h * h).sum()
+    del h
+    y.backward(retain_graph=True) if Tensor.backward is backward else backward(y, retain_graph=True)
+    once = x.grad.data.copy()
+    gc.collect()
+    assert array() is not None
+    backward(y, retain_graph=True)
+    np.testing.assert_array_equal(x.grad.data, 2 * once)
+    backward(y)
+    np.testing.assert_array_equal(x.grad.data, 3 * once)
+    gc.collect()
+    assert array() is None
+    with pytest.raises(RuntimeError, match="freed"):
+        backward(y, retain_graph=True)
+
+
+# -- checkpoint, and deep graphs --------------------------------------------------------------------------------------------
+
+
+class Twice(Layer):
+    """A layer with a generator of its own, and one in a list of layers."""
+
+    def __init__(self):
+        self.rng, self.rest = np.random.default_rng(1), [Dropout(0.5, np.random.default_rng(2)), activations.relu]
+
+    def forward(self, x):
+        y = x * Tensor(self.rng.random(x.shape))
+        for f in self.rest:
+            y = f(y)
+        return y
+
+
+def noise(x, rng=np.random.default_rng(3)):  # noqa: B008
+    return x * Tensor(rng.random(x.shape))
+
+
+GLOBAL = Dropout(0.5, np.random.default_rng(4))
+
+
+def by_global(x):
+    return GLOBAL(x) * x
+
+
+def through_a_helper(x):
+    return by_global(x) + noise(x)
+
+
+def by_closure():
+    drop = Dropout(0.5, np.random.default_rng(5))
+    return lambda x: drop(x) * x
+
+
+BLOCKS = {
+    "a dropout": lambda: Dropout(0.5, np.random.default_rng(0)),
+    "default": lambda: Dropout(0.5),
+    "a layer": Twice,
+    "layers in layers": lambda: Sequential(Sequential(Linear(50, 50), Dropout(0.5, np.random.default_rng(6))), Twice()),
+    "a default argument": lambda: noise,
+    "a global": lambda: by_global,
+    "functions that call others": lambda: through_a_helper,
+    "a closure": by_closure,
+    "a method": lambda: Twice().forward,
+    "partial": lambda: partial(noise, rng=np.random.default_rng(7)),
+    "two of one generator": lambda: (lambda rng: Sequential(Dropout(0.5, rng), Dropout(0.2, rng)))(np.random.default_rng(8)),
+}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_checkpoint_repeats_every_generator_and_leaves_each_where_it_was(name, nested):
+    block = BLOCKS[name]()
+    x = leaf(np.abs(numbers(4, 50)) + 0.5)
+    f = (lambda a: checkpoint(block, a * 2)) if nested else block
+    generators = autograd._generators(f)
+    start = [g.bit_generator.state for g in generators]
+
+    def run(way):
+        for g, state in zip(generators, start, strict=True):
+            g.bit_generator.state = state
+        zero_grad([x])
+        y = way()
+        after = [g.bit_generator.state for g in generators]
+        y.backward(np.ones(y.shape))
+        assert [g.bit_generator.state for g in generators] == after
+        return y.data, x.grad.data
+
+    plain, kept = run(lambda: block(x * 2 if nested else x)), run(lambda: checkpoint(f, x))
+    np.testing.assert_array_equal(plain[0], kept[0])
+    np.testing.assert_array_equal(plain[1], kept[1])
+
+
+def test_two_hundred_thousand_ops_deep_backward_retained_and_dropped():
+    x = leaf([1.0])
+    y = x
+    for _ in range(200_000):
+        y = y + 0.0
+    backward(y, retain_graph=True)
+    assert x.grad.item() == 1
+    assert grad(y, x)[0].item() == 1
+    y = x
+    for _ in range(300_000):
+        y = y * 1.0
+    del y
+    y = x
+    for _ in range(200_000):
+        y = y.reshape(1)
+    y[...].backward()
+    assert x.grad.item() == 2

@@ -26,14 +26,16 @@ from tinytorch.core.dataloader import (
     RandomHorizontalFlip,
     Subset,
     TensorDataset,
+    WeightedRandomSampler,
     batch_indices,
     channel_statistics,
+    default_collate,
     pictures,
     planes,
     prefetched,
     random_split,
 )
-from tinytorch.core.tensor import Tensor, manual_seed
+from tinytorch.core.tensor import Tensor, default_generator, manual_seed
 from tinytorch.datasets import cifar10, load_digits
 
 some = settings(deadline=None, max_examples=60)
@@ -525,3 +527,186 @@ def test_the_real_cifar10_has_the_statistics_that_everybody_knows():
     mean, std = channel_statistics(DataLoader(CIFAR10(), 1000, prefetch=1))
     np.testing.assert_allclose(mean, [0.4914, 0.4822, 0.4465], atol=0.002)  # published, of the official release
     np.testing.assert_allclose(std, [0.2470, 0.2435, 0.2616], atol=0.004)
+
+
+# -- examples one at a time, other orders ------------------------------------------------------------------------------
+
+LONE = {
+    "an array": np.arange(12.0, dtype=np.float32).reshape(6, 2),
+    "a tensor": Tensor(np.arange(12.0).reshape(6, 2)),
+    "a list of tensors": [Tensor(row) for row in np.arange(12.0).reshape(6, 2)],
+}
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+@pytest.mark.parametrize("dataset", LONE.values(), ids=LONE)
+def test_a_dataset_of_lone_tensors_gives_lone_tensors(dataset, prefetch):
+    torch = pytest.importorskip("torch")
+    theirs = torch.utils.data.DataLoader(torch.arange(12.0).reshape(6, 2), batch_size=4)
+    ours = list(DataLoader(dataset, 4, prefetch=prefetch))
+    for x, y in zip(ours, theirs, strict=True):
+        assert isinstance(x, Tensor) and x.dtype == np.float32
+        np.testing.assert_array_equal(x.data, y.numpy())
+
+
+def test_a_dataset_that_picks_many_may_give_lone_tensors_too():
+    class Rows(Dataset):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            return Tensor(np.arange(10.0).reshape(5, 2)[index])
+
+    double = lambda x, generator: x * 2  # noqa: E731
+    assert [x.shape for x in DataLoader(Rows(), 3)] == [(3, 2), (2, 2)]
+    assert [x.data[0, 1] for x in DataLoader(Rows(), 3, transform=double)] == [2, 14]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_list_of_pairs_gives_what_a_tensor_dataset_gives(shuffle):
+    x, y = np.random.default_rng(0).random((9, 2, 3), np.float32), np.arange(9)
+    options = {"batch_size": 4, "shuffle": shuffle, "seed": 3}
+    listed = [(Tensor(a), int(b)) for a, b in zip(x, y, strict=True)]
+    for dataset in (listed, Subset(Subset(listed, range(9)), range(9))):
+        ours, tensors = DataLoader(dataset, **options), DataLoader(TensorDataset(x, y), **options)
+        for _ in range(2):
+            assert seen(ours) == seen(tensors)
+
+
+def test_parts_of_a_list_can_be_loaded():
+    parts = random_split([(i, 2.0 * i) for i in range(10)], [7, 3], np.random.default_rng(0))
+    both = [pair for part in parts for x, y in DataLoader(part, 4) for pair in zip(x.data, y.data, strict=True)]
+    assert sorted(both) == [(i, 2.0 * i) for i in range(10)]
+
+
+EXAMPLES = {
+    "numbers": [1, 2, 3],
+    "pairs": [(np.full((2, 2), float(i)), i) for i in range(3)],
+    "lists": [[1.5, 2], [2.5, 3]],
+    "dicts": [{"x": np.zeros(2), "y": i} for i in range(3)],
+    "names": [("a", 1), ("b", 2)],
+    "bools": [True, False],
+    "bytes": [np.arange(3, dtype=np.uint8)] * 2,
+    "empty": [np.zeros((0, 2))] * 2,
+    "turned": [np.arange(6.0).reshape(2, 3).T[::-1]] * 2,
+    "a tuple in a tuple": [((1, 2.0), 3), ((4, 5.0), 6)],
+}
+
+
+@pytest.mark.parametrize("examples", EXAMPLES.values(), ids=EXAMPLES)
+def test_collation_agrees_with_pytorch(examples):
+    torch = pytest.importorskip("torch")
+
+    def plain(batch):
+        if isinstance(batch, dict):
+            return {key: plain(value) for key, value in batch.items()}
+        if isinstance(batch, (list, tuple)):
+            return [plain(part) for part in batch]
+        return batch if isinstance(batch, str) else np.asarray(batch).tolist()
+
+    writable = [tuple(map(np.copy, e)) if isinstance(e, tuple) and isinstance(e[0], np.ndarray) else e for e in examples]
+    writable = [np.copy(e) if isinstance(e, np.ndarray) else e for e in writable]
+    assert plain(default_collate(examples)) == plain(torch.utils.data.default_collate(writable))
+
+
+@pytest.mark.parametrize("examples", [[np.zeros(2), np.zeros(3)], [([1, 2], 0), ([1], 0)], [(1, 2), (1,)]])
+def test_examples_of_different_sizes_are_refused_with_the_way_out(examples):
+    with pytest.raises(ValueError, match="pad them in a collate_fn of your own"):
+        default_collate(examples)
+
+
+class OneNumber(Dataset):
+    """Written for PyTorch: picks by one number."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return [(float(i),) for i in range(6)][i]
+
+
+def test_a_dataset_that_takes_one_number_says_so_or_is_collated():
+    with pytest.raises(TypeError, match=r"OneNumber picks nothing by an array: .* say collate_fn=default_collate"):
+        next(iter(DataLoader(OneNumber(), 4)))
+    assert seen(DataLoader(OneNumber(), 4, collate_fn=default_collate)) == [[[0, 1, 2, 3]], [[4, 5]]]
+
+
+def test_a_dataset_that_picks_another_number_of_examples_is_refused():
+    class Sums(Dataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, i):
+            return Tensor(np.arange(12.0).reshape(6, 2)[i].sum(0)), i
+
+    with pytest.raises(ValueError, match=r"Sums, asked for 4 examples, gave a batch of shape \(2,\)"):
+        next(iter(DataLoader(Sums(), 4)))
+
+
+def test_a_collate_fn_gets_a_list_and_decides_everything():
+    asked = []
+    loader = DataLoader(pairs(5), 2, collate_fn=lambda examples: asked.append(examples) or {"n": len(examples)})
+    assert list(loader) == [{"n": 2}, {"n": 2}, {"n": 1}]
+    assert [type(examples) for examples in asked] == [list] * 3
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 4}, {"batch_size": 4, "drop_last": True}])
+def test_a_sampler_decides_the_order_as_in_pytorch(options):
+    torch = pytest.importorskip("torch")
+    order = [5, 5, 0, 9, 3, 3]
+    ours = DataLoader(pairs(10), sampler=order, **options)
+    theirs = torch.utils.data.DataLoader(torch.arange(10), sampler=order, **options)
+    assert [batch[0].data.tolist() for batch in ours] == [batch.tolist() for batch in theirs]
+    assert len(ours) == len(theirs)
+
+
+def test_a_batch_sampler_decides_the_batches_as_in_pytorch():
+    torch = pytest.importorskip("torch")
+    batches = [[3, 1], [4], [0, 0, 2]]
+    for dataset, options in [(pairs(5), {}), (pairs(5), {"prefetch": 2}), (list(range(5)), {})]:
+        ours = DataLoader(dataset, batch_sampler=batches, **options)
+        theirs = torch.utils.data.DataLoader(torch.arange(5), batch_sampler=batches)
+        found = [(b if isinstance(b, Tensor) else b[0]).data.tolist() for b in ours]
+        assert found == [b.tolist() for b in theirs]
+        assert len(ours) == len(theirs)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sampler": [0], "shuffle": True},
+        {"batch_sampler": [[0]], "batch_size": 2},
+        {"batch_sampler": [[0]], "shuffle": True},
+        {"batch_sampler": [[0]], "drop_last": True},
+        {"batch_sampler": [[0]], "sampler": [0]},
+    ],
+)
+def test_two_orders_at_once_are_refused_as_in_pytorch(options):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(ValueError, match=r"leave .* out"):
+        DataLoader(pairs(3), **options)
+    with pytest.raises(ValueError, match="exclusive"):
+        torch.utils.data.DataLoader(torch.arange(3), **options)
+
+
+def test_a_weighted_sampler_draws_by_the_weights_and_is_repeated_by_its_seed():
+    make = lambda: WeightedRandomSampler([1, 0, 3], 4000, generator=np.random.default_rng(0))  # noqa: E731
+    first = list(make())
+    counts = np.bincount(first, minlength=3)
+    assert counts[1] == 0 and 2800 < counts[2] < 3200
+    assert first == list(make()) and len(make()) == 4000
+    assert sorted(WeightedRandomSampler([1, 1, 1], 3, replacement=False)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_manual_seed_decides_what_a_sampler_draws_whether_a_thread_works_or_not(prefetch):
+    manual_seed(4)
+    loader = DataLoader(pairs(50), 5, sampler=WeightedRandomSampler(np.ones(50), 20), prefetch=prefetch)
+    drawn = []
+    for x, _ in loader:
+        drawn += [x.data.tolist(), default_generator.random()]
+    manual_seed(4)
+    default_generator.integers(2**32)
+    order = default_generator.choice(50, 20, True, np.ones(50) / 50)
+    assert drawn[::2] == order.reshape(4, 5).tolist()
+    assert drawn[1::2] == default_generator.random(4).tolist()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytorch.core.activations import GELU, ReLU, Sigmoid, Softmax, Tanh, relu
-from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Sequential, new_bytes, op_flops, summary, two_moons
+from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Identity, Sequential, new_bytes, op_flops, summary, two_moons
 from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.setup import peak_memory
 from tinytorch.core.tensor import Add, MatMul, Tensor, _writes, grad_mode, manual_seed, randn
@@ -129,9 +129,9 @@ def test_dropout_inside_a_row_follows_its_mode():
     assert row.eval()(x) is x
 
 
-@pytest.mark.parametrize("p", [-0.1, 1, 1.5, math.nan])
-def test_dropout_takes_a_probability_below_one(p):
-    with pytest.raises(ValueError, match="probability below 1"):
+@pytest.mark.parametrize("p", [-0.1, 1.001, 1.5, math.nan])
+def test_dropout_takes_a_probability(p):
+    with pytest.raises(ValueError, match="probability, from 0 to 1"):
         Dropout(p)
 
 
@@ -286,7 +286,8 @@ def test_an_example_may_stand_for_the_shape():
             return self.weight[ids]
 
     (row,) = summary(Lookup(), Tensor([1, 4, 4, 7])).rows
-    assert (row.output_shape, row.parameters, row.flops, row.activation_bytes) == ((4, 3), 30, 0, 48)
+    assert (row.output_shape, row.parameters, row.flops) == ((4, 3), 30, 0)
+    assert row.activation_bytes == 48 + 32, "the result, and the copy of the ids that the op keeps"
 
 
 def test_a_table_that_a_layer_keeps_is_no_activation():
@@ -327,3 +328,56 @@ def test_attention_is_counted():
     products = 4 * 2 * n * t * d * d + 2 * 2 * n * h * t * t * (d // h)
     assert products <= s.flops <= 1.5 * products + 20 * n * h * t * t
     assert s.parameters == 4 * (d * d + d)
+
+
+# -- names and edges of PyTorch's ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4, 5), (0, 3, 4), (2, 0, 5)], ids=str)
+@pytest.mark.parametrize("dims", [(1, -1), (0, -1), (0, 0), (-2, -1), (1, 2), (-1, -1), (2, 1), (0, 7)], ids=str)
+def test_flatten_of_any_axes_is_pytorchs(shape, dims):
+    torch = pytest.importorskip("torch")
+    x = randn(shape)
+    try:
+        wanted = torch.nn.Flatten(*dims)(torch.from_numpy(x.data)).numpy()
+    except (IndexError, RuntimeError) as error:
+        with pytest.raises(IndexError if isinstance(error, IndexError) else ValueError):
+            Flatten(*dims)(x)
+        return
+    np.testing.assert_array_equal(Flatten(*dims)(x).data, wanted)
+
+
+def test_flatten_of_an_array_with_negative_strides_keeps_the_order():
+    x = Tensor(np.arange(24.0).reshape(2, 3, 4)[::-1, :, ::-1])
+    np.testing.assert_array_equal(Flatten()(x).data, x.data.reshape(2, 12))
+
+
+def test_dropout_of_everything_gives_zeros_and_zero_gradients():
+    x = Tensor(np.array([1.0, -2.0, 3.0]), requires_grad=True)
+    dropout = Dropout(1.0)
+    y = dropout(x)
+    np.testing.assert_array_equal(y.data, [0, 0, 0])
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [0, 0, 0])
+    assert dropout.eval()(x) is x
+
+
+def test_a_row_can_be_changed():
+    row = Sequential(Linear(2, 3))
+    assert row.append(ReLU()).append(Linear(3, 1)) is row
+    assert [type(layer).__name__ for layer in row] == ["Linear", "ReLU", "Linear"]
+    row[-1] = Identity("whatever", size=3)
+    assert [name for name, _ in row.named_parameters()] == ["0.weight", "0.bias"]
+    assert row(randn(4, 2)).shape == (4, 3)
+
+
+def test_identity_returns_what_it_is_given():
+    x = randn(2, 3)
+    assert Identity()(x) is x
+    assert repr(Identity(5, hidden=2)) == "Identity()"
+
+
+def test_a_summary_does_not_count_buffers_as_parameters():
+    layer = Linear(3, 2)
+    layer.register_buffer("seen", np.zeros(100))
+    assert summary(layer, (4, 3)).parameters == 8

@@ -3,6 +3,7 @@
 import copy
 import math
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tinytorch.core import layers
 from tinytorch.core.activations import ReLU, relu
 from tinytorch.core.layers import (
+    Buffer,
     Layer,
     Linear,
     LinearOp,
@@ -364,3 +366,174 @@ def test_a_network_can_be_copied_and_shares_nothing():
 
 def test_the_module_exports_what_the_next_ones_import():
     assert {"Layer", "Parameter", "Linear", "kaiming_uniform", "kaiming_normal", "xavier_uniform"} <= set(layers.__all__)
+
+
+# -- values, buffers, other names ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [["a"] * 3, [None] * 3, np.ones(3) + 1j, np.array([{}] * 3), [[1], [2, 3]], None, "abc", [b"a"] * 3],
+    ids=lambda v: repr(v)[:12],
+)
+def test_a_value_that_holds_no_numbers_is_named_and_nothing_is_loaded(value):
+    layer = Linear(2, 3)
+    before = layer.state_dict()
+    with pytest.raises(ValueError, match=r"bias holds no numbers: " + re.escape(repr(value)[:12])):
+        layer.load_state_dict({"weight": np.full((3, 2), 7.0), "bias": value})
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, np.float64])
+def test_a_state_of_any_dtype_and_layout_loads(dtype):
+    layer = Linear(2, 3)
+    layer.load_state_dict({"weight": np.ones((2, 3), dtype).T[::-1], "bias": Tensor(np.ones(3, dtype))})
+    assert layer.weight.dtype == np.float32
+    np.testing.assert_array_equal(layer.bias.data, [1, 1, 1])
+
+
+def test_two_layers_can_swap_their_own_arrays():
+    net = Layer()
+    net.a, net.b = Linear(2, 2, bias=False), Linear(2, 2, bias=False)
+    a, b = net.a.weight.data, net.b.weight.data
+    before = net.state_dict()
+    net.load_state_dict({"a.weight": b, "b.weight": a})
+    np.testing.assert_array_equal(net.a.weight.data, before["b.weight"])
+    np.testing.assert_array_equal(net.b.weight.data, before["a.weight"])
+
+
+def test_pytorchs_state_of_a_network_with_a_shared_layer_loads():
+    torch = pytest.importorskip("torch")
+
+    class Theirs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = torch.nn.ModuleList([torch.nn.Linear(5, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3, bias=False)])
+            self.first = self.layers[0]
+
+    theirs, ours = Theirs(), Pair()
+    state = theirs.state_dict()
+    assert "first.weight" in state
+    ours.load_state_dict(state)
+    np.testing.assert_array_equal(ours.first.weight.data, theirs.first.weight.detach().numpy())
+    with pytest.raises(ValueError, match=r"first\.bias has shape"):
+        ours.load_state_dict({**state, "first.bias": np.ones(2)})
+    with pytest.raises(ValueError, match=r"first\.kernel is unexpected"):
+        ours.load_state_dict({**state, "first.kernel": np.ones(2)})
+
+
+def test_a_layer_in_a_ring_loads():
+    net = Pair()
+    net.layers[0].owner = net
+    net.load_state_dict({**net.state_dict(), "first.bias": np.ones(4)})
+    np.testing.assert_array_equal(net.first.bias.data, np.ones(4))
+
+
+def test_not_strict_passes_over_names_and_over_nothing_else():
+    layer = Linear(2, 3)
+    before = layer.state_dict()
+    layer.load_state_dict({"bias": [1, 2, 3], "extra": "text"}, strict=False)
+    np.testing.assert_array_equal(layer.bias.data, [1, 2, 3])
+    np.testing.assert_array_equal(layer.weight.data, before["weight"])
+    with pytest.raises(ValueError, match="bias has shape"):
+        layer.load_state_dict({"bias": [1, 2]}, strict=False)
+    layer.load_state_dict({}, strict=False)
+
+
+def test_buffers_are_saved_and_loaded_and_not_learned():
+    layer = Linear(2, 3)
+    layer.register_buffer("seen", Tensor([0, 0]))
+    layer.register_buffer("nothing", None)
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    assert [name for name, _ in layer.named_buffers()] == ["seen"]
+    assert layer.buffers()[0] is layer.seen
+    assert list(layer.state_dict()) == ["weight", "bias", "seen"]
+    layer.load_state_dict({**layer.state_dict(), "seen": [3, 4]})
+    np.testing.assert_array_equal(layer.seen.data, [3, 4])
+    assert layer.seen.dtype == np.int64
+    assert "seen" not in repr(layer)
+    twin = copy.deepcopy(layer)
+    assert type(twin.seen) is Buffer
+    twin.seen.assign(9)
+    np.testing.assert_array_equal(layer.seen.data, [3, 4])
+
+
+def test_modules_and_apply_go_in_pytorchs_order():
+    torch = pytest.importorskip("torch")
+    ours, theirs = Layer(), torch.nn.Module()
+    ours.a, theirs.a = Layer(), torch.nn.Module()
+    ours.a.one, theirs.a.one = Linear(2, 2), torch.nn.Linear(2, 2)
+    ours.a.act, theirs.a.act = ReLU(), torch.nn.ReLU()
+    ours.b, theirs.b = Linear(2, 3), torch.nn.Linear(2, 3)
+    ours.again, theirs.again = ours.b, theirs.b
+    assert [n for n, _ in ours.named_modules()] == [n for n, _ in theirs.named_modules()]
+    assert [type(m).__name__ for m in ours.modules()] == ["Layer", "Layer", "Linear", "ReLU", "Linear"]
+
+
+    def kind(module):
+        return type(module).__name__.replace("Module", "Layer")
+
+    for mine, other in [(ours, theirs), (ours.a, theirs.a)]:
+        assert [kind(c) for c in mine.children()] == [kind(c) for c in other.children()]
+    called, wanted = [], []
+    assert ours.apply(lambda m: called.append(kind(m))) is ours
+    theirs.apply(lambda m: wanted.append(kind(m)))
+    assert called == wanted
+
+
+def test_freezing_and_forgetting_reach_every_parameter():
+    net = Pair()
+    assert net.requires_grad_(False) is net
+    assert not any(p.requires_grad for p in net.parameters())
+    assert not net(randn(2, 5)).requires_grad
+    assert all(p.requires_grad for p in net.requires_grad_().parameters())
+    net.first.weight.grad = randn(4, 5)
+    net.zero_grad()
+    assert net.first.weight.grad is None
+
+
+def test_there_is_one_device():
+    net = Pair()
+    assert net.to("cpu") is net is net.cpu()
+    with pytest.raises(ValueError, match="cannot go to cuda:0: there is only the cpu"):
+        net.to("cuda:0")
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 3), (3, 0), (0, 0)])
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_a_layer_without_inputs_or_outputs_is_pytorchs(n, m):
+    torch = pytest.importorskip("torch")
+    layer, theirs = Linear(n, m), torch.nn.Linear(n, m)
+    assert layer.weight.shape == tuple(theirs.weight.shape)
+    y = layer(randn(4, n))
+    assert (y.shape, y.dtype) == (tuple(theirs(torch.ones(4, n)).shape), np.float32)
+    if n == 0:
+        np.testing.assert_array_equal(layer.bias.data, theirs.bias.detach().numpy())
+
+
+def test_float64_goes_through_float32_weights():
+    layer = Linear(3, 2)
+    assert layer(Tensor(np.ones((4, 3)), dtype=np.float64)).dtype == np.float64
+
+
+def test_a_thread_that_predicts_does_not_switch_the_mode_of_another():
+    net, inside, done, seen = Pair(), threading.Event(), threading.Event(), []
+
+    def predict():
+        layers._evaluation.layers = frozenset([net, *(m for _, m in net.named_members() if isinstance(m, Layer))])
+        seen.append([net.training, net.first.training])
+        net.train()  # for this thread it still only predicts
+        seen.append(net.training)
+        inside.set()
+        done.wait(5)
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    assert inside.wait(5)
+    here = [net.training, net.first.training, net.eval().first.training, net.train().first.training]
+    done.set()
+    thread.join()
+    assert here == [True, True, False, True]
+    assert seen == [[False, False], False]
+    assert layers._evaluation.layers == frozenset()

@@ -21,13 +21,18 @@ from tinytorch.core.optimizers import (
     Adam,
     AdamW,
     CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
     LinearWarmup,
     LRScheduler,
+    MultiStepLR,
     OneCycleLR,
     Optimizer,
+    ReduceLROnPlateau,
     RMSprop,
     StepLR,
-    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
 )
 from tinytorch.core.tensor import Tensor, manual_seed
 
@@ -214,6 +219,7 @@ def test_a_group_added_later_is_updated_too():
     ("params", "options", "error", "says"),
     [
         ([], {}, ValueError, "needs parameters, and got none"),
+        (parameter([1.0]), {}, TypeError, r"params is a single tensor: give a list, .* \[p\] for one"),
         (iter([]), {}, ValueError, "needs parameters, and got none"),
         ([{"params": []}], {}, ValueError, "needs parameters, and got none"),
         ([Tensor([1.0])], {}, ValueError, r"parameter 0 is not a leaf that requires a gradient.*: Tensor\(\[1"),
@@ -484,12 +490,19 @@ def a_state(kind=Adam, shapes=((2, 3), (4,)), **options):
     ("state", "says"),
     [
         (a_state(AdamW), "the state optimizer is 'AdamW', not 'Adam'"),
-        (a_state(shapes=[(2, 3)]), "shorter"),
+        (a_state(shapes=[(2, 3)]), "the state is of 1 parameters, not of 2"),
         (a_state(shapes=[(3, 2), (4,)]), r"state 0 exp_avg is float32 \(3, 2\), not float32 \(2, 3\)"),
         (a_state() | {"param_groups": [{"params": [0, 1], "lr": 0.1}]}, "groups 0: betas is missing, eps is missing"),
         ({"weights": 1}, "the state: optimizer is missing, .*, weights is unexpected"),
-        (a_state() | {"state": [{}]}, "shorter"),
-        (a_state() | {"state": [{"step": 1, "velocity": noise(2, 3)}, {}]}, "state 0: exp_avg is missing, velocity"),
+        (a_state() | {"state": [{}]}, "the state is of 1 parameters, not of 2"),
+        (a_state() | {"state": [{"step": 1, "velocity": noise(2, 3)}, {}]}, "state 0: exp_avg is missing, .*, velocity"),
+        (a_state() | {"state": [{"step": 1, "exp_avg": noise(2, 3)}, {}]}, "state 0: exp_avg_sq is missing"),
+        (a_state() | {"state": [{"step": -3}, {}]}, "the state counts -3 steps"),
+        (a_state() | {"state": [{"step": 1.5}, {}]}, "the state counts 1.5 steps"),
+        (a_state() | {"state": [{"step": 1}, None]}, "no optimizer's state"),
+        (a_state() | {"state": 3}, "no optimizer's state"),
+        (a_state() | {"param_groups": [None]}, "no optimizer's state"),
+        (None, "no optimizer's state"),
     ],
     ids=str,
 )
@@ -543,6 +556,9 @@ SCHEDULES = {
     "StepLR, defaults": (lambda o: StepLR(o, 5), lambda s, o: s.StepLR(o, 5)),
     "cosine": (lambda o: CosineAnnealingLR(o, 20), lambda s, o: s.CosineAnnealingLR(o, 20)),
     "cosine, eta_min": (lambda o: CosineAnnealingLR(o, 13, 0.01), lambda s, o: s.CosineAnnealingLR(o, 13, 0.01)),
+    "steps": (lambda o: MultiStepLR(o, [20, 3, 3], 0.4), lambda s, o: s.MultiStepLR(o, [20, 3, 3], 0.4)),
+    "powers": (lambda o: ExponentialLR(o, 0.9), lambda s, o: s.ExponentialLR(o, 0.9)),
+    "a function": (lambda o: LambdaLR(o, lambda t: 1 / (1 + t)), lambda s, o: s.LambdaLR(o, lambda t: 1 / (1 + t))),
     "warmup": (lambda o: LinearWarmup(o), lambda s, o: s.LinearLR(o)),
     "warmup, long": (lambda o: LinearWarmup(o, 11, 0.01), lambda s, o: s.LinearLR(o, 0.01, total_iters=11)),
 }
@@ -582,6 +598,77 @@ def test_after_a_warmup_comes_what_was_asked_for():
     theirs = rates(lambda o: CosineAnnealingLR(o, 10), 10)
     np.testing.assert_array_equal(found[5:], theirs)
     np.testing.assert_allclose([lr for lr, _ in found[:5]], [0.03, 0.084, 0.138, 0.192, 0.246])
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"a function"}))
+@pytest.mark.parametrize("when", [0, 1, 4, 9])
+def test_a_group_that_is_added_later_goes_on_from_its_own_rate_as_in_pytorch(name, when):
+    torch = pytest.importorskip("torch")
+    leaf = lambda: torch.zeros(1, requires_grad=True)  # noqa: E731
+    mine, its = SGD([parameter([1.0])], lr=1.0), torch.optim.SGD([leaf()], lr=1.0)
+    ours, theirs = SCHEDULES[name][0](mine), SCHEDULES[name][1](torch.optim.lr_scheduler, its)
+    for step in range(12):
+        if step == when:
+            mine.add_param_group({"params": [parameter([1.0])], "lr": 0.3})
+            its.add_param_group({"params": [leaf()], "lr": 0.3})
+        its.step()
+        ours.step()
+        theirs.step()
+        np.testing.assert_allclose(ours.get_last_lr(), [g["lr"] for g in its.param_groups], rtol=1e-9, atol=1e-14)
+    both = SGD([{"params": parameter([1.0])}, {"params": parameter([1.0])}], lr=7.0)
+    both.load_state_dict(through_json(mine.state_dict()))
+    resumed = SCHEDULES[name][0](both)
+    resumed.load_state_dict(through_json(ours.state_dict()))
+    resumed.step()
+    ours.step()
+    assert resumed.get_last_lr() == ours.get_last_lr()
+
+
+def test_a_group_added_within_one_cycle_follows_the_cycle():
+    optimizer = SGD([parameter([1.0])], lr=1.0)
+    scheduler = OneCycleLR(optimizer, 0.5, 10)
+    scheduler.step()
+    optimizer.add_param_group({"params": [parameter([1.0])]})
+    scheduler.step()
+    first, second = scheduler.get_last_lr()
+    assert first == second
+
+
+PLATEAUS = grid(mode=["min", "max"], threshold_mode=["rel", "abs"], patience=[0, 2], cooldown=[0, 2])
+PLATEAUS += [{"factor": 0.5, "threshold": 0.1}, {"patience": 1, "min_lr": 0.05}, {"patience": 0, "eps": 0.01}]
+
+
+@pytest.mark.parametrize("options", PLATEAUS, ids=str)
+def test_a_plateau_is_found_where_pytorch_finds_it_and_after_a_resume(options):
+    torch = pytest.importorskip("torch")
+    mine = SGD([{"params": [parameter([1.0])]}, {"params": [parameter([1.0])], "lr": 2.0}], lr=0.3)
+    leaf = lambda: torch.zeros(1, requires_grad=True)  # noqa: E731
+    its = torch.optim.SGD([{"params": [leaf()]}, {"params": [leaf()], "lr": 2.0}], lr=0.3)
+    ours, theirs = ReduceLROnPlateau(mine, **options), torch.optim.lr_scheduler.ReduceLROnPlateau(its, **options)
+    rng = np.random.default_rng(0)
+    for value in [*np.round(2 + rng.standard_normal(20), 1), np.nan, 1.0, np.inf, 0.9, 0.9, Tensor(0.9)]:
+        ours.step(value)
+        theirs.step(float(value))
+        np.testing.assert_allclose(ours.get_last_lr(), [g["lr"] for g in its.param_groups], rtol=1e-12)
+        resumed = ReduceLROnPlateau(mine, **options)
+        resumed.load_state_dict(through_json(ours.state_dict()))
+        ours = resumed
+
+
+@pytest.mark.parametrize("options", [{"mode": "least"}, {"threshold_mode": "x"}, {"factor": 1.0}, {"factor": -0.1}])
+def test_a_plateau_with_senseless_options_is_refused(options):
+    with pytest.raises(ValueError, match=r"modes are min or max|factor must be from 0"):
+        ReduceLROnPlateau(SGD([parameter([1.0])]), **options)
+
+
+@pytest.mark.parametrize("t", [-1, 2.5, 11])
+def test_a_schedule_that_does_not_fit_changes_nothing(t):
+    optimizer = SGD([parameter([1.0])], lr=0.1)
+    scheduler = OneCycleLR(optimizer, 0.5, 10)
+    before = scheduler.state_dict(), scheduler.get_last_lr()
+    with pytest.raises(ValueError, match=r"steps"):
+        scheduler.load_state_dict({**before[0], "last_epoch": t})
+    assert (scheduler.state_dict(), scheduler.get_last_lr()) == before
 
 
 @settings(deadline=None, max_examples=30)
@@ -632,8 +719,8 @@ def test_a_schedule_without_a_function_says_so():
 
 
 def test_no_gradients_have_the_norm_0():
-    assert clip_grad_norm([parameter([1.0])], 1.0) == 0.0
-    assert clip_grad_norm([], 1.0) == 0.0
+    assert clip_grad_norm_([parameter([1.0])], 1.0) == 0.0
+    assert clip_grad_norm_([], 1.0) == 0.0
 
 
 @settings(deadline=None, max_examples=40)
@@ -647,21 +734,21 @@ def test_norms_and_clipped_gradients_are_pytorchs(shapes, max_norm, scale):
             p.grad = Tensor(np.array(scale * noise(*p.shape, seed=i), order="F"))
             t.grad = torch.tensor(p.grad.data.copy())
     arrays = [p.grad.data for p in ours if p.grad is not None]
-    norm, other = clip_grad_norm(iter(ours), max_norm), torch.nn.utils.clip_grad_norm_(theirs, max_norm)
+    norm, other = clip_grad_norm_(iter(ours), max_norm), torch.nn.utils.clip_grad_norm_(theirs, max_norm)
     assert isinstance(norm, float)
     np.testing.assert_allclose(norm, other.item(), rtol=1e-5)
     assert all(a is b.grad.data for a, b in zip(arrays, (p for p in ours if p.grad is not None), strict=True))
     for p, t in zip(ours, theirs, strict=True):
         if p.grad is not None:
             np.testing.assert_allclose(p.grad.data, t.grad.numpy(), rtol=1e-4, atol=1e-6)
-    assert clip_grad_norm(ours, max_norm) <= max_norm * (1 + 1e-5)
+    assert clip_grad_norm_(ours, max_norm) <= max_norm * (1 + 1e-5)
 
 
 def test_short_gradients_keep_every_bit():
     p = parameter(noise(3, 4))
     give([p])
     before = p.grad.data.copy()
-    clip_grad_norm([p], 1e3)
+    clip_grad_norm_([p], 1e3)
     np.testing.assert_array_equal(p.grad.data, before)
 
 
@@ -670,17 +757,17 @@ def test_a_norm_that_is_no_number_is_returned_or_an_error_before_anything_change
     p, q = parameter(noise(2)), parameter(noise(2))
     p.grad, q.grad = Tensor([bad, 1.0]), Tensor([3.0, 4.0])
     with pytest.raises(RuntimeError, match=r"the norm of the gradients is (nan|inf)"):
-        clip_grad_norm([p, q], 1.0, error_if_nonfinite=True)
+        clip_grad_norm_([p, q], 1.0, error_if_nonfinite=True)
     np.testing.assert_array_equal(q.grad.data, [3, 4])
     with np.errstate(invalid="ignore"):
-        assert not np.isfinite(clip_grad_norm([p, q], 1.0))
+        assert not np.isfinite(clip_grad_norm_([p, q], 1.0))
 
 
 def test_a_clipped_step_is_as_long_as_the_rate_allows():
     model = MLP([3, 4, 2], None)
     give(model.parameters())
     before = [p.data.copy() for p in model.parameters()]
-    clip_grad_norm(model.parameters(), 0.5)
+    clip_grad_norm_(model.parameters(), 0.5)
     SGD(model.parameters(), lr=2.0).step()
     moved = np.sqrt(sum(((p.data - b) ** 2).sum() for p, b in zip(model.parameters(), before, strict=True)))
     np.testing.assert_allclose(moved, 1.0, rtol=1e-4)
@@ -713,3 +800,30 @@ def test_every_optimizer_finds_the_bottom_of_a_bowl(kind, options):
         optimizer.step()
         scheduler.step()
     assert np.abs(w.data).max() < 1e-2
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_a_lone_tensor_is_clipped_as_in_pytorch(shape):
+    torch = pytest.importorskip("torch")
+    for ours, theirs in [
+        (lambda p: clip_grad_norm_(p, 0.1), lambda p: torch.nn.utils.clip_grad_norm_(p, 0.1)),
+        (lambda p: clip_grad_value_(p, 0.1), lambda p: torch.nn.utils.clip_grad_value_(p, 0.1)),
+    ]:
+        p = parameter(noise(*shape))
+        give([p])
+        t = torch.tensor(p.data.copy(), requires_grad=True)
+        t.grad = torch.tensor(p.grad.data.copy())
+        ours(p), theirs(t)
+        close(p.grad.data, t.grad.numpy())
+
+
+def test_values_are_clipped_in_place_and_missing_gradients_are_left_out():
+    ps = [parameter(noise(2, 3)), parameter(noise(4)), parameter(noise(2))]
+    give(ps[:2])
+    before = [p.grad.data for p in ps[:2]]
+    wanted = [np.clip(g, -0.2, 0.2) for g in before]
+    clip_grad_value_(iter(ps), 0.2)
+    for p, g, want in zip(ps[:2], before, wanted, strict=True):
+        assert p.grad.data is g
+        np.testing.assert_array_equal(g, want)
+    assert ps[2].grad is None

@@ -12,6 +12,7 @@ from tinytorch.core import spatial
 from tinytorch.core.dense import Flatten, Sequential, summary
 from tinytorch.core.layers import Linear
 from tinytorch.core.spatial import (
+    AdaptiveAvgPool2d,
     AvgPool2d,
     Conv2d,
     Conv2dOp,
@@ -386,3 +387,143 @@ def test_nothing_is_remembered_where_nobody_asks_for_a_gradient():
         assert layer(Tensor(numbers(1, 1, 3, 3))).origin is None
     finally:
         grad_mode.enabled = True
+
+
+# -- -inf and nan, sizes by name, other means, batch normalisation -------------------------------------------------------
+
+
+@pytest.mark.parametrize("pooling", [(2, 2, 0), (2, 2, 1), (3, 1, 1), (3, 2, 1), ((2, 3), 1, (1, 0))], ids=str)
+@pytest.mark.parametrize("bad", ["all -inf", "some -inf", "nan", "both"])
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+def test_the_gradient_of_a_pool_goes_where_pytorchs_goes_for_inf_and_nan(pooling, bad, last):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x = numbers(2, 3, 6, 6)
+    if "-inf" in bad or bad == "both":
+        x[rng.random(x.shape) < (2 if bad == "all -inf" else 0.7)] = -np.inf
+    if bad in ("nan", "both"):
+        x[rng.random(x.shape) < 0.3] = np.nan
+    if last:
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    mine, theirs = Tensor(x, requires_grad=True), torch.from_numpy(x).requires_grad_()
+    y, yt = MaxPool2d(*pooling)(mine), torch.nn.MaxPool2d(*pooling)(theirs)
+    np.testing.assert_array_equal(y.data, yt.detach().numpy())
+    grad = numbers(*y.shape, seed=1)
+    y.backward(grad)
+    yt.backward(torch.from_numpy(grad))
+    np.testing.assert_allclose(mine.grad.data, theirs.grad.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer", [MaxPool2d(2), MaxPool2d(3, 2, 1), AvgPool2d(2, padding=1, count_include_pad=False), AdaptiveAvgPool2d(2)], ids=str
+)
+def test_an_empty_batch_goes_through_a_pool(layer):
+    assert layer(Tensor(np.ones((0, 3, 5, 5)))).shape[:2] == (0, 3)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, (3, 5), 7])
+def test_padding_same_is_pytorchs(kernel):
+    torch = pytest.importorskip("torch")
+    ours, theirs = Conv2d(2, 3, kernel, padding="same"), torch.nn.Conv2d(2, 3, kernel, padding="same")
+    ours.load_state_dict(theirs.state_dict())
+    x = numbers(2, 2, 6, 7)
+    y = ours(Tensor(x))
+    assert y.shape == (2, 3, 6, 7)
+    np.testing.assert_allclose(y.data, theirs(torch.from_numpy(x)).detach().numpy(), atol=1e-5)
+    assert Conv2d(2, 3, kernel, padding="valid").padding == (0, 0)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 1), ((3, 4), 1), (3, 2)])
+def test_padding_same_is_an_error_where_no_padding_keeps_the_size(kernel, stride):
+    with pytest.raises(ValueError, match="needs stride 1 and a kernel of odd size"):
+        Conv2d(1, 1, kernel, stride, padding="same")
+
+
+@pytest.mark.parametrize("pooling", [(2, 2, 1), (3, 2, 1), ((3, 2), (1, 2), (1, 0)), (2, 2, 0)], ids=str)
+def test_a_mean_without_the_padding_is_pytorchs(pooling):
+    torch = pytest.importorskip("torch")
+    x = numbers(2, 3, 5, 6)
+    mine, theirs = Tensor(x, requires_grad=True), torch.from_numpy(x).requires_grad_()
+    y = AvgPool2d(*pooling, count_include_pad=False)(mine)
+    yt = torch.nn.AvgPool2d(*pooling, count_include_pad=False)(theirs)
+    np.testing.assert_allclose(y.data, yt.detach().numpy(), atol=1e-6)
+    (y * y).sum().backward()
+    (yt * yt).sum().backward()
+    np.testing.assert_allclose(mine.grad.data, theirs.grad.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, (1, 4), (3, 2), (None, 2), 9], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adaptive_means_are_pytorchs(size, dtype):
+    torch = pytest.importorskip("torch")
+    x = numbers(2, 3, 7, 5, dtype=dtype)
+    mine, theirs = Tensor(x, requires_grad=True, dtype=dtype), torch.from_numpy(x).requires_grad_()
+    y, yt = AdaptiveAvgPool2d(size)(mine), torch.nn.AdaptiveAvgPool2d(size)(theirs)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.data, yt.detach().numpy(), atol=1e-6)
+    (y * y).sum().backward()
+    (yt * yt).sum().backward()
+    np.testing.assert_allclose(mine.grad.data, theirs.grad.numpy(), atol=1e-5)
+
+
+NORMS = [
+    ("BatchNorm2d", (4, 3, 5, 6), {}),
+    ("BatchNorm2d", (1, 3, 2, 1), {"momentum": None}),
+    ("BatchNorm2d", (5, 3, 1, 1), {"affine": False, "eps": 0.1}),
+    ("BatchNorm1d", (7, 3), {}),
+    ("BatchNorm1d", (7, 3), {"momentum": 0.3, "affine": False}),
+    ("BatchNorm1d", (4, 3, 6), {"momentum": None}),
+]
+
+
+@pytest.mark.parametrize(("kind", "shape", "options"), NORMS, ids=str)
+@pytest.mark.parametrize("offset", [0, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_batch_norm_is_pytorchs_in_both_modes_with_gradients_and_state(kind, shape, options, offset, dtype):
+    torch = pytest.importorskip("torch")
+    ours, theirs = getattr(spatial, kind)(3, **options), getattr(torch.nn, kind)(3, **options)
+    if ours.weight is not None:
+        for p, values in zip(theirs.parameters(), ([1.0, -2.0, 0.5], [0.0, 1.0, 3.0]), strict=True):
+            p.data[...] = torch.tensor(values)
+    ours.load_state_dict(theirs.state_dict())
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    theirs = theirs.to(torch.float64) if dtype == np.float64 else theirs
+    close = {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-6, "atol": 1e-6}
+    close["atol"] *= 1 + offset
+    for step in range(4):
+        x = offset + numbers(*shape, dtype=dtype, seed=step)
+        if step == 3:
+            ours.eval(), theirs.eval()
+        mine, other = Tensor(x, requires_grad=True, dtype=dtype), torch.from_numpy(x).requires_grad_()
+        y, yt = ours(mine), theirs(other)
+        assert y.dtype == dtype
+        np.testing.assert_allclose(y.data, yt.detach().numpy(), **close)
+        grad = numbers(*shape, dtype=dtype, seed=step + 10)
+        y.backward(grad)
+        yt.backward(torch.from_numpy(grad))
+        np.testing.assert_allclose(mine.grad.data, other.grad.numpy(), **close)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=1e-3, atol=1e-2 if offset else 1e-3)
+    for name, array in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.state_dict()[name], array.numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_batch_norm_names_what_it_does_not_take():
+    two, one = spatial.BatchNorm2d(3), spatial.BatchNorm1d(3)
+    for layer, shape in [(two, (3, 4, 4)), (two, (2, 4, 5, 5)), (one, (2, 4)), (one, (2, 3, 4, 4)), (one, (3,))]:
+        with pytest.raises(ValueError, match=r"BatchNorm.d\(3, .* takes \(batch, num_features"):
+            layer(Tensor(np.ones(shape)))
+    for layer, shape in [(two, (1, 3, 1, 1)), (one, (1, 3))]:
+        with pytest.raises(ValueError, match="one number a channel has no variance"):
+            layer(Tensor(np.ones(shape)))
+        assert layer.eval()(Tensor(np.ones(shape))).shape == shape
+
+
+def test_running_statistics_are_no_parameters_and_a_later_batch_does_not_spoil_a_gradient():
+    norm = spatial.BatchNorm2d(2)
+    assert [name for name, _ in norm.named_parameters()] == ["weight", "bias"]
+    x = Tensor(numbers(3, 2, 4, 4), requires_grad=True)
+    first, second = norm(x), norm(x)
+    (first + second).sum().backward()
+    assert norm.num_batches_tracked.item() == 2
+    np.testing.assert_allclose(x.grad.data, 0, atol=1e-5)

@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from tito.learner import making
 from tito.learner.layout import Workspace
-from tito.syllabus import module
+from tito.syllabus import MODULES, module
 
 
 def test_init_makes_a_workspace_and_says_how_imports_work(tito, course, tmp_path):
@@ -28,6 +28,13 @@ def test_init_makes_a_workspace_and_says_how_imports_work(tito, course, tmp_path
 def test_a_new_workspace_has_no_module_in_its_package(workspace):
     assert [path.name for path in (workspace.package / "core").iterdir()] == ["__init__.py"]
     assert (workspace.package / "datasets" / "digits.npz").is_file()
+
+
+def test_a_workspace_has_every_file_of_the_package_that_no_module_builds(workspace, root):
+    ours = {path for path in (root / "tinytorch").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    built = {root / "tinytorch" / "core" / f"{one.name}.py" for one in MODULES}
+    for path in ours - built:
+        assert (workspace.root / path.relative_to(root)).is_file(), f"add {path.name} to HANDWRITTEN in tito/learner/making.py"
 
 
 def test_nothing_of_a_solution_or_a_hidden_check_is_in_a_workspace(workspace):

@@ -5,7 +5,8 @@ LogSoftmax."""
 
 # %% auto #0
 __all__ = ['Activation', 'ReLU', 'LeakyReLU', 'SigmoidOp', 'Sigmoid', 'Tanh', 'GELU', 'SoftmaxOp', 'Softmax', 'LogSoftmaxOp',
-           'LogSoftmax', 'relu', 'leaky_relu', 'sigmoid', 'tanh', 'gelu', 'softmax', 'log_softmax']
+           'LogSoftmax', 'relu', 'leaky_relu', 'sigmoid', 'tanh', 'gelu', 'softmax', 'log_softmax', 'SiLU', 'ELU',
+           'Softplus', 'silu', 'elu', 'softplus', 'logsumexp']
 
 # %% modules/03_activations.py #imports
 import math
@@ -106,7 +107,8 @@ class Softmax(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """exp(x) / exp(x).sum(dim): (*shape) -> (*shape)."""
-        return apply(SoftmaxOp(self.dim), _floating(x))
+        x = _floating(x)
+        return apply(SoftmaxOp(self.dim), x) if x.size else x
 
 # %% modules/03_activations.py #log_softmax
 class LogSoftmaxOp(Op):
@@ -128,7 +130,8 @@ class LogSoftmax(Activation):
 
     def forward(self, x: Tensor) -> Tensor:
         """x - log(exp(x).sum(dim)): (*shape) -> (*shape)."""
-        return apply(LogSoftmaxOp(self.dim), _floating(x))
+        x = _floating(x)
+        return apply(LogSoftmaxOp(self.dim), x) if x.size else x
 
 # %% modules/03_activations.py #functions
 def relu(x: Tensor) -> Tensor: return ReLU()(x)
@@ -139,3 +142,47 @@ def tanh(x: Tensor) -> Tensor: return Tanh()(x)
 def gelu(x: Tensor) -> Tensor: return GELU()(x)
 def softmax(x: Tensor, dim: int) -> Tensor: return Softmax(dim)(x)
 def log_softmax(x: Tensor, dim: int) -> Tensor: return LogSoftmax(dim)(x)
+
+# %% modules/03_activations.py #more_activations
+class SiLU(Activation):
+    """x times its sigmoid: smooth, and a little below 0 on the left."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x σ(x): (*shape) -> (*shape)."""
+        return x * sigmoid(x)
+
+
+class ELU(Activation):
+    """The identity on the right, a curve down to -alpha on the left."""
+
+    def __init__(self, alpha: float = 1.0):
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x where x > 0, else alpha (exp(x) - 1): (*shape) -> (*shape)."""
+        return where(x > 0, x, self.alpha * (x.clip(max=0).exp() - 1))
+
+
+class Softplus(Activation):
+    """A smooth ReLU, always positive."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0):
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        """log(1 + exp(beta x)) / beta, and x above the threshold."""
+        scaled = self.beta * x
+        curve = (1 + scaled.clip(max=self.threshold).exp()).log() / self.beta
+        return where(scaled > self.threshold, x, curve)
+
+# %% modules/03_activations.py #more_functions
+def silu(x: Tensor) -> Tensor: return SiLU()(x)
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor: return ELU(alpha)(x)
+def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    return Softplus(beta, threshold)(x)
+def logsumexp(x: Tensor, dim, keepdim: bool = False) -> Tensor:
+    """log(exp(x).sum(dim)), without overflow."""
+    m = _floating(x).detach().max(dim, keepdim=True)
+    m = where(m.abs() == math.inf, 0, m)
+    y = (x - m).exp().sum(dim, keepdim=True).log() + m
+    return y if keepdim else y.squeeze(dim)

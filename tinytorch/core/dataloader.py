@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Dataset', 'TensorDataset', 'Subset', 'random_split', 'planes', 'pictures', 'ImageDataset', 'Digits', 'CIFAR10',
-           'batch_indices', 'epoch_order', 'DataLoader', 'channel_statistics', 'Normalize', 'RandomHorizontalFlip',
-           'RandomCrop', 'Compose', 'prefetched']
+           'batch_indices', 'epoch_order', 'default_collate', 'DataLoader', 'channel_statistics', 'Normalize',
+           'RandomHorizontalFlip', 'RandomCrop', 'Compose', 'prefetched', 'WeightedRandomSampler']
 
 # %% modules/08_dataloader.py #imports
 from collections import deque
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .tensor import Tensor, default_generator, where
+from .tensor import Tensor, default_generator, stack, where
 from ..datasets import cifar10, load_digits
 
 # %% modules/08_dataloader.py #dataset
@@ -133,44 +133,111 @@ def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
     """The numbers 0 to n - 1 in a random order that only seed and epoch determine."""
     return np.random.default_rng([seed, epoch]).permutation(n)
 
+# %% modules/08_dataloader.py #default_collate
+def default_collate(examples: Sequence):
+    """A list of examples as one batch: fields each by itself, all else stacked."""
+    first = examples[0]
+    fields = isinstance(first, (tuple, list))
+    sizes = {len(x) if fields else np.shape(x) for x in examples}
+    if len(sizes) > 1:
+        said = "pad them in a collate_fn of your own"
+        raise ValueError(f"examples of the sizes {sizes} make no batch: {said}")
+    if isinstance(first, str):
+        return list(examples)
+    if isinstance(first, dict):
+        return {key: default_collate([x[key] for x in examples]) for key in first}
+    if fields:
+        return tuple(default_collate(field) for field in zip(*examples))
+    return stack([x if isinstance(x, Tensor) else Tensor(x) for x in examples])
+
+# %% modules/08_dataloader.py #picks_many
+def _picks_many(dataset) -> bool:
+    """Does it take arrays of numbers? A Dataset does, and a part of one."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, Dataset)
+
+# %% modules/08_dataloader.py #batches
+class _Batches:
+    """The inside of a loader: the numbers of each batch, and the batch they pick."""
+
+    def _batches(self, numbers: list, epoch: int) -> Iterator:
+        generator = np.random.default_rng([self.seed, epoch, 1])  # for the transform
+        for indices in numbers:
+            batch = self._pick(indices)
+            alone = not isinstance(batch, (tuple, list))
+            x, *others = [batch] if alone else batch
+            if self.transform is not None:
+                x = self.transform(x, generator)
+            yield x if alone else (x, *others)
+
+    def _numbers(self, epoch: int) -> list[np.ndarray]:
+        if self.batch_sampler is not None:
+            return [np.array(list(some), np.int64) for some in self.batch_sampler]
+        n = len(self.dataset)
+        order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
+        if self.sampler is not None:
+            order = np.array(list(self.sampler), np.int64)
+        return batch_indices(order, self.batch_size, self.drop_last)
+
+    def _pick(self, indices: np.ndarray):
+        if self.collate_fn is not None:
+            return self.collate_fn([self.dataset[i] for i in indices.tolist()])
+        name = type(self.dataset).__name__
+        hint = "; if it takes one number at a time, say collate_fn=default_collate"
+        try:
+            batch = self.dataset[indices]
+        except TypeError as error:
+            said = f"{name} picks nothing by an array: {error}{hint}"
+            raise TypeError(said) from error
+        x = batch[0] if isinstance(batch, (tuple, list)) else batch
+        shape = getattr(x, "shape", indices.shape)
+        if shape[:1] != indices.shape:
+            said = f"asked for {len(indices)} examples, gave a batch of shape {shape}"
+            raise ValueError(f"{name}, {said}{hint}")
+        return batch
+
 # %% modules/08_dataloader.py #loader
-class DataLoader:
+class DataLoader(_Batches):
     """Batches of a dataset, an epoch for each `for`; a seed gives the same epochs."""
 
     def __init__(
-        self, dataset: Dataset, batch_size: int = 1, shuffle: bool = False,
+        self, dataset, batch_size: int = 1, shuffle: bool = False,
         drop_last: bool = False, transform: Callable | None = None, prefetch: int = 0,
-        seed: int | None = None,
+        seed: int | None = None, *, collate_fn: Callable | None = None,
+        sampler: Iterable | None = None, batch_sampler: Iterable | None = None,
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         if prefetch < 0:
             raise ValueError(f"prefetch must be at least 0, not {prefetch}")
+        if sampler is not None and shuffle:
+            raise ValueError("sampler is an order of its own: leave shuffle out")
+        other = batch_size != 1 or shuffle or drop_last or sampler is not None
+        if batch_sampler is not None and other:
+            said = "leave batch_size, shuffle, drop_last and sampler out"
+            raise ValueError(f"batch_sampler makes the batches alone: {said}")
+        if collate_fn is None and not _picks_many(dataset):
+            collate_fn = default_collate
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.drop_last, self.transform, self.prefetch = drop_last, transform, prefetch
+        self.sampler, self.batch_sampler = sampler, batch_sampler
         if seed is None:
             seed = int(default_generator.integers(2**32))  # manual_seed decides
-        self.seed, self.epoch = seed, 0  # the number of the next epoch
+        self.seed, self.epoch, self.collate_fn = seed, 0, collate_fn  # the next epoch
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)
+        n = len(self.dataset if self.sampler is None else self.sampler)
+        full, rest = divmod(n, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        batches = self._batches(self.epoch)
+    def __iter__(self) -> Iterator:
+        batches = self._batches(self._numbers(self.epoch), self.epoch)
         self.epoch += 1
         return prefetched(batches, self.prefetch) if self.prefetch else batches
-
-    def _batches(self, epoch: int) -> Iterator[tuple[Tensor, ...]]:
-        n = len(self.dataset)
-        order = epoch_order(n, self.seed, epoch) if self.shuffle else np.arange(n)
-        generator = np.random.default_rng([self.seed, epoch, 1])  # for the transform
-        for indices in batch_indices(order, self.batch_size, self.drop_last):
-            x, *others = self.dataset[indices]
-            if self.transform is not None:
-                x = self.transform(x, generator)
-            yield (x, *others)
 
 # %% modules/08_dataloader.py #channel_statistics
 def channel_statistics(loader: Iterable) -> tuple[np.ndarray, np.ndarray]:
@@ -248,3 +315,21 @@ def prefetched(batches: Iterable, ahead: int) -> Iterator:
             yield batch
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+# %% modules/08_dataloader.py #weighted_sampler
+class WeightedRandomSampler:
+    """num_samples numbers, drawn anew each time, each as often as its weight says."""
+
+    def __init__(self, weights, num_samples: int, replacement: bool = True,
+                 generator=default_generator):
+        self.shares = np.asarray(weights, np.float64) / np.sum(weights)
+        self.num_samples, self.replacement = num_samples, replacement
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        n, size = len(self.shares), self.num_samples
+        drawn = self.generator.choice(n, size, self.replacement, self.shares)
+        return iter(drawn.tolist())

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['descend', 'accumulate', 'look_ahead', 'decayed', 'Optimizer', 'SGD', 'blend', 'LRScheduler', 'StepLR', 'RMSprop',
-           'Adam', 'AdamW', 'cosine', 'CosineAnnealingLR', 'LinearWarmup', 'OneCycleLR', 'clip_grad_norm']
+           'Adam', 'AdamW', 'cosine', 'CosineAnnealingLR', 'LinearWarmup', 'OneCycleLR', 'clip_grad_norm_',
+           'MultiStepLR', 'ExponentialLR', 'LambdaLR', 'ReduceLROnPlateau', 'clip_grad_value_']
 
 # %% modules/10_optimizers.py #imports
 import math
@@ -84,6 +85,9 @@ class _Steps:
 class _Groups(_Steps):
     """Parameters in groups, each with options of its own."""
     def __init__(self, params: Iterable, **defaults):
+        if isinstance(params, Tensor):
+            said = "which is model.parameters(), or [p] for one"
+            raise TypeError(f"params is a single tensor: give a list, {said}")
         self.defaults, self.param_groups, self.state = defaults, [], {}
         self._scratch, given = {}, list(params)
         if not given or not isinstance(given[0], dict):
@@ -137,8 +141,30 @@ def _compare(new, old, name: str) -> None:
         for key in old:
             _compare(new[key], old[key], f"{name} {key}")
 
+# %% modules/10_optimizers.py #optimizer_checking
+class _States(_Groups):
+    """Refuses states that do not fit."""
+    def _check_state(self, state: dict) -> None:
+        like, params = self.state_dict(), self.parameters()
+        _compare(dict.fromkeys(state), dict.fromkeys(like), "the state")
+        entries, like["state"] = state["state"], []
+        if len(entries) != len(params):
+            said = f"is of {len(entries)} parameters, not of {len(params)}"
+            raise ValueError(f"the state {said}")
+        for p, entry in zip(params, entries):  # empty, or a step, or all slots, too
+            names = self.slots if len(entry) > 1 else ()
+            like["state"].append(entry and {"step": 0, **dict.fromkeys(names, p.data)})
+        groups = [{"initial_lr": 0, **group} for group in state["param_groups"]]
+        like["param_groups"] = [{"initial_lr": 0, **g} for g in like["param_groups"]]
+        _compare({**state, "param_groups": groups}, like, "the state")
+        for group in groups:
+            self.check(**{name: group[name] for name in self.defaults})
+        for t in [entry["step"] for entry in entries if entry]:
+            if type(t) is not int or t < 0:
+                raise ValueError(f"the state counts {t} steps, which is no number")
+
 # %% modules/10_optimizers.py #optimizer_saving
-class Optimizer(_Groups):
+class Optimizer(_States):
     """Updates parameters from their gradients; each kind writes `update`."""
     def parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -154,21 +180,15 @@ class Optimizer(_Groups):
         return {"optimizer": kind.__name__, "param_groups": groups, "state": entries}
     def load_state_dict(self, state: dict) -> None:
         """Go on from that state; if it does not fit: a ValueError, and no change."""
-        like, params = self.state_dict(), self.parameters()
-        _compare(dict.fromkeys(state), dict.fromkeys(like), "the state")
-        like["state"] = [  # an entry is empty, or has a step, or all slots, too
-            entry and {"step": 0, **dict.fromkeys(self.slots[: len(entry) - 1], p.data)}
-            for p, entry in zip(params, state["state"], strict=True)
-        ]
-        groups = [{"initial_lr": 0, **group} for group in state["param_groups"]]
-        like["param_groups"] = [{"initial_lr": 0, **g} for g in like["param_groups"]]
-        _compare({**state, "param_groups": groups}, like, "the state")
-        for group in groups:
-            self.check(**{name: group[name] for name in self.defaults})
+        try:
+            self._check_state(state)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"this is no optimizer's state: {error}") from None
         for group, other in zip(self.param_groups, state["param_groups"]):
             tuples = {k: tuple(v) for k, v in other.items() if isinstance(v, list)}
             group.update({**other, **tuples, "params": group["params"]})
-        self.state = {p: deepcopy(e) for p, e in zip(params, state["state"]) if e}
+        pairs = zip(self.parameters(), state["state"])
+        self.state = {p: deepcopy(entry) for p, entry in pairs if entry}
 
 # %% modules/10_optimizers.py #sgd
 class SGD(Optimizer):
@@ -205,20 +225,25 @@ def blend(m: ndarray, x: ndarray, beta: float, scratch: ndarray) -> None:
 class LRScheduler:
     """Sets the learning rate of each group to `at(t, base)` after t calls of step."""
     def __init__(self, optimizer: Optimizer):
-        self.optimizer, self.last_epoch = optimizer, 0  # PyTorch's name for t
-        groups = optimizer.param_groups
-        self.base_lrs = [g.setdefault("initial_lr", g["lr"]) for g in groups]
-        self._set()
+        self.optimizer, groups = optimizer, optimizer.param_groups
+        self._set(0, [g.setdefault("initial_lr", g["lr"]) for g in groups])
     def at(self, t: int, base: float) -> float:
         """The learning rate after t steps, if it was base at the beginning."""
         raise NotImplementedError(f"{type(self).__name__}.at is not written yet")
-    def _set(self) -> None:
-        rates = [self.at(self.last_epoch, base) for base in self.base_lrs]
-        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+    def _set(self, t: int, base_lrs: list[float]) -> None:
+        rates = [self.at(t, base) for base in base_lrs]  # an error: nothing is changed
+        self.last_epoch, self.base_lrs = t, base_lrs  # PyTorch's name for t
+        for group, lr in zip(self.optimizer.param_groups, rates):
             group["lr"] = lr
     def step(self) -> None:
-        self.last_epoch += 1
-        self._set()
+        new = self.optimizer.param_groups[len(self.base_lrs) :]
+        self._set(self.last_epoch + 1, self.base_lrs + [self._begin(g) for g in new])
+    def _begin(self, group: dict) -> float:
+        """The first rate that would by now have become the rate of a new group."""
+        low, high = (self.at(self.last_epoch, base) for base in (0.0, 1.0))
+        lr = group["lr"]  # at() is a straight line in base
+        group["initial_lr"] = (lr - low) / (high - low) if high != low else lr
+        return group["initial_lr"]
     def get_last_lr(self) -> list[float]:
         return [group["lr"] for group in self.optimizer.param_groups]
     def state_dict(self) -> dict:
@@ -226,10 +251,12 @@ class LRScheduler:
         position = {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
         return {"scheduler": type(self).__name__, **position}
     def load_state_dict(self, state: dict) -> None:
-        """Go on from that state; a ValueError if it is of another scheduler."""
+        """Go on from that state; if it does not fit: a ValueError, and no change."""
         _compare(state, self.state_dict(), "the state")
-        self.last_epoch, self.base_lrs = state["last_epoch"], list(state["base_lrs"])
-        self._set()
+        t = state["last_epoch"]
+        if type(t) is not int or t < 0:
+            raise ValueError(f"the state counts {t} steps, which is no number")
+        self._set(t, list(state["base_lrs"]))
 
 # %% modules/10_optimizers.py #step_lr
 class StepLR(LRScheduler):
@@ -322,9 +349,14 @@ class OneCycleLR(LRScheduler):
         return cosine(self.max_lr, self.low / 1e4, (t - top) / (n - 1 - top))
 
 # %% modules/10_optimizers.py #clip
-def clip_grad_norm(parameters, max_norm: float, error_if_nonfinite=False) -> float:
+def _gradients(parameters) -> list[ndarray]:
+    """The gradients that are there; a lone tensor counts as a list of one."""
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad.data for p in parameters if p.grad is not None]
+
+def clip_grad_norm_(parameters, max_norm: float, *, error_if_nonfinite=False) -> float:
     """Scale all gradients so that their norm is at most max_norm; the norm before."""
-    grads = [p.grad.data for p in parameters if p.grad is not None]
+    grads = _gradients(parameters)
     lines = [g.ravel("K") for g in grads]
     total = math.sqrt(sum(float(line @ line) for line in lines))
     if error_if_nonfinite and not math.isfinite(total):
@@ -348,3 +380,69 @@ def _scratch(x: ndarray, memory: dict) -> tuple[ndarray, ndarray]:
     if (x.shape, x.dtype) not in memory:
         memory[x.shape, x.dtype] = np.empty_like(x), np.empty_like(x)
     return memory[x.shape, x.dtype]
+
+# %% modules/10_optimizers.py #more_schedules
+class MultiStepLR(LRScheduler):
+    """At each of the milestones the learning rate is multiplied by gamma."""
+    def __init__(self, optimizer, milestones: Iterable[int], gamma: float = 0.1):
+        self.milestones, self.gamma = sorted(milestones), gamma
+        super().__init__(optimizer)
+    def at(self, t: int, base: float) -> float:
+        return base * self.gamma ** sum(m <= t for m in self.milestones)
+
+class ExponentialLR(LRScheduler):
+    """After each step the learning rate is multiplied by gamma."""
+    def __init__(self, optimizer, gamma: float):
+        self.gamma = gamma
+        super().__init__(optimizer)
+    def at(self, t: int, base: float) -> float:
+        return base * self.gamma**t
+
+class LambdaLR(LRScheduler):
+    """The first rate times lr_lambda(t)."""
+    def __init__(self, optimizer, lr_lambda):
+        self.lr_lambda = lr_lambda
+        super().__init__(optimizer)
+    def at(self, t: int, base: float) -> float:
+        return base * self.lr_lambda(t)
+
+# %% modules/10_optimizers.py #plateau
+class ReduceLROnPlateau(LRScheduler):
+    """Rates times factor, if more than `patience` metrics in a row were not better."""
+    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4,
+                 threshold_mode="rel", cooldown=0, min_lr=0.0, eps=1e-8):
+        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+            said = f"{mode!r} and {threshold_mode!r}"
+            raise ValueError(f"modes are min or max, and rel or abs, not {said}")
+        if not 0 <= factor < 1:
+            raise ValueError(f"factor must be from 0 to below 1, not {factor}")
+        self.optimizer, self.factor, self.patience = optimizer, factor, patience
+        self.sign, self.relative = 1 if mode == "min" else -1, threshold_mode == "rel"
+        self.threshold, self.cooldown, self.min_lr = threshold, cooldown, min_lr
+        self.eps, self.best = eps, self.sign * math.inf
+        self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
+    def step(self, metrics: float) -> None:
+        value, margin = float(metrics), self.sign * self.threshold
+        bar = self.best * (1 - margin) if self.relative else self.best - margin
+        better, self.last_epoch = self.sign * (bar - value) > 0, self.last_epoch + 1
+        self.best = value if better else self.best
+        self.num_bad_epochs = 0 if better else self.num_bad_epochs + 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+        if self.num_bad_epochs > self.patience:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+            for group in self.optimizer.param_groups:
+                lr = max(group["lr"] * self.factor, self.min_lr)
+                group["lr"] = lr if group["lr"] - lr > self.eps else group["lr"]
+    def state_dict(self) -> dict:
+        names = ("last_epoch", "best", "num_bad_epochs", "cooldown_counter")
+        return {"scheduler": "ReduceLROnPlateau", **{n: vars(self)[n] for n in names}}
+    def load_state_dict(self, state: dict) -> None:
+        _compare(state, self.state_dict(), "the state")
+        vars(self).update({k: v for k, v in state.items() if k != "scheduler"})
+
+# %% modules/10_optimizers.py #clip_value
+def clip_grad_value_(parameters, clip_value: float) -> None:
+    """Limit each number of the gradients to ±clip_value, in place."""
+    for g in _gradients(parameters):
+        np.clip(g, -clip_value, clip_value, out=g)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['IntOrPair', 'conv_output_size', 'naive_conv2d', 'windows', 'im2col', 'conv2d_im2col', 'Conv2dOp', 'Conv2d', 'largest',
-           'MaxPool2dOp', 'AvgPool2dOp', 'MaxPool2d', 'AvgPool2d', 'GlobalAvgPool2d', 'in_windows', 'conv2d_blocked',
-           'largest_in_blocks']
+           'MaxPool2dOp', 'AvgPool2dOp', 'MaxPool2d', 'AvgPool2d', 'GlobalAvgPool2d', 'AdaptiveAvgPool2d',
+           'BatchNorm2d', 'BatchNorm1d', 'in_windows', 'conv2d_blocked', 'largest_in_blocks']
 
 # %% modules/06_spatial.py #imports
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,9 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .layers import Layer, Parameter, fans, kaiming_uniform, uniform
+from tinytorch.core.layers import (
+    Buffer, Layer, Parameter, fans, kaiming_uniform, uniform,
+)
 from .tensor import Op, Tensor, apply
 from ..threads import BLOCK_BYTES, in_blocks
 
@@ -45,6 +47,19 @@ def conv_output_size(
             f" with padding {padding}"
         )
     return out
+
+# %% modules/06_spatial.py #same
+def _named_padding(padding, kernel_size: IntOrPair, stride: IntOrPair):
+    """The padding that the names "same" and "valid" mean; another one as it is."""
+    kernel = _pair(kernel_size)
+    if padding == "same":
+        if _pair(stride) != (1, 1) or kernel[0] % 2 == 0 or kernel[1] % 2 == 0:
+            raise ValueError(
+                "padding='same' needs stride 1 and a kernel of odd size, not stride"
+                f" {stride} and a kernel of {kernel_size}"
+            )
+        return kernel[0] // 2, kernel[1] // 2
+    return 0 if padding == "valid" else padding
 
 # %% modules/06_spatial.py #pad
 def _pad(x: np.ndarray, padding: IntOrPair, value: float = 0.0) -> np.ndarray:
@@ -106,7 +121,7 @@ def conv2d_im2col(
 class Conv2dOp(Op):
     """Conv2dOp(stride, padding): x convolved with weight, plus bias if there is one.
     Saves (x, weight, whether there is a bias)."""
-    algorithm = staticmethod(conv2d_im2col)  # section 6 puts a faster one here
+    algorithm = staticmethod(conv2d_im2col)  # section 7 puts a faster one here
 
     def forward(self, x, weight, bias=None):
         self.saved = (x, weight, bias is not None)
@@ -129,11 +144,11 @@ class Conv2d(Layer):
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: IntOrPair,
-        stride: IntOrPair = 1, padding: IntOrPair = 0, bias: bool = True,
+        stride: IntOrPair = 1, padding: IntOrPair | str = 0, bias: bool = True,
     ):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
-        self.padding = _pair(padding, 0)
+        self.padding = _pair(_named_padding(padding, kernel_size, stride), 0)
         shape = (out_channels, in_channels, *self.kernel_size)
         self.weight = Parameter(kaiming_uniform(shape, a=5**0.5))
         bound = fans(shape)[0] ** -0.5
@@ -172,18 +187,30 @@ def largest(taps: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     for i, tap in enumerate(taps):
         np.maximum(which, number[i] * (tap > y), out=which)
         np.maximum(y, tap, out=y)
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
     return y, which
 
 # %% modules/06_spatial.py #max_pool_op
 class MaxPool2dOp(Op):
     """MaxPool2dOp(kernel_size, stride, padding): the largest number of each window.
     Saves (the number of its tap, x.shape)."""
-    algorithm = staticmethod(largest)  # section 6 puts a faster one here
+    algorithm = staticmethod(largest)  # section 7 puts a faster one here
 
     def forward(self, x):
         y, which = self.algorithm(_taps(x, *self.parameters, -np.inf))
+        if self.parameters[2] != (0, 0) and (y == -np.inf).any():
+            which[...] = np.where(y == -np.inf, self.first_inside(y), which)
         self.saved = (which, x.shape)
         return y
+
+    def first_inside(self, y) -> np.ndarray:
+        """The number of the first tap inside the image, for each place: (oh, ow)."""
+        (_, kw), (sh, sw), (down, right) = self.parameters
+        rows = np.maximum(down - sh * np.arange(y.shape[2]), 0)
+        columns = np.maximum(right - sw * np.arange(y.shape[3]), 0)
+        return rows[:, None] * kw + columns
 
     def flops(self, y, x) -> int:
         return y.size * (prod(self.parameters[0]) - 1)
@@ -236,6 +263,21 @@ class AvgPool2d(_Pool2d):
     """The mean of each window; padding counts as zeros."""
     op = AvgPool2dOp
 
+    def __init__(
+        self, kernel_size: IntOrPair, stride: IntOrPair | None = None,
+        padding: IntOrPair = 0, count_include_pad: bool = True,
+    ):
+        super().__init__(kernel_size, stride, padding)
+        self.count_include_pad = count_include_pad
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c, oh, ow)."""
+        y = super().forward(x)
+        if self.count_include_pad or self.padding == (0, 0):
+            return y
+        op = AvgPool2dOp(self.kernel_size, self.stride, self.padding)
+        return y / Tensor(op.forward(np.ones((1, 1, *x.shape[2:]), np.float32)))
+
 # %% modules/06_spatial.py #global_pool
 class GlobalAvgPool2d(Layer):
     """The mean of each channel, whatever the size of the image."""
@@ -243,6 +285,101 @@ class GlobalAvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, c)."""
         return _images(x, self).mean((2, 3))
+
+# %% modules/06_spatial.py #adaptive_pool
+def _shares(size: int, out: int) -> Tensor:
+    """Row i averages the pixels of output i: (out, size)."""
+    matrix = np.zeros((out, size), np.float32)
+    for i in range(out):
+        first, last = i * size // out, -(-(i + 1) * size // out)
+        matrix[i, first:last] = 1 / (last - first)
+    return Tensor(matrix)
+
+
+class AdaptiveAvgPool2d(Layer):
+    """As many means as wanted, over windows of about equal size."""
+
+    def __init__(self, output_size):
+        pair = isinstance(output_size, (tuple, list))
+        self.output_size = tuple(output_size) if pair else (output_size, output_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c, *output_size); None keeps the size of that axis."""
+        x = _images(x, self)
+        sizes = zip(self.output_size, x.shape[2:], strict=True)
+        oh, ow = [size if out is None else out for out, size in sizes]
+        if (oh, ow) == (1, 1):
+            return x.mean((2, 3), keepdims=True)
+        return _shares(x.shape[2], oh) @ x @ _shares(x.shape[3], ow).T
+
+    def extra_repr(self) -> str: return f"output_size={self.output_size}"
+
+# %% modules/06_spatial.py #norm_base
+class _BatchNorm(Layer):
+    """Each channel with mean 0 and variance 1, then times a weight, plus a bias."""
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+        affine: bool = True,
+    ):
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = Parameter(np.ones(num_features)) if affine else None
+        self.bias = Parameter(np.zeros(num_features)) if affine else None
+        self.running_mean = Buffer(np.zeros(num_features))
+        self.running_var = Buffer(np.ones(num_features))
+        self.num_batches_tracked = Buffer(0)
+
+    def column(self, vector: Tensor, x: Tensor) -> Tensor:
+        """(c,) with axes of size 1, so that it broadcasts with x (n, c, ...)."""
+        return vector.reshape(-1, *[1] * (x.ndim - 2))
+
+    def note(self, mean: Tensor, var: Tensor, m: int) -> None:
+        """Move the running statistics towards those of m numbers for each channel."""
+        self.num_batches_tracked.assign(self.num_batches_tracked.data + 1)
+        step = self.momentum  # None: the mean of all batches so far
+        if step is None:
+            step = 1 / self.num_batches_tracked.item()
+        new = mean.data.reshape(-1), var.data.reshape(-1) * m / (m - 1)
+        for running, now in zip((self.running_mean, self.running_var), new):
+            running.assign((1 - step) * running.data + step * now)
+
+    def checked(self, x: Tensor) -> Tensor:
+        """x as floats; a ValueError for other axes or channels."""
+        if x.ndim not in self.dims or x.shape[1] != self.num_features:
+            raise ValueError(f"{self} takes {self.takes}, not {x.shape}")
+        if self.training and x.size < 2 * self.num_features:
+            raise ValueError(f"{x.shape}: one number a channel has no variance")
+        return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+    def extra_repr(self) -> str:
+        settings = f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+        return f"{settings}, affine={self.weight is not None}"
+
+# %% modules/06_spatial.py #batch_norm
+class BatchNorm2d(_BatchNorm):
+    dims, takes = (4,), "(batch, num_features, height, width)"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(x - mean) / sqrt(var + eps) * weight + bias: (n, c, h, w) -> the same."""
+        x, axes = self.checked(x), (0, *range(2, x.ndim))
+        m = x.size // self.num_features
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+
+# %% modules/06_spatial.py #batch_norm_1d
+class BatchNorm1d(_BatchNorm):
+    dims, takes = (2, 3), "(batch, num_features) or (batch, num_features, length)"
+    forward = BatchNorm2d.forward
 
 # %% modules/06_spatial.py #in_windows
 def in_windows(

@@ -25,7 +25,7 @@ from .activations import SigmoidOp
 from .autograd import gradient, no_grad
 from .dataloader import DataLoader
 from .layers import Layer
-from .optimizers import _compare, clip_grad_norm
+from .optimizers import _compare, clip_grad_norm_
 from .tensor import Op, Tensor, apply, default_generator
 
 # %% modules/11_training.py #mse_loss
@@ -180,7 +180,7 @@ class Trainer:
             loss, share = self.loss(self.model(*inputs), targets), len(targets) / n
             loss.backward(share)
             total += share * loss.item()
-        norm = clip_grad_norm(self.optimizer.parameters(), self.clip or np.inf)
+        norm = clip_grad_norm_(self.optimizer.parameters(), self.clip or np.inf)
         if not np.isfinite(float(total + norm)):
             raise FloatingPointError(
                 f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} "

@@ -99,7 +99,7 @@ class _OnlyArrays(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in ADMITTED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, and data asks for arrays only")
+            raise pickle.UnpicklingError(f"loading it would run {module}.{name}, but a file of images needs nothing but arrays")
         return ADMITTED[module, name]
 
 

@@ -54,11 +54,12 @@ def prepare() -> None:
 
 def benchmark(
     modules: Annotated[list[str] | None, typer.Option("--module", help="Only these modules.")] = None,
-    rounds: Annotated[int, typer.Option(help="How many turns each rival gets.")] = 21,
+    rounds: Annotated[int, typer.Option(min=2, help="How many turns each framework gets.")] = 21,
+    numpy_first: Annotated[bool, typer.Option("--numpy-first", help="Import NumPy before tinytorch.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Time the package here, in turns with PyTorch's CPU build if that is installed."""
     from tito import benchmark as core
 
     chosen = [syllabus.module(text) for text in modules or []]
-    show.benchmark(core.run(places.package_root(), chosen, rounds), as_json)
+    show.benchmark(core.run(places.package_root(), chosen, rounds, numpy_first), as_json)

@@ -12,7 +12,7 @@ from tito import checkpoint as capabilities
 from tito import places, syllabus, training
 from tito.commands import show
 from tito.errors import TitoError
-from tito.learner import checking, handing_in, making, progress, solutions
+from tito.learner import checking, handing_in, making, progress, running, solutions
 from tito.learner import doctor as examination
 from tito.learner import update as updating
 from tito.learner.layout import Workspace
@@ -28,6 +28,7 @@ def add_to(parent: typer.Typer) -> None:
         init, lab, start, check, complete, status, borrow, solution, update, checkpoint, train, submit, feedback, reset, doctor,
     ):  # fmt: skip
         parent.command(rich_help_panel="Learn")(command)
+    parent.command(rich_help_panel="Learn", context_settings={"allow_interspersed_args": False})(run)
 
 
 def _workspace() -> Workspace:
@@ -185,6 +186,17 @@ def train(
     root = places.package_root()
     found = list(training.run(root, orders, out or training.home(root, recipe), quiet=as_json))
     show.training(found, training.median(found), as_json)
+
+
+def run(
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="A Python script.")],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS]...", help="What the script is told.")] = None,
+) -> None:
+    """Run a script of yours with your own tinytorch, from any folder of the workspace."""
+    root, own = running.find_package()
+    if not own:
+        show.note(f"this is no workspace. The script gets the tinytorch of {root}")
+    raise typer.Exit(running.run(root, script, arguments or []))
 
 
 def reset(module: ModuleName) -> None:

@@ -229,15 +229,22 @@ def _reached(run: Any, images: str) -> str:
     return f"{run.accuracy:.2%} of {images} right after {run.seconds:.3g} s of training, {run.peak_bytes / 1e6:.0f} MB at most"
 
 
-def benchmark(results: list, as_json: bool) -> None:
-    """Print our times beside PyTorch's. A ratio below 1 means that ours is faster."""
+def benchmark(report, as_json: bool) -> None:
+    """Print our times beside PyTorch's, and on what they were measured. A ratio below 1 means that ours is faster."""
     if as_json:
-        print_json([dataclasses.asdict(result) for result in results])
+        print_json(dataclasses.asdict(report))
         return
-    rows = [[r.module, r.name, _time(r.seconds), _time(r.rival), _ratio(r)] for r in results]
+    rows = [[r.module, r.name, _time(r.seconds), _time(r.rival), _ratio(r)] for r in report.results]
     table(["module", "what", "tinytorch", "PyTorch", "ratio (middle half)"], rows)
-    if all(result.rival is None for result in results):
-        line("PyTorch is not installed here: there is nothing to compare with")
+    line(f"on {report.machine['processor']}, {report.machine['cores']} logical cores, Python {report.machine['python']}")
+    ours, theirs = report.frameworks["tinytorch"], report.frameworks.get("torch")
+    order = "before" if ours["numpy_first"] else "after"
+    line(f"tinytorch: {_kernel(ours)}; NumPy imported {order} tinytorch; OPENBLAS_THREAD_TIMEOUT={ours['timeout'] or 'unset'}")
+    line(f"PyTorch: {_kernel(theirs)}" if theirs else "PyTorch is not installed here: there is nothing to compare with")
+
+
+def _kernel(facts: dict) -> str:
+    return f"{facts['version']}, {facts['kernel']}, threads: {facts['threads'] or 'unknown'}"
 
 
 def _time(seconds: float | None) -> str:

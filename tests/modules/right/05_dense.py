@@ -5,14 +5,19 @@
         return y
 # %% flatten: minus one where there is a batch
         size = 1
-        for n in x.shape[1:]:
+        for n in x.shape[start : end + 1]:
             size *= n
-        return x.reshape(len(x.data), size)
+        return x.reshape([*x.shape[:start], size, *x.shape[end + 1 :]])
 # %% dropout: a mask of what goes
-        if self.training:
+        if self.training and self.p < 1:
             gone = self.generator.random(x.shape, dtype=np.float32) < self.p
             return x / (1 - self.p) * Tensor(~gone, dtype=np.float32)
-        return x
+        return x * 0.0 if self.training else x
+# %% dropout: the scale first
+        if not self.training:
+            return x
+        scale = 1 / (1 - self.p) if self.p < 1 else 0.0
+        return x * Tensor((self.generator.random(x.shape, np.float32) >= self.p) * scale)
 # %% mlp: with an index
         layers = []
         for i in range(len(sizes) - 1):

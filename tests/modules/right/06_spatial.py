@@ -23,6 +23,21 @@
     for i, tap in enumerate(taps):
         which[tap > y] = i
         y = np.maximum(y, tap)
+    for i, tap in enumerate(taps):
+        which[tap != tap] = i
+# %% largest: nan in the same walk
+    for i, tap in enumerate(taps):
+        which[(tap > y) | np.isnan(tap)] = i
+        y = np.maximum(y, tap)
 # %% avg_pool: NumPy's mean over the taps
         self.saved = (x.shape,)
         return np.mean(_taps(x, *self.parameters, 0), axis=0)
+# %% batch_norm: with var, and one formula at the end
+        mean, var = self.column(self.running_mean, x), self.column(self.running_var, x)
+        if self.training:
+            mean, var = x.mean(axes, keepdims=True), x.var(axes, correction=0, keepdims=True)
+            self.note(mean, var, m)
+        y = (x - mean) / (var + self.eps) ** 0.5
+        if self.weight is not None:
+            y = y * self.column(self.weight, x) + self.column(self.bias, x)
+        return y

@@ -17,3 +17,7 @@
         y = x.data.copy()
         y[flipped] = y[flipped][..., ::-1]
         return Tensor(y)
+# %% default_collate: field by field, by number
+    if not fields:
+        return Tensor(np.stack([np.asarray(x) for x in examples]))
+    return tuple(default_collate([x[k] for x in examples]) for k in range(len(first)))

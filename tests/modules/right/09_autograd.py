@@ -42,7 +42,7 @@ def _(op, grad):
 @gradient(Div)
 def _(op, grad):
     a, b = op.saved
-    return lambda: grad / b, lambda: -(grad / b) * (a / b)
+    return lambda: grad / b, lambda: -grad * a / b**2
 # %% spread: broadcast_to and a copy
     if not keepdims:
         grad = np.expand_dims(grad, axis)
@@ -78,14 +78,15 @@ def _(op, grad):
                 if inputs[i].requires_grad and entries[i] is not None:
                     g = entries[i]() if callable(entries[i]) else entries[i]
                     pending[inputs[i]] = unbroadcast(g, inputs[i].shape) + pending.get(inputs[i], 0)
-# %% backward: an if for each case
+# %% backward: another order
     taken = {}
     for leaf, g in gradients(tensor, _seed(tensor, gradient)).items():
-        g = _own(np.asarray(g), taken)
-        if leaf.grad is None:
-            leaf.grad = _wrap(g)
-        else:
-            leaf.grad = _wrap(leaf.grad.data + g)
+        g = _own(np.asarray(g, leaf.data.dtype), taken)
+        if leaf.grad is not None:
+            np.add(leaf.grad.data, g, out=leaf.grad.data)
+            _note_write(leaf.grad)
+            continue
+        leaf.grad = _wrap(g)
 # %% rule_log_softmax: by hand
     y = op.saved[0]
     total = grad.sum(axis=op.parameters[0], keepdims=True)

@@ -175,7 +175,7 @@
         return self.permute(tuple(range(self.ndim))[::-1])
 
 # %% transpose: reshapes instead of exchanging
-        dims = list(range(self.ndim))
+        dims = list(range(self.ndim or 1))
         dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
         return self.reshape(tuple(self.shape[i] for i in dims))
 
@@ -336,7 +336,7 @@
 
 # %% transpose: does not count from the end
 # rule: Negative axes must work, and the result is a view
-        dims = list(range(self.ndim))
+        dims = list(range(self.ndim or 1))
         i, j = dims.index(dim0), dims.index(dim1)
         dims[i], dims[j] = j, i
         return self.permute(dims)
@@ -399,3 +399,9 @@
 # %% recipe: of the first result only
 # rule: It needs the results
     return topological_order(results[:1], lambda x: x.origin[1] if x.origin else ())
+
+# %% transpose: forgets that a number counts as having one axis
+# rule: counts as having one axis
+        dims = list(range(self.ndim))
+        dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+        return self.permute(dims)

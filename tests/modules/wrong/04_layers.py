@@ -1,3 +1,4 @@
+
 # %% naive_matmul: writes instead of adding up, so only the last product stays
     for i in range(n):
         for j in range(m):
@@ -232,83 +233,6 @@
 # %% train: sets it for the class, and so for every layer in the world
         Layer.training = mode
         return self
-# %% state_dict: hands out the arrays themselves
-# rule: Without copies the next step of learning would change what you saved
-        return {name: parameter.data for name, parameter in self.named_parameters()}
-# %% state_dict: hands out the parameters
-# rule: to *copies* of the arrays
-        return dict(self.named_parameters())
-# %% state_dict: only its own parameters
-# rule: a dictionary from the names of `named_parameters`
-        return {name: p.data.copy() for name, p in self.members() if isinstance(p, Parameter)}
-# %% state_dict: lists instead of arrays
-        return {name: parameter.data.tolist() for name, parameter in self.named_parameters()}
-# %% load_state_dict: loads what fits and is silent about the rest
-# rule: a name is *missing* in the state
-        for name, parameter in own.items():
-            if name in state and np.shape(state[name]) == parameter.shape:
-                parameter.assign(state[name])
-# %% load_state_dict: loads as it goes, and raises in the middle
-# rule: and load nothing: half a network is worse than none
-        for name in state:
-            if name not in own:
-                raise ValueError(f"{name} is unexpected")
-        for name, parameter in own.items():
-            if name not in state:
-                raise ValueError(f"{name} is missing")
-            if np.shape(state[name]) != parameter.shape:
-                raise ValueError(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state")
-            parameter.assign(state[name])
-# %% load_state_dict: raises for the first mistake only
-# rule: If there is any, raise one `ValueError` with all of them
-        for name in own.keys() | state.keys():
-            if name not in own or name not in state:
-                raise ValueError(f"{name} is missing or unexpected")
-            if np.shape(state[name]) != own[name].shape:
-                raise ValueError(f"{name} has shape {own[name].shape} here, {np.shape(state[name])} in the state")
-        for name, parameter in own.items():
-            parameter.assign(state[name])
-# %% load_state_dict: trusts that shapes fit, as NumPy stretches a row to a matrix
-# rule: even one that NumPy would broadcast
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        wrong += [f"{name} is unexpected" for name in state if name not in own]
-        wrong += [f"{n} (4,) (3,)" for n in own if n in state and np.shape(state[n]) not in ((), own[n].shape, (1, *own[n].shape[1:]))]
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        for name, parameter in own.items():
-            parameter.assign(state[name])
-# %% load_state_dict: the number of numbers must agree, whatever the shape
-# rule: a *shape* differs
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        wrong += [f"{name} is unexpected" for name in state if name not in own]
-        for name, parameter in own.items():
-            if name in state and np.size(state[name]) != parameter.size:
-                wrong.append(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state")
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        for name, parameter in own.items():
-            parameter.assign(np.reshape(state[name], parameter.shape))
-# %% load_state_dict: does not mind names which nobody expects
-# rule: a name is *unexpected*
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        for name, parameter in own.items():
-            if name in state and np.shape(state[name]) != parameter.shape:
-                wrong.append(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state, not extra")
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        for name, parameter in own.items():
-            parameter.assign(state[name])
-# %% load_state_dict: puts the given arrays in, so that two owners share them
-# rule: `assign` each array to its parameter
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        wrong += [f"{name} is unexpected" for name in state if name not in own]
-        for name, parameter in own.items():
-            if name in state and np.shape(state[name]) != parameter.shape:
-                wrong.append(f"{name} has shape {parameter.shape} here, {np.shape(state[name])} in the state")
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        for name, parameter in own.items():
-            parameter.data = np.asarray(state[name])
 # %% naive_matmul: two loops and a product of rows
 # rule: Write three loops, one inside the other, with one product of two numbers inside, and without `@`
     for i in range(n):
@@ -346,40 +270,6 @@
         for _, member in self.named_members():
             member.training = mode
         return self
-# %% load_state_dict: takes what it loads out of the state
-# rule: `state` must not change
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        wrong += [f"{name} is unexpected" for name in state if name not in own]
-        for name, p in own.items():
-            if name in state and np.shape(state[name]) != p.shape:
-                wrong.append(f"{name} has shape {p.shape} here, {np.shape(state[name])} in the state")
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        for name, p in own.items():
-            p.assign(state.pop(name))
-# %% load_state_dict: a KeyError
-# rule: raise one `ValueError`
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        wrong += [f"{name} is unexpected" for name in state if name not in own]
-        for name, p in own.items():
-            if name in state and np.shape(state[name]) != p.shape:
-                wrong.append(f"{name} has shape {p.shape} here, {np.shape(state[name])} in the state")
-        if wrong:
-            raise KeyError("; ".join(wrong))
-        for name, p in own.items():
-            p.assign(state[name])
-# %% load_state_dict: names the parameter, not the shapes
-# rule: and for a shape both shapes
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        wrong += [f"{name} is unexpected" for name in state if name not in own]
-        wrong += [f"{name} has another shape" for name in own if name in state and np.shape(state[name]) != own[name].shape]
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        for name, p in own.items():
-            p.assign(state[name])
-# %% state_dict: only the weights
-# rule: a dictionary from the names of `named_parameters`
-        return {name: p.data.copy() for name, p in self.named_parameters() if not name.endswith("bias")}
 # %% named_members: a copy of the member
 # rule: yield the pair `(prefix + name, member)`
         import copy
@@ -405,20 +295,204 @@
     y = x @ weight.T
     if bias is not None:
         y += bias
-# %% load_state_dict: asks each value for its shape, which a list does not have
-# rule: may be arrays, tensors or lists
-    problems = [f"missing: {name}" for name in own if name not in state]
-    for name, value in state.items():
-        if name not in own:
-            problems.append(f"unexpected: {name}")
-        elif value.shape != own[name].shape:
-            problems.append(f"{name}: {value.shape} instead of {own[name].shape}")
-    if problems:
-        raise ValueError("\n".join(problems))
-    for name, parameter in own.items():
-        parameter.assign(state[name])
 # %% naive_matmul: two loops, and the method dot of a row
 # rule: with one product of
     for i in range(n):
         for j in range(m):
             c[i, j] = a[i].dot(b[:, j])
+# %% state_dict: hands out the arrays themselves
+# rule: Without copies the next step of learning would change what you saved
+        return {name: t.data for name, t in self.named_members() if isinstance(t, Tensor)}
+# %% state_dict: hands out the tensors
+# rule: to *copies* of the arrays
+        return {name: t for name, t in self.named_members() if isinstance(t, Tensor)}
+# %% state_dict: only its own tensors
+# rule: These are the only tensors among the `named_members`
+        return {name: t.data.copy() for name, t in self.members() if isinstance(t, Tensor)}
+# %% state_dict: lists instead of arrays
+        return {name: t.data.tolist() for name, t in self.named_members() if isinstance(t, Tensor)}
+# %% state_dict: the parameters only, and no buffer
+# rule: for all parameters and buffers
+        return {name: p.data.copy() for name, p in self.named_parameters()}
+# %% state_dict: only the weights
+# rule: for all parameters and buffers
+        return {n: t.data.copy() for n, t in self.named_members() if isinstance(t, Tensor) and not n.endswith("bias")}
+# %% load_state_dict: loads what fits and is silent about the rest
+# rule: a name is *missing* in the state
+        for name, t in own.items():
+            if name in state and np.shape(_numbers(state[name])) == t.shape:
+                t.assign(state[name])
+# %% load_state_dict: loads as it goes, and raises in the middle
+# rule: and load nothing: half a network is worse than none
+        for name in state:
+            if name not in own:
+                raise ValueError(f"{name} is unexpected")
+        for name, t in own.items():
+            if name not in state:
+                raise ValueError(f"{name} is missing")
+            array = _numbers(state[name])
+            if array is None or array.shape != t.shape:
+                raise ValueError(f"{name} has shape {t.shape} here, not {np.shape(array)}: {state[name]!r:.40}")
+            t.assign(array)
+# %% load_state_dict: raises for the first mistake only
+# rule: If there is any, raise one `ValueError` with all of them
+        for name in own.keys() | state.keys():
+            if name not in own or name not in state:
+                raise ValueError(f"{name} is missing or unexpected")
+        arrays = {name: _numbers(state[name]) for name in own}
+        for name, array in arrays.items():
+            if array is None or array.shape != own[name].shape:
+                raise ValueError(f"{name} has shape {own[name].shape} here, not {np.shape(array)}: {state[name]!r:.40}")
+        for name, array in arrays.items():
+            own[name].assign(array)
+# %% load_state_dict: trusts that shapes fit, as NumPy stretches a row to a matrix
+# rule: even one that NumPy would broadcast
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.shape not in ((), own[name].shape, (1, *own[name].shape[1:])):
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].assign(array)
+# %% load_state_dict: the number of numbers must agree, whatever the shape
+# rule: a *shape* differs
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.size != own[name].size:
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].assign(array.reshape(own[name].shape))
+# %% load_state_dict: does not mind names which nobody expects
+# rule: a name is *unexpected*
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.shape != own[name].shape:
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].assign(array)
+# %% load_state_dict: does not mind values that are no numbers, and NumPy raises while it assigns
+# rule: a *value* holds no real numbers
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        for name, t in own.items():
+            if name in state:
+                try:
+                    there = np.shape(state[name])
+                except ValueError:
+                    there = "no"
+                if there != t.shape:
+                    wrong.append(f"{name} has shape {t.shape} here, {there} in the state: {state[name]!r:.40}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, t in own.items():
+            t.assign(state[name])
+# %% load_state_dict: names the tensor whose value is no number, but not the value
+# rule: for a shape both shapes, for a value the value
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers")
+            elif array.shape != own[name].shape:
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].assign(array)
+# %% load_state_dict: puts the given arrays in, so that two owners share them
+# rule: Then `assign` each array to its tensor
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.shape != own[name].shape:
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].data = np.asarray(state[name])
+# %% load_state_dict: takes what it loads out of the state
+# rule: `state` must not change
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state.pop(name)) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers, but words or None or 1+2j or [[1], [2, 3]]")
+            elif array.shape != own[name].shape:
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].assign(array)
+# %% load_state_dict: a KeyError
+# rule: raise one `ValueError`
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.shape != own[name].shape:
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise KeyError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].assign(array)
+# %% load_state_dict: names the tensor, not the shapes
+# rule: for a shape both shapes
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.shape != own[name].shape:
+                wrong.append(f"{name} has another shape")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            own[name].assign(array)
+# %% load_state_dict: asks each value for its shape, which a list does not have
+# rule: may be arrays, tensors or lists
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        wrong += [f"{n} has shape {own[n].shape} here, {v.shape} in the state" for n, v in state.items() if n in own and v.shape != own[n].shape]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, t in own.items():
+            t.assign(_numbers(state[name]))
+# %% load_state_dict: stops at the buffers
+# rule: Then `assign` each array to its tensor
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unexpected" for name in state if name not in own]
+        arrays = {name: _numbers(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array is None:
+                wrong.append(f"{name} holds no numbers: {state[name]!r:.40}")
+            elif array.shape != own[name].shape:
+                wrong.append(f"{name} has shape {own[name].shape} here, {array.shape} in the state")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        for name, array in arrays.items():
+            if isinstance(own[name], Parameter):
+                own[name].assign(array)

@@ -66,9 +66,9 @@
     return Sequential(first, second)
 # %% flatten: leaves the size to -1, which an empty batch cannot tell
 # rule: it raises an error for an empty batch, which Flatten must accept
-        return x.reshape(x.shape[0], -1)
+        return x.reshape(*x.shape[:start], -1, *x.shape[end + 1 :])
 # %% flatten: flattens the batch too
-# rule: joins all axes after the first
+# rule: By default these are all axes after the first
         return x.reshape(-1)
 # %% flatten: joins the last two axes only
         return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
@@ -80,11 +80,15 @@
 # rule: training mode scales up the numbers that stay
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / 1.0)
 # %% dropout: keeps with probability p, and scales by 1 / p
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) < self.p
         return x * Tensor(kept / self.p)
 # %% dropout: drops in evaluation mode too
@@ -94,30 +98,40 @@
 # %% dropout: scales in evaluation mode instead, as in the paper
         if not self.training:
             return x * (1 - self.p)
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / 1.0)
 # %% dropout: one draw for a whole column
 # rule: draw one number from 0 to 1 for each number of `x`
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape[-1:], np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p))
 # %% dropout: draws from a generator of its own, always the same
 # rule: anew in each call
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = np.random.default_rng(0).random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p))
 # %% dropout: float64 by accident
 # rule: `Tensor(array)` makes it float32
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p), dtype=np.float64)
 # %% dropout: computes with arrays and remembers nothing
 # rule: so that the result remembers `x`
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return Tensor(x.data * (kept / np.float32(1 - self.p)))
 # %% dropout: draws before it looks at the mode
@@ -128,6 +142,8 @@
 # rule: `self.generator.random(x.shape, np.float32)`
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = np.random.random(x.shape) >= self.p
         return x * Tensor(kept / (1 - self.p))
 # %% mlp: an activation after the last layer too
@@ -322,12 +338,16 @@
 # rule: If it is at least `p`, the number stays
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) > self.p
         return x * Tensor(kept / (1 - self.p))
 # %% dropout: writes into x
-# rule: `x` must not change. Four lines
+# rule: `x` must not change. Six lines
         if not self.training:
             return x
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) >= self.p
         y = x * Tensor(kept / (1 - self.p))
         x.data[...] = x.data * kept
@@ -336,6 +356,8 @@
 # rule: in evaluation mode, return `x` itself, and draw nothing
         if not self.training:
             return x + 0
+        if self.p == 1:
+            return x * 0
         kept = self.generator.random(x.shape, np.float32) >= self.p
         return x * Tensor(kept / (1 - self.p))
 # %% mlp: empties the list of sizes
@@ -429,3 +451,36 @@
 # %% flatten: divides by the number of images, which may be 0
 # rule: an empty batch, which Flatten must accept
     return x.reshape(x.shape[0], x.size // x.shape[0])
+# %% flatten: looks at neither start_dim nor end_dim
+# rule: joins the axes from `start_dim` to `end_dim` into one
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+# %% flatten: leaves the last of the axes out, as slices do
+# rule: joins the axes from `start_dim` to `end_dim` into one
+        end = end + 1 if self.end_dim == -1 else end
+        joined = math.prod(x.shape[start:end])
+        return x.reshape(*x.shape[:start], joined, *x.shape[end:])
+# %% flatten: takes the axes behind into the product
+# rule: joins the axes from `start_dim` to `end_dim` into one
+        return x.reshape(*x.shape[:start], math.prod(x.shape[start:]))
+# %% dropout: divides 0 by 0 where nothing stays
+# rule: and never divide by 0
+        if not self.training:
+            return x
+        kept = self.generator.random(x.shape, np.float32) >= self.p
+        return x * Tensor(kept / (1 - self.p))
+# %% dropout: for p = 1 zeros that remember nothing
+# rule: so that the result remembers `x`
+        if not self.training:
+            return x
+        if self.p == 1:
+            return Tensor(np.zeros(x.shape))
+        kept = self.generator.random(x.shape, np.float32) >= self.p
+        return x * Tensor(kept / (1 - self.p))
+# %% dropout: for p = 1 zeros in evaluation mode too
+# rule: in evaluation mode, return `x` itself
+        if self.p == 1:
+            return x * 0
+        if not self.training:
+            return x
+        kept = self.generator.random(x.shape, np.float32) >= self.p
+        return x * Tensor(kept / (1 - self.p))

@@ -1,3 +1,4 @@
+
 # %% conv_output_size: forgets that the first place counts, too
     pairs = _pair(size), _pair(kernel_size), _pair(stride), _pair(padding, 0)
     out = tuple((n + 2 * p - k) // s for n, k, s, p in zip(*pairs, strict=True))
@@ -270,30 +271,48 @@
     for i, tap in enumerate(taps):
         which = np.maximum(which, number[i] * (tap >= y))
         y = np.maximum(y, tap)
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
 # %% largest: updates the maximum first, so nobody is ever larger
     for i, tap in enumerate(taps):
         y = np.maximum(y, tap)
         which = np.maximum(which, number[i] * (tap > y))
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
 # %% largest: starts at zero
     y = np.zeros_like(y)
     for i, tap in enumerate(taps):
         which = np.maximum(which, number[i] * (tap > y))
         y = np.maximum(y, tap)
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
 # %% largest: a Python int, so that the numbers become int64
 # rule: `which` keeps the dtype of `number`
     for i, tap in enumerate(taps):
         which = np.maximum(which, i * (tap > y))
         y = np.maximum(y, tap)
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
 # %% largest: adds the numbers up
     for i, tap in enumerate(taps):
         which = which + number[i] * (tap > y)
         y = np.maximum(y, tap)
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
 # %% largest: writes into the first tap
 # rule: The taps must not change
     y = taps[0]
     for i, tap in enumerate(taps):
         which = np.maximum(which, number[i] * (tap > y))
         np.maximum(y, tap, out=y)
+    if np.isnan(y).any():
+        for i, tap in enumerate(taps):
+            which[np.isnan(tap)] = i
 # %% avg_pool: leaves the frame out of the count
 # rule: as in PyTorch these zeros count
         taps = _taps(x, *self.parameters, 0)
@@ -371,3 +390,250 @@
             field = field + (np.array(layer.kernel_size) - 1) * jump
             jump = jump * layer.stride
     return tuple(field)
+# %% largest: leaves a nan to the comparison, which is False
+# rule: Where `y` is nan, `which` must name a tap that is nan
+    for i, tap in enumerate(taps):
+        np.maximum(which, number[i] * (tap > y), out=which)
+        np.maximum(y, tap, out=y)
+# %% largest: names the first nan
+# rule: the last one if there are several
+    for i, tap in enumerate(taps):
+        np.maximum(which, number[i] * (tap > y), out=which)
+        np.maximum(y, tap, out=y)
+    for i in reversed(range(len(taps))):
+        which[np.isnan(taps[i])] = i
+# %% largest: passes over nan, which hides it
+# rule: `np.maximum` passes nan on, so that a fault stays visible
+    for i, tap in enumerate(taps):
+        np.maximum(which, number[i] * (tap > y), out=which)
+        np.fmax(y, tap, out=y)
+# %% largest: a tap wins that is not smaller, so that all behind a nan win
+# rule: Where `y` is nan, `which` must name a tap that is nan
+    for i, tap in enumerate(taps):
+        wins = ~(tap <= y)
+        which[wins] = i
+        np.maximum(y, tap, out=y)
+# %% batch_norm: over each image alone
+# rule: `axes` are all axes but the channel's
+        if self.training:
+            axes = axes[1:]
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: by the batch in evaluation mode too
+# rule: In evaluation mode, take the running ones
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - x.mean(axes, keepdims=True)
+            var = (d * d).mean(axes, keepdims=True)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: by the running statistics in training mode too
+# rule: In training mode, compute mean and variance over `axes`
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+            d, var = x - self.column(self.running_mean, x), self.column(self.running_var, x)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: forgets to note
+# rule: and `note` both
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: notes the batch in evaluation mode too
+# rule: and never note anything
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+            self.note(x.mean(axes), x.var(axes), m)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: eps beside the root
+# rule: stands under the root
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var.sqrt() + self.eps)
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: forgets eps
+# rule: stands under the root
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / var.sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: the unbiased variance
+# rule: compute mean and variance over `axes`
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = x.var(axes, 1, True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: the mean of the squares minus the square of the mean
+# rule: Never subtract
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (x * x).mean(axes, keepdims=True) - mean * mean
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: a mean and a variance that remember nothing
+# rule: A gradient must come back through
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            mean = Tensor(x.data.mean(axes, keepdims=True))
+            d = x - mean
+            var = Tensor((d.data**2).mean(axes, keepdims=True))
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: a variance that remembers nothing
+# rule: So compute with tensors
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True).detach()
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: forgets that there may be no weight
+# rule: Without `affine`, `weight` and `bias` are `None`
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: adds the bias before it multiplies
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return (d * scale + self.column(self.bias, x)) * self.column(self.weight, x)
+# %% batch_norm: divides by the variance
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps)
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)
+# %% batch_norm: computes with arrays
+# rule: So compute with tensors
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return Tensor((d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)).data)
+# %% batch_norm: notes one number too few
+# rule: `m` is how many numbers a channel has
+        if self.training:
+            mean = x.mean(axes, keepdims=True)
+            d = x - mean
+            var = (d * d).mean(axes, keepdims=True)
+            self.note(mean, var, m - 1)
+        else:
+            d = x - self.column(self.running_mean, x)
+            var = self.column(self.running_var, x)
+        scale = 1 / (var + self.eps).sqrt()
+        if self.weight is None:
+            return d * scale
+        return d * (scale * self.column(self.weight, x)) + self.column(self.bias, x)

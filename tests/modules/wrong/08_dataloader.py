@@ -374,3 +374,28 @@
 # %% normalize: knows images of three colours only
 # rule: Which shape do they need, so that each number meets its own channel
     return (x - self.mean.reshape(3, 1, 1)) / self.std.reshape(3, 1, 1)
+# %% default_collate: one long row in place of a new axis
+# rule: along a new first axis
+    if fields:
+        return tuple(default_collate(field) for field in zip(*examples))
+    return Tensor(np.concatenate([np.atleast_1d(np.asarray(x)) for x in examples]))
+# %% default_collate: takes every example for a pair
+# rule: for any number of parts
+    if fields:
+        return tuple(default_collate([x[k] for x in examples]) for k in (0, 1))
+    return stack([x if isinstance(x, Tensor) else Tensor(x) for x in examples])
+# %% default_collate: stacks the fields, and no fields of fields
+# rule: A field may again consist of tuples.
+    stacked = lambda xs: stack([x if isinstance(x, Tensor) else Tensor(x) for x in xs])
+    return tuple(map(stacked, zip(*examples))) if fields else stacked(examples)
+# %% default_collate: a list of batches of one
+    return [default_collate([x]) for x in examples] if len(examples) > 1 else Tensor(first)
+# %% default_collate: arrays, which are no tensors
+# rule: All else becomes a tensor
+    if fields:
+        return tuple(default_collate(field) for field in zip(*examples))
+    return np.stack([np.asarray(x) for x in examples])
+# %% default_collate: a tuple of one around lone examples
+    if not fields:
+        return (stack([x if isinstance(x, Tensor) else Tensor(x) for x in examples]),)
+    return tuple(stack([x if isinstance(x, Tensor) else Tensor(x) for x in f]) for f in zip(*examples))

@@ -433,32 +433,73 @@ def _(op, grad):
 # rule: the new one is **added**
     taken = {}
     for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
-        leaf.grad = _wrap(_own(np.asarray(grad), taken))
+        leaf.grad = _wrap(_own(np.asarray(grad, leaf.dtype), taken))
 # %% backward: leaves share their memory
-# rule: Each array goes through `_own(array, taken)`
+# rule: The array goes through `_own(array, taken)`
     for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
-        leaf.grad = _wrap(grad if leaf.grad is None else leaf.grad.data + grad)
+        grad = np.asarray(grad, leaf.dtype)
+        if leaf.grad is None:
+            leaf.grad = _wrap(grad)
+        else:
+            leaf.grad.data += grad
+            _note_write(leaf.grad)
 # %% backward: begins with 1 whatever was given
     taken = {}
     for leaf, grad in gradients(tensor, np.ones_like(tensor.data)).items():
-        grad = _own(np.asarray(grad), taken)
-        leaf.grad = _wrap(grad if leaf.grad is None else leaf.grad.data + grad)
+        grad = np.asarray(grad, leaf.dtype)
+        if leaf.grad is None:
+            leaf.grad = _wrap(_own(grad, taken))
+        else:
+            leaf.grad.data += grad
+            _note_write(leaf.grad)
 # %% backward: arrays, not tensors
     taken = {}
     for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
-        grad = _own(np.asarray(grad), taken)
+        grad = _own(np.asarray(grad, leaf.dtype), taken)
         leaf.grad = grad if leaf.grad is None else leaf.grad + grad
 # %% backward: Tensor, which makes float32 of float64
 # rule: would turn float64 into float32
     taken = {}
     for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
-        grad = _own(np.asarray(grad), taken)
-        leaf.grad = Tensor(grad if leaf.grad is None else leaf.grad.data + grad)
+        grad = np.asarray(grad, leaf.dtype)
+        if leaf.grad is None:
+            leaf.grad = Tensor(_own(grad, taken))
+        else:
+            leaf.grad.data += grad
+            _note_write(leaf.grad)
 # %% backward: a new dict for each leaf
-# rule: dict `taken` for the whole call
+# rule: with one dict `taken` for the whole call
     for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
-        grad = _own(np.asarray(grad), {})
+        grad = np.asarray(grad, leaf.dtype)
+        if leaf.grad is None:
+            leaf.grad = _wrap(_own(grad, {}))
+        else:
+            leaf.grad.data += grad
+            _note_write(leaf.grad)
+# %% backward: a new tensor for the sum
+# rule: a later one is added in place
+    taken = {}
+    for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
+        grad = _own(np.asarray(grad, leaf.dtype), taken)
         leaf.grad = _wrap(grad if leaf.grad is None else leaf.grad.data + grad)
+# %% backward: writes in place and does not note it
+# rule: That is a write: `_note_write(leaf.grad)`.
+    taken = {}
+    for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
+        grad = np.asarray(grad, leaf.dtype)
+        if leaf.grad is None:
+            leaf.grad = _wrap(_own(grad, taken))
+        else:
+            leaf.grad.data += grad
+# %% backward: the dtype that the walk brought
+# rule: the gradient of a leaf has the leaf's dtype
+    taken = {}
+    for leaf, grad in gradients(tensor, _seed(tensor, gradient)).items():
+        if leaf.grad is None:
+            leaf.grad = _wrap(_own(np.asarray(grad), taken))
+        else:
+            leaf.grad.data += grad
+            _note_write(leaf.grad)
 # %% rule_log_softmax: the rule of softmax
     (y,), (dim,) = op.saved, op.parameters
     return (_through_softmax(np.exp(y), grad, dim),)

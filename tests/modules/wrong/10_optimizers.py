@@ -367,7 +367,7 @@
         p -= lr * weight_decay * p
         super().update(p, g, state, scratch, t, lr, betas, eps, 0.0)
 # %% clip: walks the parameters again, which came once
-# rule: Use the list `grads`: `parameters` may be a generator, and the first line has used it up.
+# rule: Use the list `grads`: `parameters` may be a generator, which the first line has used up
     total = math.sqrt(sum(float((g**2).sum()) for g in grads))
     if error_if_nonfinite and not math.isfinite(total):
         raise RuntimeError(f"the norm is {total}")
@@ -557,3 +557,12 @@
         work += eps
         np.divide(m, work, out=work)
         descend(p, work, lr / (1 - beta1**t), work)
+# %% clip: takes the rows of a lone tensor for parameters
+# rule: or a lone tensor, whose rows are no parameters.
+    total = math.sqrt(sum(float((g**2).sum()) for g in grads))
+    if error_if_nonfinite and not math.isfinite(total):
+        raise RuntimeError(f"the norm is {total}")
+    if total > max_norm:
+        for g in [p.grad.data for p in parameters if p.grad is not None] if isinstance(parameters, Tensor) else grads:
+            g *= max_norm / (total + 1e-6)
+    return total
