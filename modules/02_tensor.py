@@ -74,7 +74,7 @@ from types import SimpleNamespace
 from weakref import finalize
 import numpy as np
 from tinytorch.core.introduction import topological_order
-from tinytorch.threads import elementwise, matmul
+from tinytorch.threads import LARGE, elementwise, matmul
 
 # %% [markdown]
 # ## 1. An array with a memory
@@ -568,14 +568,14 @@ def _in_tensor(body: type) -> None:
 _FLOATING = (np.divide, np.log, np.exp, np.sqrt, np.tanh)  # never in integers
 def _op(name: str, compute, saves: str = "") -> type[Op]:
     """A class for the op compute(*arrays, *parameters); `saves` says what it keeps."""
-    floating = compute in _FLOATING
-    if isinstance(compute, np.ufunc):
-        compute = partial(elementwise, compute)  # on all cores, if it is large
+    floating, splits = compute in _FLOATING, isinstance(compute, np.ufunc)
     class Made(Op):
         def forward(self, *arrays):
             if floating and arrays[0].dtype.kind != "f":
                 arrays = [a.astype(np.float32) for a in arrays]
-            y = compute(*arrays, *self.parameters)
+            on_all_cores = splits and arrays[0].nbytes > LARGE
+            run = partial(elementwise, compute) if on_all_cores else compute
+            y = run(*arrays, *self.parameters)
             if saves:
                 kept = [a.shape for a in arrays] if saves == "shapes" else arrays
                 self.saved = (y,) if saves == "result" else tuple(kept)

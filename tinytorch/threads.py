@@ -16,7 +16,8 @@ from threadpoolctl import ThreadpoolController
 
 BLOCK_BYTES = 2**20  # a megabyte: it stays in the cache of one core
 ALONE = 2**25  # multiplications of a product that is not worth a second thread: waking one takes a tenth of a millisecond
-SMALL = 2**18  # multiplications of a product for which OpenBLAS uses one thread anyway
+SMALL, SMALL_VECTOR = 2**18, 2**13  # multiplications of a product for which OpenBLAS uses one thread anyway
+LARGE = 2 * BLOCK_BYTES  # an array that is worth a second thread
 
 _taken = Lock()  # the pool does one piece of work at a time
 
@@ -76,11 +77,11 @@ def in_blocks(work: Callable[[int, int], None], n: int, size: int | None = None)
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a @ b for stacks of matrices, a large product on all cores: (..., n, k) @ (..., k, m) -> (..., n, m)."""
+    """a @ b, a large product on all cores: (..., n, k) @ (..., k, m) -> (..., n, m). A vector a may stand before a matrix b."""
     multiplications = a.size * b.shape[-1]
-    if multiplications < SMALL:
+    if multiplications < (SMALL if a.ndim > 1 else SMALL_VECTOR):
         return a @ b
-    if multiplications < ALONE:
+    if multiplications < ALONE or a.ndim == 1:
         with _single_blas_thread():
             return a @ b
     stack, rows, columns = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]
@@ -96,14 +97,12 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def elementwise(compute: Callable, *arrays: np.ndarray) -> np.ndarray:
-    """compute(*arrays), piece by piece on all cores if the arrays are large.
+    """compute(*arrays), piece by piece on all cores. It pays from LARGE bytes on.
 
     compute is a NumPy ufunc, or works element by element and takes `out=` as a ufunc does. Each array has the shape of the
     first, or none.
     """
     like = arrays[0]
-    if like.nbytes < 2 * BLOCK_BYTES:
-        return compute(*arrays)
     order = sorted(range(like.ndim), key=lambda axis: -like.strides[axis])  # the order of its axes in memory
     flat = [a.transpose(order) if a.ndim else a for a in arrays]
     if not all(a.flags.c_contiguous for a in flat):

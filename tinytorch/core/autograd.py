@@ -27,7 +27,7 @@ from tinytorch.core.tensor import (
     Where, _note_write, _wrap, _writes, _written, apply, default_generator, grad_mode,
     recipe,
 )
-from ..threads import BLOCK_BYTES, elementwise, in_blocks, matmul
+from ..threads import BLOCK_BYTES, LARGE, elementwise, in_blocks, matmul
 
 # %% modules/09_autograd.py #numerical_gradient
 def numerical_gradient(evaluate: Callable, array: np.ndarray, h=1e-6) -> np.ndarray:
@@ -72,14 +72,16 @@ def _(op, grad):
     return lambda: grad / b, lambda: -grad * (a / b / b)  # b² may be too small
 
 # %% modules/09_autograd.py #rules_choice
-_BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}  # floats as integers
+_BITS = {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # integers of n bytes
 def _let_pass(kept, grad):
     """grad where it is kept, else 0, even if it is infinite: its bits times 1 or 0."""
-    return (grad.view(_BITS[grad.dtype]) * kept).view(grad.dtype)
+    return (grad.view(_BITS[grad.itemsize]) * kept).view(grad.dtype)
 def _unless(loses, a, b, grad):
-    """_let_pass(~loses(a, b), grad) for a single number b; on all cores, if large."""
+    """_let_pass(~loses(a, b), grad) for a single number b; on all cores if large."""
+    if grad.nbytes < LARGE:
+        return _let_pass(~loses(a, b), grad)
     def compute(bits, a, out=None): return np.multiply(bits, ~loses(a, b), out=out)
-    return elementwise(compute, grad.view(_BITS[grad.dtype]), a).view(grad.dtype)
+    return elementwise(compute, grad.view(_BITS[grad.itemsize]), a).view(grad.dtype)
 def _to_the_winner(a, b, grad):
     """The entries of maximum(a, b); there is no loser beside a nan."""
     if b.ndim == 0:
@@ -140,10 +142,11 @@ def _(op, grad):
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
     g, s = grad if grad.ndim == 2 else grad.reshape(-1, len(weight)), grad.shape[:-1]
-    def for_x(): return matmul(g, weight).reshape(*s, x.shape[1])
-    def for_weight(): return matmul(g.T, x)
-    def for_bias(): return matmul(np.ones((1, len(g)), g.dtype), g)[0]
-    return (for_x, for_weight, for_bias)[: 2 + has_bias]
+    def for_x():
+        y = matmul(g, weight)
+        return y if g is grad else y.reshape(*s, x.shape[1])
+    return (for_x, lambda: matmul(g.T, x),
+            lambda: matmul(np.ones(len(g), g.dtype), g))[: 2 + has_bias]
 
 # %% modules/09_autograd.py #unbroadcast
 def unbroadcast(grad: np.ndarray, shape: tuple) -> np.ndarray:
@@ -175,7 +178,8 @@ def by_date(result: Tensor) -> list[Tensor]:
 # For each array that an op saved: the inputs whose gradient needs it. Others need all.
 _PRODUCT = (1,), (0,)  # the gradient of each input needs the other
 _NEEDED_BY = dict.fromkeys((Mul, MatMul, LinearOp, Conv2dOp), _PRODUCT)
-_NEEDED_BY |= {Div: ((1,),), AttentionWeightsOp: _PRODUCT, AttentionOp: (*_PRODUCT, (0, 1))}
+_NEEDED_BY |= {Div: ((1,),), AttentionWeightsOp: _PRODUCT}
+_NEEDED_BY[AttentionOp] = (*_PRODUCT, (0, 1))
 def _refuse(order: list[Tensor]) -> None:
     """A RuntimeError if what a gradient needs was overwritten after an op saved it."""
     if next((t.made for t in order if t.made), np.inf) > _writes.last:
@@ -328,7 +332,7 @@ def _(op, grad):
         total = sum(parts[first] for first in sorted(parts))  # the same bits each time
         return np.ascontiguousarray(total.reshape(kh, kw, c, out).transpose(3, 2, 0, 1))
     def for_bias():
-        return matmul(np.ones((1, n * oh * ow), grad.dtype), grad.reshape(-1, out))[0]
+        return matmul(np.ones(n * oh * ow, grad.dtype), grad.reshape(-1, out))
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
 def _for_attention(q, k, v, w, grad):
     scores = grad @ _swapped(v)  # first for the weights, then through the softmax

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from weakref import finalize
 import numpy as np
 from .introduction import topological_order
-from ..threads import elementwise, matmul
+from ..threads import LARGE, elementwise, matmul
 
 # %% modules/02_tensor.py #op
 class Op:
@@ -154,14 +154,14 @@ def _in_tensor(body: type) -> None:
 _FLOATING = (np.divide, np.log, np.exp, np.sqrt, np.tanh)  # never in integers
 def _op(name: str, compute, saves: str = "") -> type[Op]:
     """A class for the op compute(*arrays, *parameters); `saves` says what it keeps."""
-    floating = compute in _FLOATING
-    if isinstance(compute, np.ufunc):
-        compute = partial(elementwise, compute)  # on all cores, if it is large
+    floating, splits = compute in _FLOATING, isinstance(compute, np.ufunc)
     class Made(Op):
         def forward(self, *arrays):
             if floating and arrays[0].dtype.kind != "f":
                 arrays = [a.astype(np.float32) for a in arrays]
-            y = compute(*arrays, *self.parameters)
+            on_all_cores = splits and arrays[0].nbytes > LARGE
+            run = partial(elementwise, compute) if on_all_cores else compute
+            y = run(*arrays, *self.parameters)
             if saves:
                 kept = [a.shape for a in arrays] if saves == "shapes" else arrays
                 self.saved = (y,) if saves == "result" else tuple(kept)
