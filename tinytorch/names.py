@@ -42,10 +42,10 @@ NAMES = {
     },
     "tinytorch.nn": {
         # PyTorch calls it Module. In this course a module is a notebook, so the text says Layer
-        "layers": "Module=Layer Layer Parameter Linear",
+        "layers": "Module=Layer Layer Parameter Buffer Linear",
         "activations": "Activation ReLU LeakyReLU Sigmoid Tanh GELU SiLU ELU Softplus Softmax LogSoftmax",
-        "dense": "Dense Sequential Flatten Dropout MLP summary",
-        "spatial": "Conv2d MaxPool2d AvgPool2d GlobalAvgPool2d",
+        "dense": "Dense Sequential Flatten Dropout Identity MLP summary",
+        "spatial": "Conv2d MaxPool2d AvgPool2d AdaptiveAvgPool2d GlobalAvgPool2d BatchNorm1d BatchNorm2d",
         "attention": "Embedding MultiHeadAttention PositionalEncoding",
         "training": "MSELoss BCEWithLogitsLoss CrossEntropyLoss",
     },
@@ -58,17 +58,19 @@ NAMES = {
         "layers": "kaiming_normal kaiming_uniform xavier_uniform uniform",
     },
     "tinytorch.nn.utils": {
-        "optimizers": "clip_grad_norm",
+        "optimizers": "clip_grad_norm_ clip_grad_value_",
     },
     "tinytorch.optim": {
         "optimizers": "Optimizer SGD RMSprop Adam AdamW",
     },
     "tinytorch.optim.lr_scheduler": {
-        "optimizers": "LRScheduler StepLR CosineAnnealingLR LinearWarmup OneCycleLR",
+        "optimizers": """
+            LRScheduler StepLR MultiStepLR ExponentialLR LambdaLR CosineAnnealingLR LinearWarmup OneCycleLR ReduceLROnPlateau
+        """,
     },
     "tinytorch.data": {  # PyTorch has the first line in torch.utils.data, the rest in torchvision
         "dataloader": """
-            Dataset TensorDataset Subset random_split DataLoader
+            Dataset TensorDataset Subset random_split DataLoader WeightedRandomSampler default_collate
             ImageDataset Digits CIFAR10 Compose Normalize RandomHorizontalFlip RandomCrop channel_statistics
         """,
     },
