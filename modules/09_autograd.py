@@ -2186,6 +2186,7 @@ compare({name: lambda size=size: step(size) for name, size in ways.items()}, rou
 # | --- | --- |
 # | dates of writes, for memory | a version counter, `t._version`; views share it |
 # | a write through `t.data` has no date | it is not counted either |
+# | `relu` keeps its input, attention q and k | its result; scaled copies |
 # | tensors of parts of one NumPy array have one date | each has its own counter |
 # | `no_grad`, `is_grad_enabled`, for each thread | the same |
 # | `set_grad_enabled(mode)`: a call, a block | also a decorator |
