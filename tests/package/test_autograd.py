@@ -1011,6 +1011,18 @@ def test_infinite_gradients_are_blocked_in_every_float_and_shape(array, dtype):
     assert x.grad.dtype == dtype
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_infinite_gradient_of_a_pool_stays_at_its_pixel(stride):
+    torch, pixels = pytest.importorskip("torch"), np.float32(numbers(1, 2, 4, 4))
+    x, t = leaf(pixels), torch.tensor(pixels, requires_grad=True)
+    y = MaxPool2d(2, stride)(x)
+    grad = np.ones(y.shape, np.float32)
+    grad[0, 0, 0, 0] = inf
+    y.backward(grad)
+    functional().max_pool2d(t, 2, stride).backward(torch.tensor(grad))
+    np.testing.assert_array_equal(x.grad.data, t.grad.numpy())
+
+
 @pytest.mark.parametrize("best", ["max", "min"])
 def test_the_gradient_of_a_maximum_goes_to_its_nans(best):
     torch, numbers_ = pytest.importorskip("torch"), np.float32([nan, 0.0, nan, 1.0])
@@ -1235,6 +1247,9 @@ def test_set_grad_enabled_is_a_block_and_a_call():
         assert is_grad_enabled()
     with pytest.raises(KeyError), set_grad_enabled(False):
         raise KeyError
+    assert is_grad_enabled()
+    with pytest.raises(TypeError, match="no_grad"):
+        set_grad_enabled(False)(len)
     assert is_grad_enabled()
     set_grad_enabled(False)
     assert not is_grad_enabled()
