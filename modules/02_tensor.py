@@ -686,10 +686,15 @@ class _Arithmetic:
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
     def __invert__(self): return _wrap(~self.data)
     def clip(self, min=None, max=None):
-        if min is None and max is None:
+        bounds = [bound for bound in (min, max) if bound is not None]
+        if not bounds:
             raise ValueError("clip needs min, max or both")
-        if self.dtype.kind != "f" and {type(min), type(max)} & {float, np.float32}:
-            return self.astype(np.float32).clip(min, max)
+        if Tensor in map(type, bounds):
+            y = self if min is None else self.maximum(min)
+            return y if max is None else y.minimum(max)
+        if self.dtype.kind != "f":  # an integer tensor cannot hold 0.5, nor a bool 2
+            kinds = [_operand(bound, self).dtype for bound in bounds]
+            self = self.astype(reduce(promote_types, kinds, self.dtype))
         return apply(Clip(min, max), self)
     def astype(self, dtype):
         if self.data.dtype == dtype:
@@ -1836,6 +1841,8 @@ class _Picking:
         """y[i, j] = self[i, index[i, j]] for dim 1: the shape of index."""
         if index.ndim != self.ndim:
             raise ValueError(f"gather: {self.shape} and {index.shape} differ in axes")
+        if self.ndim == 0:
+            return self.clone()
         places = list(np.indices(index.shape, sparse=True))
         places[dim] = index
         return self[tuple(places)]
@@ -1867,10 +1874,11 @@ ones(3, 3).tril()
 @_in_tensor
 class _Sorting:
     def argsort(self, dim=-1, descending=False):
-        a = np.flip(self.data, dim) if descending else self.data
-        order = a.argsort(dim, kind="stable")
-        last = self.shape[dim] - 1
-        return _wrap(np.flip(last - order, dim) if descending else order)
+        """The order that sorts along dim; what is equal stays in its order."""
+        a = np.atleast_1d(self.data)
+        order = (np.flip(a, dim) if descending else a).argsort(dim, kind="stable")
+        order = np.flip(a.shape[dim] - 1 - order, dim) if descending else order
+        return _wrap(order.reshape(self.shape))
     def sort(self, dim=-1, descending=False):
         order = self.argsort(dim, descending)
         return _Sorted(self.gather(dim, order), order)

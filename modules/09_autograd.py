@@ -613,7 +613,7 @@ def _(op, grad):
     n = b if b.ndim else b.item()  # NumPy squares if it sees the number 2
     def for_a():
         slope = grad * (b * a ** (n - 1 + (n == 0)))
-        return np.where(b == 0, 0, slope) if np.any(b == 0) else slope
+        return slope if b.ndim == 0 and n else np.where(b == 0, 0, slope)
     return for_a, lambda: grad * (a**n * np.log(np.where((a == 0) & (b >= 0), 1, a)))
 RULES[Where] = lambda op, grad: (lambda: np.where(*op.parameters, grad, 0),
                                  lambda: np.where(*op.parameters, 0, grad))
@@ -624,10 +624,13 @@ RULES[Cast] = lambda op, grad: (grad.astype(op.parameters[1]),)  # to the dtype 
 RULES[Concat] = lambda op, grad: np.split(
     grad, np.cumsum([s[op.parameters[0]] for s in op.saved])[:-1], *op.parameters)
 
+# %% [markdown]
+# Which four numbers come out, if the first of `grad` is infinite?
+
 # %%
 op = Maximum()
-op.forward(np.array([-1.0, 0.0, 2.0]), np.array(0.0))
-RULES[Maximum](op, np.ones(3))[0]()
+op.forward(np.array([-1.0, 0.0, 2.0, np.nan]), np.array(0.0))
+RULES[Maximum](op, np.array([np.inf, 1.0, 1.0, 1.0]))[0]()
 
 # %% [markdown]
 # ### From few to many
@@ -1501,7 +1504,7 @@ def _(op, grad):
         g, number = grad[at], which[at]
         if np.isfinite(g.sum()):
             return ((g, number == t) for t in range(kh * kw))
-        return ((np.where(number == t, g, 0), 1) for t in range(kh * kw))
+        return ((_let_pass(number == t, g), 1) for t in range(kh * kw))
     return (_put_back(taps, grad, shape, *op.parameters),)
 @gradient(AvgPool2dOp)
 def _(op, grad):
@@ -1617,7 +1620,7 @@ compare({"add.at": by_add_at, "the rule": lambda: RULES[Index](op, g)}, rounds=5
 # When a trained network only answers, nobody asks for gradients. Still, each result
 # keeps everything that it was made from. `no_grad()` turns the recording off: `apply`
 # looks at `grad_mode.enabled`. Afterwards the switch must be *as it was before*, even
-# after an error, and even inside another `no_grad()`.
+# after an error, and even inside another `no_grad()`. (It is the switch of one thread.)
 #
 # `@contextmanager` makes a `with` block from a function with one `yield`. What stands
 # before the `yield` runs on entering. What stands in a `finally` after it runs on
@@ -1816,7 +1819,7 @@ def _generators(block: Callable) -> list[np.random.Generator]:
         seen[id(x)] = x
         if isinstance(x, dict):
             waiting += x.values()
-        elif isinstance(x, (list, tuple)):
+        elif isinstance(x, (list, tuple, set)):
             waiting += x
         elif isinstance(x, partial):
             waiting += x.func, x.args, x.keywords
@@ -1975,6 +1978,9 @@ class set_grad_enabled:
         self.before, grad_mode.enabled = grad_mode.enabled, bool(mode)
     def __enter__(self): pass
     def __exit__(self, *error): grad_mode.enabled = self.before
+    def __call__(self, function):
+        grad_mode.enabled = self.before
+        raise TypeError("set_grad_enabled decorates nothing: take @no_grad()")
 class Ends(Op):
     """Ends(*seeds): after it nothing comes; seeds holds a gradient for each input."""
 RULES[Ends] = lambda op, grad: op.parameters
@@ -2004,6 +2010,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=False, allow_unused=Fa
     order = by_date(end)
     _refuse(order)  # before Watched hides what the ops saved
     graph = [(t, t.origin) for t in order if retain_graph or t in wanted]
+    del order  # or it would hold all tensors until the end
     for t, origin in graph:
         if origin and t in wanted:
             t.origin = Watched(origin[0], found, t), origin[1]
@@ -2225,6 +2232,7 @@ compare({name: lambda size=size: step(size) for name, size in ways.items()}, rou
 # | `max` gives all to a nan | `max()` too; `amax` makes every gradient nan |
 # | `zero_grad(tensors)` | `optimizer.zero_grad()` |
 # | `gradcheck(f, *inputs)` | `torch.autograd.gradcheck(f, inputs)` |
+# | `checkpoint(block, x)` | `torch.utils.checkpoint.checkpoint(block, x)` |
 
 # %% [markdown]
 # Writes, modes and random numbers:
@@ -2233,12 +2241,12 @@ compare({name: lambda size=size: step(size) for name, size in ways.items()}, rou
 # | --- | --- |
 # | dates of writes, for memory | a version counter, `t._version`; views share it |
 # | a write through `t.data` has no date | it is not counted either |
+# | `relu` keeps its input, attention q and k | its result; scaled copies |
 # | tensors of parts of one NumPy array have one date | each has its own counter |
 # | `no_grad`, `is_grad_enabled`, for each thread | the same |
 # | `set_grad_enabled(mode)`: a call, a block | also a decorator |
 # | `inference_mode` is `no_grad` | it leaves out version counters too |
-# | `checkpoint(block, x)` | `torch.utils.checkpoint.checkpoint(block, x)` |
-# | it repeats each generator it finds | it repeats the default ones |
+# | `checkpoint` repeats each generator it finds | only the default ones |
 
 # %% [markdown]
 # ## Summary

@@ -81,24 +81,26 @@ import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from itertools import islice
 from time import perf_counter
 
 import numpy as np
 from numpy import ndarray
 
-from tinytorch.core.activations import SigmoidOp
+from tinytorch.core.activations import SigmoidOp, log_softmax
 from tinytorch.core.autograd import gradient, no_grad
 from tinytorch.core.dataloader import DataLoader
-from tinytorch.core.layers import Layer
-from tinytorch.core.optimizers import _compare, clip_grad_norm_
-from tinytorch.core.tensor import Op, Tensor, apply, default_generator
+from tinytorch.core.layers import Layer, _evaluation
+from tinytorch.core.optimizers import ReduceLROnPlateau, _compare, clip_grad_norm_
+from tinytorch.core.tensor import Op, Tensor, apply, default_generator, stack, where
 
 # %% [markdown]
 # The cells below also use these names. They will not be part of the package's file. The
 # checks compare arrays with `same`; you need not read it.
 
 # %% nbgrader={"grade": false, "grade_id": "pieces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import threading
 from inspect import isgeneratorfunction
 from itertools import pairwise
 from pathlib import Path
@@ -158,20 +160,36 @@ prediction, target = Tensor(np.arange(4.0).reshape(4, 1)), Tensor(np.arange(4.0)
 # Four perfect predictions, and a loss of 2.5. The network returned a column (4, 1), the
 # targets are (4,), and broadcasting made a table of all 16 differences.
 #
+# The mean is the usual way from many losses to one number. Sometimes the sum is wanted,
+# or each loss by itself: `reduction` says which, as in PyTorch, and `reduced` does it.
+
+# %% nbgrader={"grade": false, "grade_id": "reduced", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """The "mean" of the losses, or their "sum", or the losses themselves: "none"."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction is mean, sum or none, not {reduction!r}")
+    if reduction == "none":
+        return losses
+    if reduction == "mean" and not losses.size:
+        raise ValueError("an empty batch has no mean loss")
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+# %% [markdown]
 # Write `mse_loss`. If the shapes of prediction and target differ, raise a `ValueError`
 # that names both shapes. The target may be a tensor, an array or, for a prediction of
-# shape (), a plain number: `np.shape` takes them all. Return a tensor, so that
-# `backward` can start from it. About four lines.
+# shape (), a plain number: `np.shape` takes them all. Reduce the squares with
+# `reduced`. Return a tensor, so that `backward` can start from it. About four lines.
 
 # %% nbgrader={"grade": false, "grade_id": "mse_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
-def mse_loss(prediction: Tensor, target) -> Tensor:
+def mse_loss(prediction: Tensor, target, reduction: str = "mean") -> Tensor:
     """The mean of (prediction - target)²; a ValueError if their shapes differ."""
     ### BEGIN SOLUTION
     if prediction.shape != np.shape(target):
         raise ValueError(f"predictions {prediction.shape}, targets {np.shape(target)}")
     d = prediction - target
-    return (d * d).mean()
+    return reduced(d * d, reduction)
     ### END SOLUTION
 
 # %% [markdown]
@@ -195,6 +213,9 @@ loss.backward()
 same(prediction.grad.data, [[2 / 3, -4 / 3, -2 / 3]], "The gradient is 2 (y - t) / n.")
 loss = mse_loss(Tensor(3.0), 1.0)
 same(loss.item(), 4.0, "A plain number as target: (3 - 1)² = 4.")
+for reduction, wanted in [("none", [[1.0, 4.0, 1.0]]), ("sum", 6.0)]:
+    found = mse_loss(prediction, target, reduction=reduction)
+    same(found.data, wanted, f"With reduction {reduction!r} the squares are wrong.")
 for y, t in [(Tensor([[1.0], [2.0]]), Tensor([1.0, 2.0])), (Tensor([1.0, 2.0]), 1.5)]:
     sides = str(y.shape), str(np.shape(t))
     try:
@@ -218,6 +239,7 @@ from tito.grading import answer, raised
 _rng = np.random.default_rng(0)
 _y, _t = Tensor(_rng.random((2, 3, 4, 5))), _rng.random((2, 3, 4, 5))
 answer([mse_loss(_y, _t), _y, _t], about="images, and the images afterwards")
+answer(mse_loss(_y, _t, "none"), about="the squares themselves")
 _pairs = [(Tensor([1.0, 2.0]), 1.0), (Tensor([1.0]), Tensor([[1.0]]))]
 answer([raised(mse_loss, *_pair) for _pair in _pairs], about="other shapes")
 ### END HIDDEN TESTS
@@ -290,7 +312,7 @@ class CrossEntropyOp(Op):
 op = CrossEntropyOp(np.array([0, 0]), 0.0)
 op.forward(np.array([[5.0, 5.0], [0.0, 200.0]], np.float32)), op.saved
 
-# %% nbgrader={"grade": true, "grade_id": "cross_entropy_op_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cross_entropy_op_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """The loss is minus the mean log-probability, at any size of the logits."""
 x, t = np.random.default_rng(0).standard_normal((5, 3)), np.array([2, 0, 1, 1, 0])
 log_p = x - np.log(np.exp(x).sum(1, keepdims=True))
@@ -342,6 +364,83 @@ answer(np.asarray(_op.forward(_x)), about="excluded classes")
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# ### Rows that count
+#
+# A language model answers at every place of a text: its logits are (n, C, T), its
+# targets (n, T). Short texts were padded (module 08). At those places there is nothing
+# to learn, and their target is a number that means "ignore this", -100 in PyTorch. Two
+# texts, of three places and of one. What happens to the mean loss if the batch is
+# padded further?
+
+# %%
+losses = np.array([[2.0, 1.0, 3.0], [2.0, 0.0, 0.0]])  # 0 where there is no text
+losses.mean(), np.pad(losses, ((0, 0), (0, 5))).mean(), losses[losses > 0].mean()
+
+# %% [markdown]
+# It falls, although nothing was learned. So the op gets only the rows that count. Write
+# `counted_rows`, for `logits` (n, C, \*d) and `targets` (n, \*d), with any number of
+# further axes `*d`, or none:
+#
+# - each place becomes a row of C logits. The axis of the classes must become the last
+#   one *before* the reshape: `permute` takes the order of the axes. A reshape alone
+#   would mix the logits of different places, without an error;
+# - rows whose target is `ignore_index` are left out, and so are these targets.
+#
+# Return the rows (N, C), a tensor, and the targets (N,). About four lines.
+
+# %% nbgrader={"grade": false, "grade_id": "counted_rows", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+def counted_rows(
+    logits: Tensor, targets: ndarray, ignore_index: int = -100
+) -> tuple[Tensor, ndarray]:
+    """The places that count: (n, C, *d), (n, *d) -> (N, C), (N,)."""
+    ### BEGIN SOLUTION
+    axes = [0, *range(2, logits.ndim), 1]
+    rows, t = logits.permute(axes).reshape(-1, logits.shape[1]), targets.reshape(-1)
+    counts = t != ignore_index
+    return rows[counts], t[counts]
+    ### END SOLUTION
+
+# %% [markdown]
+# One text of three places, and logits for two classes. Which three rows? And which, if
+# the last place is padding?
+
+# %%
+logits = Tensor([[[0.0, 1.0, 2.0], [10.0, 11.0, 12.0]]])
+counted_rows(logits, np.array([[0, 1, 1]]))
+
+# %%
+counted_rows(logits, np.array([[0, 1, -100]]))
+
+# %% nbgrader={"grade": true, "grade_id": "counted_rows_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+"""Each place is a row of its own logits; places that are ignored are left out."""
+rng = np.random.default_rng(0)
+for d in [(), (4,), (2, 5)]:
+    x = Tensor(rng.standard_normal((3, 2, *d)), requires_grad=True)
+    t, before = rng.permutation(x.size // 2).reshape(3, *d) % 2, x.data.copy()
+    for ignored in (-100, 1):
+        rows, left = counted_rows(x, t, ignored)
+        said = f"Logits {x.shape}, targets {t.shape}, ignore_index {ignored}:"
+        places = [place for place in np.ndindex(t.shape) if t[place] != ignored]
+        wanted = np.array([x.data[(i, slice(None), *p)] for i, *p in places])
+        assert isinstance(rows, Tensor), f"{said} the rows must be a tensor."
+        same(rows.data, wanted, f"{said} row k must be the logits of place k.")
+        same(left, [t[place] for place in places], f"{said} the targets are wrong.")
+        assert rows.requires_grad, f"{said} the rows have lost their graph."
+    same(x.data, before, "The logits were changed.")
+
+# %% nbgrader={"grade": true, "grade_id": "counted_rows_hidden", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+"""Checked where classes and places are equally many, and on the gradient."""
+### BEGIN HIDDEN TESTS
+from tito.grading import answer
+
+_x = Tensor(np.arange(18.0).reshape(2, 3, 3), requires_grad=True)
+_rows, _t = counted_rows(_x, np.array([[0, 5, 1], [5, 2, 0]]), 5)
+(_rows * _rows).sum().backward()
+answer([_rows, _t, _x.grad], about="three classes, three places")
+### END HIDDEN TESTS
+
+# %% [markdown]
 # ### Its gradient
 #
 # The derivative is the reason to make softmax and cross-entropy one op. All
@@ -368,28 +467,41 @@ def _(op, grad):
     return (g,)
     ### END SOLUTION
 
-def class_numbers(logits, targets) -> ndarray:
-    """A copy of the targets as int64; an error if one is not a class of its row."""
+def class_numbers(logits, targets, ignore_index=None) -> ndarray:
+    """A copy of the targets as int64, one a row; an error if one is not a class."""
     t, dims = np.array(targets), logits.shape
-    if not t.size or t.dtype.kind not in "iu" or len(dims) != 2 or t.shape != dims[:1]:
+    fits = len(dims) > 1 and t.shape == dims[:1] + dims[2:]
+    if not t.size or t.dtype.kind not in "iu" or not fits:
         said = f"these are {dims} and {t.shape} of {t.dtype}"
         raise ValueError(f"logits (n, classes) need integers (n,), with n > 0; {said}")
+    t = t.reshape(-1)
     if (wrong := (t < 0) | (t >= dims[1])).any():
-        row = wrong.argmax()
-        raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
+        wrong &= t != ignore_index
+        if wrong.any():
+            row = wrong.argmax()
+            raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
     return t.astype(np.int64, copy=False)
 
-def cross_entropy(logits: Tensor, targets, label_smoothing: float = 0.0) -> Tensor:
-    """The mean of -log softmax(logits)[target]: (n, classes), (n,) -> ()."""
-    e, t = label_smoothing, class_numbers(logits, targets)
+def cross_entropy(
+    logits: Tensor, targets, label_smoothing: float = 0.0, *, weight=None,
+    ignore_index: int = -100, reduction: str = "mean",
+) -> Tensor:
+    """The mean of -log softmax(logits)[target]: (n, classes, *d), (n, *d) -> ()."""
+    e, options = label_smoothing, (weight, ignore_index, reduction)
     if logits.dtype.kind != "f" or not 0 <= e <= 1:
         raise ValueError(f"logits are {logits.dtype}, not floats, or {e} is not 0 to 1")
+    if weight is not None or reduction != "mean" or np.shape(targets) == logits.shape:
+        return _cross_entropies(logits, targets, e, *options)
+    t = class_numbers(logits, targets, ignore_index)
+    if logits.ndim > 2 or (t == ignore_index).any():
+        logits, t = counted_rows(logits, t, ignore_index)
     return apply(CrossEntropyOp(t, e), logits)
 
 # %% [markdown]
 # Below your rule stands the function that people call. It refuses what does not fit,
 # before NumPy finds another meaning in it: class $-1$, for instance, would be the last
-# column. How large can an entry of the gradient get, however wrong the network is? The
+# column. (`_cross_entropies`, for its rarer options, stands near the end of this
+# module.) How large can an entry of the gradient get, however wrong the network is? The
 # example that is wrong by 200:
 
 # %%
@@ -397,7 +509,7 @@ logits = Tensor([[0.0, 200.0]], requires_grad=True)
 cross_entropy(logits, Tensor([0])).backward()
 logits.grad
 
-# %% nbgrader={"grade": true, "grade_id": "cross_entropy_rule_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "cross_entropy_rule_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """The rule agrees with small steps, and leaves what was saved alone."""
 x, t = 3 * np.random.default_rng(2).standard_normal((4, 3)), np.array([2, 0, 1, 1])
 op = CrossEntropyOp(t, 0.3)
@@ -481,20 +593,36 @@ def _(op, grad):
     (x,), (t,) = op.saved, op.parameters
     return ((SigmoidOp().forward(x) - t) * (grad / x.size),)
 
-def binary_cross_entropy_with_logits(logits: Tensor, targets) -> Tensor:
+def binary_cross_entropy_with_logits(
+    logits: Tensor, targets, *, reduction: str = "mean", pos_weight=None
+) -> Tensor:
     """The mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), t from 0 to 1."""
-    t = np.array(targets, logits.dtype)
-    if t.shape != logits.shape or not t.size or not ((t >= 0) & (t <= 1)).all():
+    t, usual = np.array(targets, logits.dtype), reduction == "mean"
+    lacks = usual and not t.size
+    if t.shape != logits.shape or lacks or not ((t >= 0) & (t <= 1)).all():
         raise ValueError(f"targets {t.shape} are not {logits.shape}, from 0 to 1")
-    return apply(BinaryCrossEntropyOp(t), logits)
+    if usual and pos_weight is None:
+        return apply(BinaryCrossEntropyOp(t), logits)
+    return _binary_cross_entropies(logits, t, pos_weight, reduction)
 
-class MSELoss(Layer):
-    forward = staticmethod(mse_loss)
-class BCEWithLogitsLoss(Layer):
-    forward = staticmethod(binary_cross_entropy_with_logits)
-class CrossEntropyLoss(Layer):
-    def __init__(self, label_smoothing: float = 0.0):
-        self.forward = partial(cross_entropy, label_smoothing=label_smoothing)
+# %% [markdown]
+# Each loss is a layer, too. Its options are those of the function, which it calls:
+
+# %% nbgrader={"grade": false, "grade_id": "loss_layers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class _Loss(Layer):
+    """The loss `function` as a layer, with options fixed."""
+    def __init__(self, **options):
+        signature(self.function).bind(0, 0, **options)  # a TypeError for unknown ones
+        self.forward = partial(self.function, **options)
+class MSELoss(_Loss):
+    function = staticmethod(mse_loss)
+class BCEWithLogitsLoss(_Loss):
+    function = staticmethod(binary_cross_entropy_with_logits)
+class CrossEntropyLoss(_Loss):
+    function = staticmethod(cross_entropy)
+    def __init__(self, label_smoothing: float = 0.0, **options):
+        super().__init__(label_smoothing=label_smoothing, **options)
 
 # %% [markdown]
 # Undecided about a yes, and wrong by 200 about a no. Which mean?
@@ -573,14 +701,17 @@ for step in range(8):
 def predicted(logits) -> ndarray:
     """The class of the largest logit in each row; of single logits 1 if positive."""
     x = np.asarray(logits)
-    return x.argmax(1) if x.ndim == 2 and x.shape[1] > 1 else (x.reshape(-1) > 0) * 1
+    if x.ndim < 2 or x.shape[1] == 1:
+        return (x.reshape(-1) > 0) * 1
+    return x.argmax(1).reshape(-1)
 
-def accuracy(logits, targets) -> float:
-    """The share of the predicted classes that are right."""
+def accuracy(logits, targets, ignore_index: int = -100) -> float:
+    """The share of the predicted classes that are right, of those that count."""
     guess, t = predicted(logits), np.asarray(targets).reshape(-1)
-    if guess.shape != t.shape or not t.size:
+    counts = t != ignore_index
+    if guess.shape != t.shape or not counts.any():
         raise ValueError(f"{len(guess)} predictions do not fit {len(t)} targets")
-    return float((guess == t).mean())
+    return float((guess == t)[counts].mean())
 
 def confusion_matrix(logits, targets) -> ndarray:
     """(i, j) counts what is of class i and predicted as j: (classes, classes)."""
@@ -731,7 +862,7 @@ net = MLP([2, 16, 16, 2], relu)
 losses = mended_a(net, SGD(net.parameters(), lr=0.5), [batch] * 300)
 losses[0], losses[-1], max(losses)
 
-# %% nbgrader={"grade": true, "grade_id": "bug_a_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "bug_a_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Each step follows the gradient of its own batch, and of nothing before it."""
 def two_steps(gradient_before):
     """The losses of two steps, and the first weight after them."""
@@ -813,7 +944,7 @@ def mended_b(model, x, y) -> Tensor:
 right = mended_b(Sure(), Tensor([3, 7]), Tensor([3, 7]))
 right, mended_b(Sure(), Tensor([3, 7]), Tensor([3, 8]))
 
-# %% nbgrader={"grade": true, "grade_id": "bug_b_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "bug_b_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Sure and right costs nothing, sure and wrong everything; backward still works."""
 class Table:
     """Logits from a table, whatever the input."""
@@ -872,10 +1003,16 @@ x, y = choose[:]
 # - afterwards each layer must have the mode that *it* had before (somebody may have
 #   frozen one of them), also if an error is raised inside. The error goes on to the
 #   caller.
-#
-# `layers_of(model)` gives all layers. The `with` block runs where the function says
-# `yield`. Module 09's `no_grad()` is a context manager, too: `with no_grad():` around
-# the `yield`. About seven lines.
+# - all this holds in this thread alone: while one thread predicts, another may train
+#   the same model, and must not lose its dropout.
+
+# %% [markdown]
+# `layers_of(model)` gives all layers. `layer.training` is False in a thread whose
+# `_evaluation.layers` has the layer (module 04). This is a frozenset: never change it,
+# but put another one into its place, `before | set(layers)`, and put `before` back at
+# the end. The `with` block runs where the function says `yield`. Module 09's
+# `no_grad()` is a context manager, too: `with no_grad():` around the `yield`. About
+# seven lines.
 
 # %% nbgrader={"grade": false, "grade_id": "evaluating", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -887,14 +1024,13 @@ def layers_of(model: Layer) -> list[Layer]:
 def evaluating(model: Layer):
     """Evaluation mode, and nothing is recorded; afterwards each mode is as before."""
     ### BEGIN SOLUTION
-    modes = {layer: layer.training for layer in layers_of(model)}
-    model.eval()
+    before = _evaluation.layers
+    _evaluation.layers = before | set(layers_of(model))
     try:
         with no_grad():
             yield
     finally:
-        for layer, mode in modes.items():
-            layer.training = mode
+        _evaluation.layers = before
     ### END SOLUTION
 
 # %%
@@ -903,7 +1039,7 @@ with evaluating(model):
     shares = [accuracy(model(x), y) for _ in range(3)]
 shares, model.training
 
-# %% nbgrader={"grade": true, "grade_id": "evaluating_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "evaluating_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Inside, evaluation mode and no recording; afterwards each mode is as before."""
 net = Sequential(MLP([3, 4], None), Dropout(0.5), Sequential(Dropout(0.5)))
 net.layers[1].eval()
@@ -918,6 +1054,13 @@ with evaluating(net):
     assert not net(Tensor(np.ones((2, 3)))).requires_grad, "A result keeps its graph."
 after = [layer.training for layer in layers_of(net)]
 assert after == before, f"`training` was {before} before, and is {after} afterwards."
+with evaluating(net):
+    with evaluating(Sequential(Dropout(0.5))):
+        pass
+    inside = [layer.training for layer in layers_of(net)]
+    assert not any(inside), (
+        f"After an inner `with` on another model, `training` is {inside}."
+    )
 try:
     with evaluating(net):
         raise OSError("the disk is gone")
@@ -929,6 +1072,38 @@ except OSError:
     assert is_grad_enabled(), "After an error nothing is recorded any more."
 else:
     raise AssertionError("The error inside the with block must go on to the caller.")
+
+# %% nbgrader={"grade": false, "grade_id": "in_another_thread", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# For the next check. You need not read it.
+def overlapping(model):
+    """Modes seen while another thread evaluates, which began first and ends first."""
+    begun, end, seen = threading.Event(), threading.Event(), {}
+    modes = lambda: [layer.training for layer in layers_of(model)]
+    def evaluate():
+        with evaluating(model):
+            begun.set()
+            end.wait(5)
+            seen["inside, the first"] = modes()
+    thread = threading.Thread(target=evaluate)
+    thread.start()
+    begun.wait(5)
+    seen["outside"] = modes()
+    with evaluating(model):
+        end.set()
+        thread.join()
+        seen["inside, the second"] = modes()
+    seen["afterwards"] = modes()
+    return seen
+
+# %% nbgrader={"grade": true, "grade_id": "evaluating_threads_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+"""Two threads evaluate one model at overlapping times, and nothing stays switched."""
+seen, off, on = overlapping(Sequential(Dropout(0.5))), [False] * 2, [True] * 2
+for where_, wanted in [("outside", on), ("inside, the first", off),
+                       ("inside, the second", off), ("afterwards", on)]:
+    assert seen.get(where_) == wanted, (
+        f"One thread evaluates a model, and another looks on, then evaluates it, too. "
+        f"{where_.capitalize()}, `training` must be {wanted}, not {seen.get(where_)}.")
+assert is_grad_enabled(), "After both threads nothing is recorded any more."
 
 # %% nbgrader={"grade": true, "grade_id": "evaluating_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Checked in evaluation mode, one within the other, and within `no_grad()`."""
@@ -1068,24 +1243,46 @@ for _patience, _losses in [
 # Never call `zero_grad`, an optimizer's `step` or a scheduler's `step` here. About five
 # lines.
 
-# %% nbgrader={"grade": false, "grade_id": "step", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "trainer", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 class Trainer:
-    """Fits a model to batches (*inputs, targets)."""
-    def __init__(self, model: Layer, optimizer, loss=cross_entropy, metrics=(accuracy,),
+    """Fits a model to batches (*inputs, targets).
+
+    scheduler.step() follows each update; ReduceLROnPlateau follows each validation.
+    metrics are functions of outputs and targets. If none are named, there is accuracy
+    where the targets are classes, and the loss is not one of NO_ACCURACY.
+    """
+    NO_ACCURACY = ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss",
+                   "binary_cross_entropy")  # for numbers, or of probabilities
+    def __init__(self, model: Layer, optimizer, loss=cross_entropy, metrics=None,
                  scheduler=None, accumulate=1, clip=None, patience=None):
         if not (accumulate >= 1 and (clip is None or clip > 0) and patience != 0):
             raise ValueError("accumulate and patience are at least 1, clip is above 0")
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
-        self.loss, self.metrics, self.clip = loss, tuple(metrics), clip
+        self.loss, self.metrics, self.clip = loss, metrics, clip
         self.accumulate, self.stopping = accumulate, EarlyStopping(patience)
         self.epoch, self.history = 0, []
         self.batches, self.seen, self.total = 0, 0, 0.0  # in this epoch
         self.seed = self.resumed = None  # the loader's; after `load`: of generators
+        self.plateau = isinstance(scheduler, ReduceLROnPlateau)
+    @staticmethod
+    def parts(batch) -> tuple[list, Tensor]:
+        """Inputs and targets of a batch; a ValueError if it is no such tuple."""
+        if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+            kind = type(batch).__name__
+            raise ValueError(f"a batch is (*inputs, targets), this is a {kind} alone")
+        *inputs, targets = batch
+        return inputs, targets
+
+# %% nbgrader={"grade": false, "grade_id": "step", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+class Trainer(Trainer):
     def step(self, batches: list) -> float:
         """One update from the batches, as if they were one; the mean loss."""
         self.optimizer.zero_grad()
-        n, total = sum(len(batch[-1]) for batch in batches), 0.0
+        n, total = sum(len(self.parts(batch)[1]) for batch in batches), 0.0
+        if not n:
+            raise ValueError("a step needs examples, and these batches have none")
         ### BEGIN SOLUTION
         for *inputs, targets in batches:
             loss, share = self.loss(self.model(*inputs), targets), len(targets) / n
@@ -1098,7 +1295,7 @@ class Trainer:
                 f"the loss is {total} in epoch {self.epoch + 1}, after {self.batches} "
                 f"batches, and the norm of its gradients {norm}: lower lr, or clip")
         self.optimizer.step()
-        if self.scheduler is not None:
+        if self.scheduler is not None and not self.plateau:
             self.scheduler.step()
         return total
 
@@ -1228,13 +1425,15 @@ for size in (3, 3 * len(train_loader)):
 
 # %% [markdown]
 # So the lengths of all schedules are given in updates: epochs times `len(loader)`. The
-# line of each epoch will show the learning rate.
+# line of each epoch will show the learning rate. One schedule cannot follow updates:
+# `ReduceLROnPlateau` needs the loss on other examples. `fit` steps it once an epoch,
+# after the validation, and refuses it without one.
 #
 # ## 5. Epochs
 #
 # The next cells are given. `predict` collects the model's outputs over a loader, and
 # `evaluate` computes the loss and the metrics from them. `_live_line` rewrites one
-# line. You need not read this cell.
+# line. You need not read these two cells.
 
 # %% nbgrader={"grade": false, "grade_id": "evaluate", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1242,15 +1441,40 @@ class Trainer(Trainer):
     def predict(self, loader) -> tuple[Tensor, Tensor]:
         """The model's outputs, in evaluation mode, and the targets."""
         with evaluating(self.model):
-            pairs = [(self.model(*x).data, np.asarray(t)) for *x, t in loader]
+            pairs = [(self.model(*x).data, np.asarray(t))
+                     for x, t in map(self.parts, loader)]
         if not pairs:
             raise ValueError("the loader has no batch")
         return tuple(Tensor(np.concatenate(both)) for both in zip(*pairs, strict=True))
     def evaluate(self, loader) -> dict[str, float]:
         """The loss and the metrics over all examples, by name."""
         outputs, targets = self.predict(loader)
-        found = {f.__name__: f(outputs, targets) for f in self.metrics}
-        return {"loss": self.loss(outputs, targets).item(), **found}
+        metrics, found = self.metrics, {"loss": self.loss(outputs, targets).item()}
+        if metrics is None:
+            metrics = (accuracy,) if self._has_classes(outputs, targets) else ()
+        for f in metrics:
+            name = getattr(f, "__name__", type(f).__name__)
+            found[name] = float(f(outputs, targets))  # plain, so that it can be saved
+        return found
+    def _has_classes(self, outputs: Tensor, targets: Tensor) -> bool:
+        """Has this loss an accuracy: are the outputs logits, the targets classes?"""
+        loss = getattr(self.loss, "func", getattr(self.loss, "function", self.loss))
+        if getattr(loss, "__name__", "") in self.NO_ACCURACY:
+            return False
+        x, t = outputs.shape, targets.data
+        if len(x) > 1 and x[1] > 1:
+            return t.dtype.kind in "iu" and t.shape == x[:1] + x[2:]
+        return t.size == outputs.size and bool(np.isin(t, (0, 1)).all())
+
+# %% nbgrader={"grade": false, "grade_id": "fit_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+class Trainer(Trainer):
+    def _look_at(self, loss: float) -> None:
+        """What follows each validation."""
+        if self.plateau:
+            self.scheduler.step(loss)
+        if self.stopping.patience:
+            self.stopping.update(loss, self.model)
     def _generators(self) -> list[np.random.Generator]:
         """The default generator, and those that layers of the model hold."""
         values = [v for layer in layers_of(self.model) for v in vars(layer).values()]
@@ -1293,8 +1517,9 @@ class Trainer(Trainer):
     def fit(self, loader, epochs: int, validation=None, save=None, progress=True):
         """Train until `epochs` epochs are done; returns a dict for each epoch."""
         n, todo = len(loader), (epochs - self.epoch) * len(loader) - self.batches
-        if not n or (self.stopping.patience and validation is None):
-            raise ValueError("fit needs batches and, with patience, validation=loader")
+        if not n or ((self.stopping.patience or self.plateau) and validation is None):
+            said = "fit needs batches and, with patience or a plateau,"
+            raise ValueError(f"{said} validation=loader")
         for generator, state in self.resumed or ():
             generator.bit_generator.state = state
         self.resumed, done, show = None, 0, _live_line() if progress else None
@@ -1314,10 +1539,9 @@ class Trainer(Trainer):
             if validation is not None:
                 found = self.evaluate(validation)
                 row |= {f"validation_{name}": value for name, value in found.items()}
+                self._look_at(row["validation_loss"])
             self.history.append(row)
             self.epoch, self.batches, self.seen, self.total = self.epoch + 1, 0, 0, 0.0
-            if self.stopping.patience:
-                self.stopping.update(row["validation_loss"], self.model)
             if save is not None:
                 self.save(save)
             if show:
@@ -1344,9 +1568,10 @@ losses = [row["validation_loss"] for row in history]
 len(history), 1 + losses.index(trainer.stopping.best)
 
 # %% [markdown]
-# The curves show why. On the left, with a logarithmic axis: how much is learned by
-# heart, and how much helps with other digits. The functions that draw the pictures of
-# this module come with the tool: a picture is no part of a framework.
+# The curves show why. `plot_history` draws what `fit` returned: the losses in one
+# picture, and each metric in another. On the left, with a logarithmic axis: how much is
+# learned by heart, and how much helps with other digits. The functions that draw the
+# pictures of this module come with the tool: a picture is no part of a framework.
 
 # %%
 from tito.pictures import plot_confusion_matrix, plot_history, plot_mistakes
@@ -2020,16 +2245,142 @@ if there:
 # figures.
 
 # %% [markdown]
+# ## The rest is names
+#
+# What follows needs no new op. `nll_loss` takes log-probabilities; with `log_softmax`
+# before it, it is `cross_entropy`. Class `weight`s make rare classes count more: the
+# mean is then divided by the sum of the weights of all targets. And a target may be a
+# row of probabilities, one for each class.
+
+# %% nbgrader={"grade": false, "grade_id": "nll", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _weighted(log_p, targets, weight, ignore_index: int) -> tuple:
+    """Weights of all classes (C,); classes and weights of all targets (n, *d)."""
+    n = log_p.shape[1]
+    weights = np.ones(n) if weight is None else np.asarray(weight)
+    if weights.shape != (n,):
+        raise ValueError(f"{n} classes need weights ({n},), not {weights.shape}")
+    t = class_numbers(log_p, targets, ignore_index).reshape(np.shape(targets))
+    counts = t != ignore_index
+    t, weights = np.where(counts, t, 0), weights.astype(log_p.dtype)
+    return weights, t, weights[t] * counts
+
+def _share(losses: Tensor, shares: ndarray, reduction: str) -> Tensor:
+    """Losses that have their weights already; the mean is by the sum of the weights."""
+    mean = reduction == "mean"
+    return losses.sum() / shares.sum() if mean else reduced(losses, reduction)
+
+def nll_loss(
+    log_p: Tensor, targets, weight=None, ignore_index: int = -100, reduction="mean"
+) -> Tensor:
+    """The mean of -log_p[target], by weight: (n, classes, *d), (n, *d) -> ()."""
+    _, t, shares = _weighted(log_p, targets, weight, ignore_index)
+    row, *places = np.indices(t.shape, sparse=True)
+    losses = where(shares != 0, -log_p[(row, t, *places)] * shares, 0.0)
+    return _share(losses, shares, reduction)
+
+def _cross_entropies(logits, targets, e, weight, ignore_index, reduction) -> Tensor:
+    """cross_entropy with its rarer options: by log_softmax, in tensor operations."""
+    log_p, t, n = log_softmax(logits, 1), np.array(targets), logits.shape[1]
+    along = (n, *[1] * (logits.ndim - 2))  # weights, beside log_p (n, classes, *d)
+    if t.shape == logits.shape:  # probabilities
+        w = np.ones(n) if weight is None else np.asarray(weight)
+        q = ((1 - e) * t + e / n) * w.reshape(along)
+        return reduced(-(log_p * q.astype(logits.dtype)).sum(1), reduction)
+    losses = nll_loss(log_p, t, weight, ignore_index, "none")
+    weights, _, shares = _weighted(log_p, t, weight, ignore_index)
+    if e:
+        spread = -(log_p * weights.reshape(along)).sum(1) * (e / n)
+        losses = losses * (1 - e) + where(t != ignore_index, spread, 0.0)
+    return _share(losses, shares, reduction)
+
+# %% [markdown]
+# A rare class with nine times the weight, an ignored target, and a target that is
+# 70 % class 0:
+
+# %%
+logits = Tensor([[2.0, 0.0], [0.0, 1.0]])
+cross_entropy(logits, [0, 1], weight=[1.0, 9.0])
+
+# %%
+cross_entropy(logits, [0, -100], reduction="none")
+
+# %%
+cross_entropy(logits, [[0.7, 0.3], [0.0, 1.0]])
+
+# %% [markdown]
+# For yes or no, `pos_weight` is the weight of each yes. One logit $x$ is the two logits
+# $(x, 0)$, so `log_softmax` gives both logarithms without overflow and without corners.
+# `binary_cross_entropy` takes probabilities. A logarithm of 0 counts as -100, as in
+# PyTorch; from logits it is exact.
+
+# %% nbgrader={"grade": false, "grade_id": "bce_rest", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _binary_cross_entropies(logits, t, pos_weight, reduction) -> Tensor:
+    """The binary cross-entropy with its rarer options, in tensor operations."""
+    zero = Tensor(np.zeros_like(logits.data), dtype=logits.dtype)
+    both = log_softmax(stack([logits, zero], -1), -1)
+    w = np.asarray(1 if pos_weight is None else pos_weight, logits.dtype)
+    return reduced(-(both[..., 0] * (t * w) + both[..., 1] * (1 - t)), reduction)
+
+def binary_cross_entropy(p: Tensor, targets, reduction: str = "mean") -> Tensor:
+    """The mean of -t log p - (1 - t) log(1 - p), for probabilities p."""
+    t, least = np.array(targets, p.dtype), np.exp(-100.0)
+    if t.shape != p.shape or not ((p.data >= 0) & (p.data <= 1)).all():
+        raise ValueError(f"{p.shape}, targets {t.shape}: one shape, p from 0 to 1")
+    yes, no = p.clip(least, None).log(), (1 - p).clip(least, None).log()
+    return reduced(-(yes * t + no * (1 - t)), reduction)
+
+# %% [markdown]
+# For numbers: the absolute difference follows a few wild targets less than the square
+# does. Huber's loss is a square near 0, and a straight line further out.
+
+# %% nbgrader={"grade": false, "grade_id": "number_losses", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def l1_loss(prediction: Tensor, target, reduction: str = "mean") -> Tensor:
+    """The mean of |prediction - target|."""
+    mse_loss(prediction, target, "none")  # refuses shapes that differ
+    return reduced((prediction - target).abs(), reduction)
+
+def huber_loss(prediction, target, reduction="mean", delta: float = 1.0) -> Tensor:
+    """d²/2 up to |d| = delta, then delta (|d| - delta/2); d = prediction - target."""
+    a = l1_loss(prediction, target, "none")
+    squares, lines = a * a / 2, (a - delta / 2) * delta
+    return reduced(where(a.data < delta, squares, lines), reduction)
+
+def smooth_l1_loss(prediction, target, reduction="mean", beta: float = 1.0) -> Tensor:
+    """Huber's loss divided by its delta, which is called beta here."""
+    if beta == 0:
+        return l1_loss(prediction, target, reduction)
+    return huber_loss(prediction, target, reduction, beta) / beta
+
+class NLLLoss(_Loss):
+    function = staticmethod(nll_loss)
+class BCELoss(_Loss):
+    function = staticmethod(binary_cross_entropy)
+class L1Loss(_Loss):
+    function = staticmethod(l1_loss)
+class HuberLoss(_Loss):
+    function = staticmethod(huber_loss)
+class SmoothL1Loss(_Loss):
+    function = staticmethod(smooth_l1_loss)
+
+# %%
+prediction, target = Tensor([0.0, 0.5, 5.0]), [0.0, 0.0, 0.0]
+for loss in (mse_loss, l1_loss, huber_loss):
+    print(loss.__name__, loss(prediction, target, reduction="none"))
+
+# %% [markdown]
 # ## Here and in PyTorch
 #
 # | here | in PyTorch |
 # | --- | --- |
-# | `cross_entropy`, `mse_loss` | the same in `torch.nn.functional` |
-# | `binary_cross_entropy_with_logits` | the same, in `torch.nn.functional` |
-# | `CrossEntropyLoss`, `MSELoss`, `BCEWithLogitsLoss` | the same in `torch.nn` |
-# | the mean over the batch | `reduction="mean"`, the default; also `weight` |
-# | shapes that differ in `mse_loss`: a `ValueError` | a warning, then broadcasting |
-# | `with evaluating(model)` | `model.eval()`, `with torch.no_grad()`, `model.train()` |
+# | `cross_entropy`, `nll_loss`, `mse_loss`, `l1_loss` … | `torch.nn.functional` |
+# | `CrossEntropyLoss`, `MSELoss` … | the same in `torch.nn` |
+# | `label_smoothing` comes third | `weight` does: name all options |
+# | the mean of an empty batch: an error | nan |
+# | shapes that differ: a `ValueError` | a warning, then broadcasting |
+# | `with evaluating(model)`, for one thread | `eval()`, `no_grad()`, `train()` |
 # | `loss.backward(share)` | the same; often `(share * loss).backward()` |
 # | `Trainer`: the schedule counts updates | your own loop, or Lightning |
 # | `save`, `load` | `torch.save`, `torch.load(weights_only=True)` |

@@ -42,33 +42,38 @@ NAMES = {
     },
     "tinytorch.nn": {
         # PyTorch calls it Module. In this course a module is a notebook, so the text says Layer
-        "layers": "Module=Layer Layer Parameter Linear",
+        "layers": "Module=Layer Layer Parameter Buffer Linear",
         "activations": "Activation ReLU LeakyReLU Sigmoid Tanh GELU SiLU ELU Softplus Softmax LogSoftmax",
-        "dense": "Dense Sequential Flatten Dropout MLP summary",
-        "spatial": "Conv2d MaxPool2d AvgPool2d GlobalAvgPool2d",
+        "dense": "Dense Sequential Flatten Dropout Identity MLP summary",
+        "spatial": "Conv2d MaxPool2d AvgPool2d AdaptiveAvgPool2d GlobalAvgPool2d BatchNorm1d BatchNorm2d",
         "attention": "Embedding MultiHeadAttention PositionalEncoding",
-        "training": "MSELoss BCEWithLogitsLoss CrossEntropyLoss",
+        "training": "MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss NLLLoss CrossEntropyLoss",
     },
     "tinytorch.nn.functional": {
         "activations": "relu leaky_relu sigmoid tanh gelu silu elu softplus softmax log_softmax",
         "attention": "scaled_dot_product_attention attention_scores attention_weights causal_mask padding_mask mask_bias",
-        "training": "mse_loss cross_entropy binary_cross_entropy_with_logits",
+        "training": """
+            mse_loss l1_loss smooth_l1_loss huber_loss nll_loss cross_entropy
+            binary_cross_entropy binary_cross_entropy_with_logits
+        """,
     },
     "tinytorch.nn.init": {  # they return a new tensor. PyTorch's, with an underscore, write into one
         "layers": "kaiming_normal kaiming_uniform xavier_uniform uniform",
     },
     "tinytorch.nn.utils": {
-        "optimizers": "clip_grad_norm",
+        "optimizers": "clip_grad_norm_ clip_grad_value_",
     },
     "tinytorch.optim": {
         "optimizers": "Optimizer SGD RMSprop Adam AdamW",
     },
     "tinytorch.optim.lr_scheduler": {
-        "optimizers": "LRScheduler StepLR CosineAnnealingLR LinearWarmup OneCycleLR",
+        "optimizers": """
+            LRScheduler StepLR MultiStepLR ExponentialLR LambdaLR CosineAnnealingLR LinearWarmup OneCycleLR ReduceLROnPlateau
+        """,
     },
     "tinytorch.data": {  # PyTorch has the first line in torch.utils.data, the rest in torchvision
         "dataloader": """
-            Dataset TensorDataset Subset random_split DataLoader
+            Dataset TensorDataset Subset random_split DataLoader WeightedRandomSampler default_collate
             ImageDataset Digits CIFAR10 Compose Normalize RandomHorizontalFlip RandomCrop channel_statistics
         """,
     },
@@ -104,7 +109,7 @@ LEFT_OUT = {
         "dataloader": "planes pictures batch_indices epoch_order prefetched",
         "autograd": "RULES unbroadcast Freed by_date Ends Watched",
         "optimizers": "descend accumulate look_ahead decayed blend cosine",
-        "training": "class_numbers layers_of write_atomic",
+        "training": "class_numbers counted_rows reduced layers_of write_atomic",
     },
     "a slow version, or data, to learn from": {
         "layers": "naive_matmul",

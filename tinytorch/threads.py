@@ -99,15 +99,14 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def elementwise(compute: Callable, *arrays: np.ndarray) -> np.ndarray:
     """compute(*arrays), piece by piece on all cores. It pays from LARGE bytes on.
 
-    compute is a NumPy ufunc, or works element by element and takes `out=` as a ufunc does. Each array has the shape of the
-    first, or none.
+    compute is a NumPy ufunc, or works element by element and takes `out=` as a ufunc does. Arrays of one shape and one memory
+    order are cut into pieces, beside them may be single numbers; other arrays are computed at once.
     """
     like = arrays[0]
     order = sorted(range(like.ndim), key=lambda axis: -like.strides[axis])  # the order of its axes in memory
-    flat = [a.transpose(order) if a.ndim else a for a in arrays]
-    if not all(a.flags.c_contiguous for a in flat):
+    if not all(a.ndim == 0 or (a.shape == like.shape and a.transpose(order).flags.c_contiguous) for a in arrays):
         return compute(*arrays)
-    flat = [a.reshape(-1) if a.ndim else a for a in flat]
+    flat = [a.transpose(order).reshape(-1) if a.ndim else a for a in arrays]
     y = np.empty(like.size, compute(*[a[:0] if a.ndim else a for a in flat]).dtype)
 
     def work(first: int, last: int) -> None:

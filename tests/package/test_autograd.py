@@ -913,18 +913,19 @@ def run_program(steps, tensors, off):
     return [None if t.grad is None else np.asarray(t.grad) for t in tensors]
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @settings(deadline=None, max_examples=150)
 @given(st.lists(STEPS, min_size=1, max_size=12))
 def test_programs_with_views_and_writes_end_as_pytorchs_do(steps):
     torch = pytest.importorskip("torch")
-    arrays = [np.float32(numbers(3, 2, seed=i)) for i in range(3)]
-    mine = run_program(steps, [Tensor(a.copy(), requires_grad=i < 2) for i, a in enumerate(arrays)], no_grad)
+    arrays = [numbers(3, 2, seed=i) for i in range(3)]  # float64, as large numbers come out
+    mine = run_program(steps, [Tensor(a.copy(), i < 2, np.float64) for i, a in enumerate(arrays)], no_grad)
     theirs = run_program(steps, [torch.tensor(a, requires_grad=i < 2) for i, a in enumerate(arrays)], torch.no_grad)
     assert isinstance(mine, str) == isinstance(theirs, str)
     for p, q in zip(mine, theirs, strict=True) if not isinstance(mine, str) else ():
         assert (p is None) == (q is None)
         if p is not None:
-            np.testing.assert_allclose(p, q, rtol=1e-3, atol=1e-4)
+            np.testing.assert_allclose(p, q, rtol=1e-6, atol=1e-9 * np.abs(np.nan_to_num(q)).max())
 
 
 # -- corners: 0, inf and nan, beside PyTorch ------------------------------------------------------------------------------
@@ -1008,6 +1009,18 @@ def test_infinite_gradients_are_blocked_in_every_float_and_shape(array, dtype):
     activations.relu(x).backward(np.full(x.shape, inf))
     np.testing.assert_array_equal(x.grad.data, np.where(x.data > 0, inf, 0))
     assert x.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_infinite_gradient_of_a_pool_stays_at_its_pixel(stride):
+    torch, pixels = pytest.importorskip("torch"), np.float32(numbers(1, 2, 4, 4))
+    x, t = leaf(pixels), torch.tensor(pixels, requires_grad=True)
+    y = MaxPool2d(2, stride)(x)
+    grad = np.ones(y.shape, np.float32)
+    grad[0, 0, 0, 0] = inf
+    y.backward(grad)
+    functional().max_pool2d(t, 2, stride).backward(torch.tensor(grad))
+    np.testing.assert_array_equal(x.grad.data, t.grad.numpy())
 
 
 @pytest.mark.parametrize("best", ["max", "min"])
@@ -1235,6 +1248,9 @@ def test_set_grad_enabled_is_a_block_and_a_call():
     with pytest.raises(KeyError), set_grad_enabled(False):
         raise KeyError
     assert is_grad_enabled()
+    with pytest.raises(TypeError, match="no_grad"):
+        set_grad_enabled(False)(len)
+    assert is_grad_enabled()
     set_grad_enabled(False)
     assert not is_grad_enabled()
     set_grad_enabled(True)
@@ -1408,11 +1424,6 @@ def test_two_hundred_thousand_ops_deep_backward_retained_and_dropped():
     assert x.grad.item() == 1
     assert grad(y, x)[0].item() == 1
     y = x
-    for _ in range(300_000):
+    for _ in range(200_000):
         y = y * 1.0
     del y
-    y = x
-    for _ in range(200_000):
-        y = y.reshape(1)
-    y[...].backward()
-    assert x.grad.item() == 2

@@ -1,12 +1,10 @@
 """tinytorch.core.spatial: loops against products against blocks, identities, threads, and PyTorch where it is installed."""
 
-import threading
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from tinytorch.core import spatial
 from tinytorch.core.dense import Flatten, Sequential, summary
@@ -22,7 +20,6 @@ from tinytorch.core.spatial import (
     conv2d_im2col,
     conv_output_size,
     im2col,
-    in_blocks,
     largest,
     naive_conv2d,
     windows,
@@ -314,70 +311,6 @@ def test_the_global_mean_is_the_mean_of_each_channel_and_passes_a_gradient_on():
 def test_padding_beyond_half_of_the_kernel_is_an_error(kernel, padding):
     with pytest.raises(ValueError, match="more than half of the kernel"):
         MaxPool2d(kernel, padding=padding)
-
-
-# -- blocks and threads --------------------------------------------------------------------------------------------
-
-
-def blas_threads() -> list[int]:
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-
-@given(n=st.integers(0, 50), size=st.integers(1, 60))
-@settings(deadline=None, max_examples=30)
-def test_every_block_is_worked_on_once(n, size):
-    done = np.zeros(n, int)
-
-    def work(first, last):
-        assert 0 < last - first <= size
-        done[first:last] += 1
-
-    in_blocks(work, n, size)
-    assert (done == 1).all()
-
-
-def test_an_error_in_any_block_reaches_the_caller_and_blas_gets_its_threads_back():
-    before = blas_threads()
-
-    def work(first, last):
-        if first == 30:
-            raise MemoryError("no room for block 30")
-
-    for _ in range(20):
-        with pytest.raises(MemoryError, match="block 30"):
-            in_blocks(work, 100, 10)
-    assert blas_threads() == before
-
-
-def test_convolutions_in_several_threads_at_once_are_right_and_leave_blas_as_it_was():
-    before, wrong = blas_threads(), []
-    x, weight = numbers(24, 16, 16, 16), numbers(16, 16, 3, 3, seed=1)
-    expected = conv2d_im2col(x, weight, padding=1)
-
-    def run():
-        for _ in range(5):
-            if not np.allclose(conv2d_blocked(x, weight, padding=1), expected, atol=1e-3):
-                wrong.append("wrong numbers")
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == [] and blas_threads() == before
-
-
-def test_with_one_blas_thread_no_other_thread_works():
-    seen = set()
-    with threadpool_limits(1):
-        in_blocks(lambda first, last: seen.add(threading.get_ident()), 100, 1)
-    assert seen == {threading.get_ident()}
-
-
-def test_no_thread_is_left_behind():
-    before = threading.active_count()
-    conv2d_blocked(numbers(64, 8, 16, 16), numbers(8, 8, 3, 3))
-    assert threading.active_count() == before
 
 
 def test_nothing_is_remembered_where_nobody_asks_for_a_gradient():

@@ -624,6 +624,13 @@ def test_clip_of_integers_and_without_bounds(torch):
     a = np.array([1, 200, 7], np.uint8)
     same(Tensor(a).clip(5, 100), torch.from_numpy(a).clip(5, 100))
     same(Tensor(a).clip(2.5), torch.from_numpy(a).clip(2.5))
+    same(Tensor(a).clip(0.5, 100), torch.from_numpy(a).clip(0.5, 100))
+    same(Tensor([5, -3]).clip(0.0), torch.tensor([5, -3]).clip(0.0))
+    low, high = np.array([0.0, 1.0], np.float32), np.array([0.5, 2.0], np.float32)
+    x, t = Tensor([-1.0, 3.0]), torch.tensor([-1.0, 3.0])
+    same(x.clip(Tensor(low), Tensor(high)), t.clip(torch.from_numpy(low), torch.from_numpy(high)))
+    same(x.clip(max=Tensor(high)), t.clip(max=torch.from_numpy(high)))
+    same(Tensor([True, False]).clip(max=2), torch.tensor([True, False]).clip(max=2))
     same(Tensor([1.0, 2.0]).clip(np.float64(1.5)), torch.tensor([1.5, 2.0]))
     with pytest.raises(ValueError, match="min, max or both"):
         Tensor(a).clip()
@@ -687,6 +694,8 @@ def test_0d_tensors_have_one_axis_where_pytorch_says_so(torch):
         lambda t: t.norm(),
         lambda t: t.clone(),
         lambda t: t.repeat(3),
+        lambda t: t.sort().values,
+        lambda t: t.argsort(descending=True),
     ):
         same(f(Tensor(a)), f(torch.from_numpy(a)))
 

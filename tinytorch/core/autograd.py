@@ -103,7 +103,7 @@ def _(op, grad):
     n = b if b.ndim else b.item()  # NumPy squares if it sees the number 2
     def for_a():
         slope = grad * (b * a ** (n - 1 + (n == 0)))
-        return np.where(b == 0, 0, slope) if np.any(b == 0) else slope
+        return slope if b.ndim == 0 and n else np.where(b == 0, 0, slope)
     return for_a, lambda: grad * (a**n * np.log(np.where((a == 0) & (b >= 0), 1, a)))
 RULES[Where] = lambda op, grad: (lambda: np.where(*op.parameters, grad, 0),
                                  lambda: np.where(*op.parameters, 0, grad))
@@ -297,7 +297,7 @@ def _(op, grad):
         g, number = grad[at], which[at]
         if np.isfinite(g.sum()):
             return ((g, number == t) for t in range(kh * kw))
-        return ((np.where(number == t, g, 0), 1) for t in range(kh * kw))
+        return ((_let_pass(number == t, g), 1) for t in range(kh * kw))
     return (_put_back(taps, grad, shape, *op.parameters),)
 @gradient(AvgPool2dOp)
 def _(op, grad):
@@ -428,7 +428,7 @@ def _generators(block: Callable) -> list[np.random.Generator]:
         seen[id(x)] = x
         if isinstance(x, dict):
             waiting += x.values()
-        elif isinstance(x, (list, tuple)):
+        elif isinstance(x, (list, tuple, set)):
             waiting += x
         elif isinstance(x, partial):
             waiting += x.func, x.args, x.keywords
@@ -489,6 +489,9 @@ class set_grad_enabled:
         self.before, grad_mode.enabled = grad_mode.enabled, bool(mode)
     def __enter__(self): pass
     def __exit__(self, *error): grad_mode.enabled = self.before
+    def __call__(self, function):
+        grad_mode.enabled = self.before
+        raise TypeError("set_grad_enabled decorates nothing: take @no_grad()")
 class Ends(Op):
     """Ends(*seeds): after it nothing comes; seeds holds a gradient for each input."""
 RULES[Ends] = lambda op, grad: op.parameters
@@ -517,6 +520,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=False, allow_unused=Fa
     order = by_date(end)
     _refuse(order)  # before Watched hides what the ops saved
     graph = [(t, t.origin) for t in order if retain_graph or t in wanted]
+    del order  # or it would hold all tensors until the end
     for t, origin in graph:
         if origin and t in wanted:
             t.origin = Watched(origin[0], found, t), origin[1]

@@ -8,7 +8,7 @@ __all__ = ['IntOrPair', 'conv_output_size', 'naive_conv2d', 'windows', 'im2col',
            'BatchNorm2d', 'BatchNorm1d', 'in_windows', 'conv2d_blocked', 'largest_in_blocks']
 
 # %% modules/06_spatial.py #imports
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np

@@ -1,7 +1,7 @@
 # %% mse_loss: by a power
     if np.shape(prediction) != np.shape(target):
         raise ValueError(f"{np.shape(prediction)} against {np.shape(target)}")
-    return ((prediction - target) ** 2).mean()
+    return reduced((prediction - target) ** 2, reduction)
 # %% cross_entropy_op: the mean of all logits, which is the mean of the rows' means
         p = np.exp(shifted)
         total = p.sum(axis=1, keepdims=True)
@@ -33,3 +33,15 @@
             loss = self.loss(self.model(*batch[:-1]), batch[-1]) * share
             loss.backward()
             total += loss.item()
+# %% counted_rows: places one by one
+    places = [p for p in np.ndindex(targets.shape) if targets[p] != ignore_index]
+    index = tuple(np.array(places).T.reshape(targets.ndim, -1))
+    return logits[(index[0], slice(None), *index[1:])], targets[index]
+# %% evaluating: the other models first
+    mine = frozenset(layers_of(model))
+    others, _evaluation.layers = _evaluation.layers, _evaluation.layers | mine
+    with no_grad():
+        try:
+            yield
+        finally:
+            _evaluation.layers = others

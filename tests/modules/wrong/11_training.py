@@ -1,7 +1,7 @@
 # %% mse_loss: lets shapes broadcast
 # rule: raise a `ValueError` that names both shapes
     d = prediction - target
-    return (d * d).mean()
+    return reduced(d * d, reduction)
 # %% mse_loss: the sum in place of the mean
     if prediction.shape != np.shape(target):
         raise ValueError(f"{prediction.shape} and {np.shape(target)}")
@@ -14,28 +14,33 @@
 # %% mse_loss: the absolute difference
     if prediction.shape != np.shape(target):
         raise ValueError(f"{prediction.shape} and {np.shape(target)}")
-    return (prediction - target).abs().mean()
+    return reduced((prediction - target).abs(), reduction)
 # %% mse_loss: a target must have a shape of its own
 # rule: a plain number: `np.shape` takes them all
     if prediction.shape != target.shape:
         raise ValueError(f"{prediction.shape} and {target.shape}")
-    return ((prediction - target) ** 2).mean()
+    return reduced((prediction - target) ** 2, reduction)
 # %% mse_loss: compares how many there are, not the shapes
 # rule: If the shapes of prediction and target differ, raise a `ValueError`
     if prediction.size != np.size(target):
         raise ValueError(f"{prediction.shape} and {np.shape(target)}")
-    return ((prediction - target) ** 2).mean()
+    return reduced((prediction - target) ** 2, reduction)
 # %% mse_loss: refuses only what cannot be broadcast
 # rule: a ValueError if their shapes differ.
     try:
         np.broadcast_shapes(prediction.shape, np.shape(target))
     except ValueError:
         raise ValueError(f"{prediction.shape} and {np.shape(target)}") from None
-    return ((prediction - target) ** 2).mean()
+    return reduced((prediction - target) ** 2, reduction)
 # %% mse_loss: returns nothing
     if prediction.shape != np.shape(target):
         raise ValueError(f"{prediction.shape} and {np.shape(target)}")
     ((prediction - target) ** 2).mean()
+# %% mse_loss: always the mean
+# rule: Reduce the squares with `reduced`.
+    if prediction.shape != np.shape(target):
+        raise ValueError(f"{prediction.shape} and {np.shape(target)}")
+    return ((prediction - target) ** 2).mean()
 # %% cross_entropy_op: by way of the probability, whose logarithm overflows
         p = np.exp(shifted)
         p /= p.sum(axis=1, keepdims=True)
@@ -130,6 +135,40 @@
         self.saved = (p,)
         losses = np.log(total[:, 0]) - (1 - e) * shifted[np.arange(n), targets]
         return (losses - e * shifted.sum(axis=1) if e else losses).mean()
+# %% counted_rows: a reshape alone, which mixes places
+# rule: The axis of the classes must become the last one *before* the reshape
+    rows, t = logits.reshape(-1, logits.shape[1]), targets.reshape(-1)
+    counts = t != ignore_index
+    return rows[counts], t[counts]
+# %% counted_rows: for one further axis only
+# rule: with any number of further axes `*d`, or none
+    n, classes, *d = logits.shape
+    x = logits.permute(0, 2, 1) if logits.ndim == 3 else logits
+    rows, t = x.reshape(-1, classes), targets.reshape(-1)
+    counts = t != ignore_index
+    return rows[counts], t[counts]
+# %% counted_rows: the axes in reverse, so that the rows have another order
+    rows = logits.transpose(1, logits.ndim - 1).reshape(-1, logits.shape[1])
+    counts = targets.reshape(-1) != ignore_index
+    return rows[counts], targets.reshape(-1)[counts]
+# %% counted_rows: nothing is left out
+# rule: rows whose target is `ignore_index` are left out
+    axes = [0, *range(2, logits.ndim), 1]
+    return logits.permute(axes).reshape(-1, logits.shape[1]), targets.reshape(-1)
+# %% counted_rows: leaves out all that is negative
+# rule: rows whose target is `ignore_index` are left out
+    axes = [0, *range(2, logits.ndim), 1]
+    rows, t = logits.permute(axes).reshape(-1, logits.shape[1]), targets.reshape(-1)
+    return rows[t >= 0], t[t >= 0]
+# %% counted_rows: an array, which has lost its graph
+# rule: Return the rows (N, C), a tensor
+    x = np.moveaxis(logits.data, 1, -1).reshape(-1, logits.shape[1])
+    counts = targets.reshape(-1) != ignore_index
+    return x[counts], targets.reshape(-1)[counts]
+# %% counted_rows: a new tensor, which has lost its graph
+    x = np.moveaxis(logits.data, 1, -1).reshape(-1, logits.shape[1])
+    counts = targets.reshape(-1) != ignore_index
+    return Tensor(x[counts]), targets.reshape(-1)[counts]
 # %% cross_entropy_rule: forgets the mean over the rows
     g = p - e / classes
     g[np.arange(n), targets] -= 1 - e
@@ -386,6 +425,57 @@
 # %% evaluating: returns what it should yield
     model.eval()
     return model
+# %% evaluating: switches the layers themselves, for all threads
+# rule: all this holds in this thread alone
+    modes = {layer: layer.training for layer in layers_of(model)}
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for layer, mode in modes.items():
+            layer.training = mode
+# %% evaluating: forgets what was evaluated before it
+# rule: put `before` back at the end
+    _evaluation.layers = _evaluation.layers | set(layers_of(model))
+    try:
+        with no_grad():
+            yield
+    finally:
+        _evaluation.layers = frozenset()
+# %% evaluating: only the model itself, for this thread
+# rule: the model and every layer below it are in evaluation mode
+    before = _evaluation.layers
+    _evaluation.layers = before | {model}
+    try:
+        with no_grad():
+            yield
+    finally:
+        _evaluation.layers = before
+# %% evaluating: an error leaves it in evaluation mode in this thread
+# rule: also if an error is raised inside.
+    before = _evaluation.layers
+    _evaluation.layers = before | set(layers_of(model))
+    with no_grad():
+        yield
+    _evaluation.layers = before
+# %% evaluating: writes into the set of all threads
+# rule: never change it
+    before = set(_evaluation.layers)
+    type(_evaluation).layers = before | set(layers_of(model))
+    try:
+        with no_grad():
+            yield
+    finally:
+        type(_evaluation).layers = frozenset(before)
+# %% evaluating: in this thread, and records all the while
+# rule: are in evaluation mode, and nothing is recorded
+    before = _evaluation.layers
+    _evaluation.layers = before | set(layers_of(model))
+    try:
+        yield
+    finally:
+        _evaluation.layers = before
 # %% early_stopping: keeps the weights themselves, which go on changing
 # rule: keep a copy of the weights
         if loss < self.best:
