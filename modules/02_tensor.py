@@ -1721,6 +1721,7 @@ answer(len(recipe(_t)), about="ten thousand negations")
 @_in_tensor
 class _Conversions:
     is_leaf = property(lambda self: self.origin is None)
+    device = property(lambda self: "cpu")
     def float(self): return self.astype(np.float32)
     def double(self): return self.astype(np.float64)
     def int(self): return self.astype(np.int32)
@@ -2292,10 +2293,10 @@ for n in (1, 1_000, 100_000, 4_000_000):
 # | a uint8 tensor as a key: positions | a mask (outdated there) |
 # | `x.floor()`, `round`, `sign`, `//`: no gradient | a gradient of 0 |
 # | `x.view(...)` copies where it must | an error: use `reshape` |
+# | `x.device` is always "cpu"; no `device=` | `device="cuda"` and others |
 # | errors: `ValueError`, `TypeError` | mostly `RuntimeError` |
 # | `x.exp()`, `x.sort()`: methods only | functions too, `torch.exp(x)` |
 # | `x == [1, 2]` compares elements | False |
-# | bools can be subtracted from numbers | an error |
 
 # %% [markdown]
 # ## Summary

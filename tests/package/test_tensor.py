@@ -1144,5 +1144,7 @@ def test_contiguous_and_clone_copy_only_what_they_must():
 
 
 def test_there_is_no_other_device():
+    x = Tensor([1.0])
+    assert x.device == "cpu" and x.to(x.device) is x
     with pytest.raises(TypeError, match="cuda"):
         Tensor([1.0]).to("cuda")

@@ -535,6 +535,7 @@ def recipe(*results: Tensor) -> list[Tensor]:
 @_in_tensor
 class _Conversions:
     is_leaf = property(lambda self: self.origin is None)
+    device = property(lambda self: "cpu")
     def float(self): return self.astype(np.float32)
     def double(self): return self.astype(np.float64)
     def int(self): return self.astype(np.int32)
