@@ -775,6 +775,12 @@ def test_a_key_is_copied():
         x.grad = None
         y.backward()
         assert x.grad.tolist() == [1, 1, 0]
+    end = Tensor(2)
+    y = x[:end].sum()
+    end.fill_(1)
+    x.grad = None
+    y.backward()
+    assert x.grad.tolist() == [1, 1, 0]
     condition = Tensor([True, False, False])
     y = where(condition, x, 0.0).sum()
     condition[1] = True
