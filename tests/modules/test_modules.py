@@ -18,13 +18,14 @@ def on_one_worker(paths):
 
 # How many lines the package file of a module may have; 260 for those not named here.
 LIMITS = {
-    "02_tensor": 780,
+    "02_tensor": 800,
     "04_layers": 360,
-    "06_spatial": 490,
+    "06_spatial": 500,
+    "07_attention": 340,
     "08_dataloader": 340,
-    "09_autograd": 490,
+    "09_autograd": 540,
     "10_optimizers": 450,
-    "11_training": 530,
+    "11_training": 540,
 }
 
 each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))
