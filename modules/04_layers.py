@@ -575,10 +575,10 @@ readable(peak_memory(lambda: x @ w.T + b), "B")
 # shapes, put all rows of `x` into one matrix (one large product is faster than many
 # small ones), save, and restore the axes at the end.
 #
-# You compute `y`, of shape (rows, out): the product of `rows`, not of `x`, with
-# `matmul` as in module 02. If `bias` is not `None`, add it *in place* with `y += ...`.
-# Nothing else uses this new array yet. The inputs must not change, and `y` has their
-# dtype. Three lines.
+# You compute `y`, of shape (rows, out): the product of `rows`, not of `x`, and, if
+# `bias` is not `None`, the bias, added *in place* with `y += ...`. Nothing else uses
+# this new array yet. The inputs must not change, and `y` has their dtype. Multiply with
+# `matmul`, as in module 02. Three lines.
 
 # %% nbgrader={"grade": false, "grade_id": "linear_op", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export

@@ -1592,9 +1592,9 @@ readable(x.nbytes, "B"), readable(im2col(x, 3, padding=1).nbytes, "B")
 # Python's threads really run at the same time.)
 
 # %% [markdown]
-# `in_blocks(work, n, size)` of `tinytorch.threads` cuts the numbers from 0 to n - 1 into
-# blocks of `size` and calls `work(first, last)` for each, on as many threads as BLAS
-# has. Meanwhile BLAS itself uses one thread for each product.
+# `in_blocks(work, n, size)` of `tinytorch.threads` cuts the numbers from 0 to n - 1
+# into blocks of `size` and calls `work(first, last)` for each, on as many threads as
+# BLAS has. Meanwhile BLAS itself uses one thread for each product.
 
 # %%
 in_blocks(lambda first, last: print(f"{first} to {last - 1}\n", end=""), 10, size=4)

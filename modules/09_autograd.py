@@ -580,7 +580,7 @@ answer([e() if callable(e) else e for e in _pair], about="Div")
 # long: `_let_pass` multiplies the *bits* of `grad` by 1 or 0. Beside a nan nobody
 # loses, so the nan is followed back to its source.
 
-# %% nbgrader={"grade": false, "grade_id": "rules_choice", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "let_pass", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
 _BITS = {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # integers of n bytes
 def _let_pass(kept, grad):
@@ -592,6 +592,12 @@ def _unless(loses, a, b, grad):
         return _let_pass(~loses(a, b), grad)
     def compute(bits, a, out=None): return np.multiply(bits, ~loses(a, b), out=out)
     return elementwise(compute, grad.view(_BITS[grad.itemsize]), a).view(grad.dtype)
+
+# %%
+_let_pass(np.array([True, False]), np.array([2.0, np.inf]))
+
+# %% nbgrader={"grade": false, "grade_id": "rules_choice", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 def _to_the_winner(a, b, grad):
     """The entries of maximum(a, b); there is no loser beside a nan."""
     if b.ndim == 0:
@@ -1542,7 +1548,29 @@ def _(op, grad):
     def for_bias():
         return matmul(np.ones(n * oh * ow, grad.dtype), grad.reshape(-1, out))
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
+@gradient(Index)
+def _(op, grad):
+    (shape,), (key,) = op.saved, op.parameters
+    full, parts = np.zeros(shape, grad.dtype), key if isinstance(key, tuple) else (key,)
+    if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
+        full[key] = grad
+    elif isinstance(key, np.ndarray) and key.dtype != bool and grad.size and shape[1:]:
+        rows = key.ravel().astype(int) % shape[0]  # uint8 cannot hold a shape of 256
+        order = rows.argsort(kind="stable")
+        names, starts = np.unique(rows[order], return_index=True)
+        full[names] = np.add.reduceat(grad.reshape(-1, *shape[1:])[order], starts)
+    else:
+        np.add.at(full, key, grad)
+    return (full,)
+
+# %% [markdown]
+# Attention is one op, too. Its rule goes back through the product, the softmax and the
+# scores, for a few sequences at a time. You need not read the cell.
+
+# %% nbgrader={"grade": false, "grade_id": "rule_attention", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 def _for_attention(q, k, v, w, grad):
+    """The entries for q, k and v."""
     scores = grad @ _swapped(v)  # first for the weights, then through the softmax
     scores -= np.vecdot(scores, w)[..., None]
     scores *= w
@@ -1560,20 +1588,6 @@ def _(op, grad):
             entry[first:last] = part
     in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
     return entries
-@gradient(Index)
-def _(op, grad):
-    (shape,), (key,) = op.saved, op.parameters
-    full, parts = np.zeros(shape, grad.dtype), key if isinstance(key, tuple) else (key,)
-    if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
-        full[key] = grad
-    elif isinstance(key, np.ndarray) and key.dtype != bool and grad.size and shape[1:]:
-        rows = key.ravel().astype(int) % shape[0]  # uint8 cannot hold a shape of 256
-        order = rows.argsort(kind="stable")
-        names, starts = np.unique(rows[order], return_index=True)
-        full[names] = np.add.reduceat(grad.reshape(-1, *shape[1:])[order], starts)
-    else:
-        np.add.at(full, key, grad)
-    return (full,)
 
 # %% [markdown]
 # Do they say what your loops say? And how many times faster are they?

@@ -71,7 +71,7 @@ def _(op, grad):
     a, b = op.saved
     return lambda: grad / b, lambda: -grad * (a / b / b)  # b² may be too small
 
-# %% modules/09_autograd.py #rules_choice
+# %% modules/09_autograd.py #let_pass
 _BITS = {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # integers of n bytes
 def _let_pass(kept, grad):
     """grad where it is kept, else 0, even if it is infinite: its bits times 1 or 0."""
@@ -82,6 +82,8 @@ def _unless(loses, a, b, grad):
         return _let_pass(~loses(a, b), grad)
     def compute(bits, a, out=None): return np.multiply(bits, ~loses(a, b), out=out)
     return elementwise(compute, grad.view(_BITS[grad.itemsize]), a).view(grad.dtype)
+
+# %% modules/09_autograd.py #rules_choice
 def _to_the_winner(a, b, grad):
     """The entries of maximum(a, b); there is no loser beside a nan."""
     if b.ndim == 0:
@@ -334,7 +336,24 @@ def _(op, grad):
     def for_bias():
         return matmul(np.ones(n * oh * ow, grad.dtype), grad.reshape(-1, out))
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
+@gradient(Index)
+def _(op, grad):
+    (shape,), (key,) = op.saved, op.parameters
+    full, parts = np.zeros(shape, grad.dtype), key if isinstance(key, tuple) else (key,)
+    if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
+        full[key] = grad
+    elif isinstance(key, np.ndarray) and key.dtype != bool and grad.size and shape[1:]:
+        rows = key.ravel().astype(int) % shape[0]  # uint8 cannot hold a shape of 256
+        order = rows.argsort(kind="stable")
+        names, starts = np.unique(rows[order], return_index=True)
+        full[names] = np.add.reduceat(grad.reshape(-1, *shape[1:])[order], starts)
+    else:
+        np.add.at(full, key, grad)
+    return (full,)
+
+# %% modules/09_autograd.py #rule_attention
 def _for_attention(q, k, v, w, grad):
+    """The entries for q, k and v."""
     scores = grad @ _swapped(v)  # first for the weights, then through the softmax
     scores -= np.vecdot(scores, w)[..., None]
     scores *= w
@@ -352,20 +371,6 @@ def _(op, grad):
             entry[first:last] = part
     in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
     return entries
-@gradient(Index)
-def _(op, grad):
-    (shape,), (key,) = op.saved, op.parameters
-    full, parts = np.zeros(shape, grad.dtype), key if isinstance(key, tuple) else (key,)
-    if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
-        full[key] = grad
-    elif isinstance(key, np.ndarray) and key.dtype != bool and grad.size and shape[1:]:
-        rows = key.ravel().astype(int) % shape[0]  # uint8 cannot hold a shape of 256
-        order = rows.argsort(kind="stable")
-        names, starts = np.unique(rows[order], return_index=True)
-        full[names] = np.add.reduceat(grad.reshape(-1, *shape[1:])[order], starts)
-    else:
-        np.add.at(full, key, grad)
-    return (full,)
 
 # %% modules/09_autograd.py #no_grad
 def _decorator(block: Callable) -> Callable:
