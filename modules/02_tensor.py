@@ -1338,8 +1338,9 @@ def _plain(key):
     if type(key) is int or key is None or key is Ellipsis:
         return key
     if isinstance(key, slice):
-        parts = key.start, key.stop, key.step
-        return slice(*map(_plain, parts)) if Tensor in map(type, parts) else key
+        if Tensor in (type(key.start), type(key.stop), type(key.step)):
+            return slice(_plain(key.start), _plain(key.stop), _plain(key.step))
+        return key
     if isinstance(key, tuple):
         return tuple([_plain(part) for part in key])
     array = np.array(key.data if isinstance(key, Tensor) else key)
@@ -1391,7 +1392,8 @@ def _written(array: np.ndarray) -> int:
 @_in_tensor
 class _Indexing:
     def __getitem__(self, key):
-        for step in _steps(_plain(key)):
+        key = _plain(key)
+        for step in _steps(key) if type(key) is tuple else (key,):
             self = apply(Index(step), self)
         return self
     def __setitem__(self, key, value):
@@ -1721,6 +1723,7 @@ answer(len(recipe(_t)), about="ten thousand negations")
 @_in_tensor
 class _Conversions:
     is_leaf = property(lambda self: self.origin is None)
+    device = property(lambda self: "cpu")
     def float(self): return self.astype(np.float32)
     def double(self): return self.astype(np.float64)
     def int(self): return self.astype(np.int32)
@@ -2292,10 +2295,10 @@ for n in (1, 1_000, 100_000, 4_000_000):
 # | a uint8 tensor as a key: positions | a mask (outdated there) |
 # | `x.floor()`, `round`, `sign`, `//`: no gradient | a gradient of 0 |
 # | `x.view(...)` copies where it must | an error: use `reshape` |
+# | `x.device` is always "cpu"; no `device=` | `device="cuda"` and others |
 # | errors: `ValueError`, `TypeError` | mostly `RuntimeError` |
 # | `x.exp()`, `x.sort()`: methods only | functions too, `torch.exp(x)` |
 # | `x == [1, 2]` compares elements | False |
-# | bools can be subtracted from numbers | an error |
 
 # %% [markdown]
 # ## Summary

@@ -1220,8 +1220,9 @@ slope(ten(relu), Tensor([1.0])).item()
 # %% [markdown]
 # ## Summary
 #
-# Seven activations exist, as objects and as functions, in float32 and at ±10,000. Each
-# either consists of tensor operations or is an `Op` that has saved what its derivative
-# needs: module 09 adds the rules. They have no parameters and do not learn. Module 04
-# puts linear layers between them. Module 11 builds its losses on LogSoftmax. Now run
+# You have built seven activations, as objects and as functions, for float32 and for
+# ±10,000. Each either consists of tensor operations or is an `Op` that has saved what
+# its derivative needs: module 09 adds the rules. They have no parameters and do not
+# learn. Module 04 puts linear layers between them. Module 11 builds its losses on
+# LogSoftmax. Now run
 # `tito check 03`, then `tito complete 03`.

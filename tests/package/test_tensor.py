@@ -775,6 +775,12 @@ def test_a_key_is_copied():
         x.grad = None
         y.backward()
         assert x.grad.tolist() == [1, 1, 0]
+    end = Tensor(2)
+    y = x[:end].sum()
+    end.fill_(1)
+    x.grad = None
+    y.backward()
+    assert x.grad.tolist() == [1, 1, 0]
     condition = Tensor([True, False, False])
     y = where(condition, x, 0.0).sum()
     condition[1] = True
@@ -1144,5 +1150,7 @@ def test_contiguous_and_clone_copy_only_what_they_must():
 
 
 def test_there_is_no_other_device():
+    x = Tensor([1.0])
+    assert x.device == "cpu" and x.to(x.device) is x
     with pytest.raises(TypeError, match="cuda"):
         Tensor([1.0]).to("cuda")

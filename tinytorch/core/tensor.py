@@ -384,8 +384,9 @@ def _plain(key):
     if type(key) is int or key is None or key is Ellipsis:
         return key
     if isinstance(key, slice):
-        parts = key.start, key.stop, key.step
-        return slice(*map(_plain, parts)) if Tensor in map(type, parts) else key
+        if Tensor in (type(key.start), type(key.stop), type(key.step)):
+            return slice(_plain(key.start), _plain(key.stop), _plain(key.step))
+        return key
     if isinstance(key, tuple):
         return tuple([_plain(part) for part in key])
     array = np.array(key.data if isinstance(key, Tensor) else key)
@@ -428,7 +429,8 @@ def _written(array: np.ndarray) -> int:
 @_in_tensor
 class _Indexing:
     def __getitem__(self, key):
-        for step in _steps(_plain(key)):
+        key = _plain(key)
+        for step in _steps(key) if type(key) is tuple else (key,):
             self = apply(Index(step), self)
         return self
     def __setitem__(self, key, value):
@@ -535,6 +537,7 @@ def recipe(*results: Tensor) -> list[Tensor]:
 @_in_tensor
 class _Conversions:
     is_leaf = property(lambda self: self.origin is None)
+    device = property(lambda self: "cpu")
     def float(self): return self.astype(np.float32)
     def double(self): return self.astype(np.float64)
     def int(self): return self.astype(np.int32)
