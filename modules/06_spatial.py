@@ -1532,6 +1532,9 @@ try:
     near = far(Tensor(x)).data
 except (AttributeError, TypeError) as error:
     raise AssertionError(f"without affine there is no weight: {error}") from None
+w, b = np.ones(3), np.zeros(3)
+what = "without affine: (x - mean) / sqrt(var + eps)"
+np.testing.assert_allclose(near, by_hand(x, mean, var, 1e-5), atol=1e-4, err_msg=what)
 off = np.abs(far(Tensor(x + 4096)).data - near).max()
 assert off < 0.02, f"x + 4096 has the same deviations as x, but y is off by {off:.2g}"
 
