@@ -1189,7 +1189,8 @@ class _Heads(Layer):
 # %% [markdown]
 # Write `forward` with all three. The layer must take keys and values from another
 # sequence. Both masks must act. The result must remember the parameters of all four
-# linear layers. The mask of the caller must not change, and float32 stays float32.
+# linear layers. Inputs and the mask of the caller must not change, and float32 stays
+# float32.
 # Three lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "mha", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1278,8 +1279,12 @@ assert own.shape == (2, 5, 6), f"5 queries, 7 keys: (2, 5, 6), not {own.shape}"
 same = mha(x, other[:, ::-1], other[:, ::-1])
 what = "keys and values come from the other sequence, and their order does not matter"
 np.testing.assert_allclose(own.data, same.data, atol=1e-5, err_msg=what)
-apart = np.abs(mha(x, other, 2 * other).data - own.data).max()
+three = x, other, 2 * other
+before = [t.data.copy() for t in three]
+apart = (mha(*three) - own).abs().max()
 assert apart > 1e-3, "the values are an argument of their own, but they change nothing"
+for t, old in zip(three, before, strict=True):
+    assert (t.data == old).all(), "forward changed a query, a key or a value"
 mha.dropout.p = 0.9
 apart = (mha(x) - mha(x)).abs().max(), (mha.eval()(x) - y).abs().max()
 assert apart[0] > 1e-3 > apart[1], "use attend: in training mode weights drop out"

@@ -347,7 +347,7 @@
         q, k, v = (merge_heads(part) for part in self.project(query, key, value))
         return self.out_proj(self.attend(q, k, v, self.allowed(query.shape[-2], mask)))
 # %% mha: joins the causal mask into that of the caller
-# rule: The mask of the caller must not change
+# rule: Inputs and the mask of the caller must not change
         q, k, v = self.project(query, key, value)
         if self.causal and mask is not None:
             mask &= causal_mask(query.shape[-2])
