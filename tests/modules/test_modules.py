@@ -21,6 +21,7 @@ LIMITS = {
     "02_tensor": 790,
     "04_layers": 360,
     "06_spatial": 490,
+    "07_attention": 280,
     "08_dataloader": 340,
     "09_autograd": 490,
     "10_optimizers": 450,
