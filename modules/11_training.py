@@ -2256,12 +2256,11 @@ if there:
 #| export
 def _weighted(log_p, targets, weight, ignore_index: int) -> tuple:
     """Weights of all classes (C,); classes and weights of all targets (n, *d)."""
-    n = log_p.shape[1]
+    t = class_numbers(log_p, targets, ignore_index).reshape(np.shape(targets))
+    n, counts = log_p.shape[1], t != ignore_index
     weights = np.ones(n) if weight is None else np.asarray(weight)
     if weights.shape != (n,):
         raise ValueError(f"{n} classes need weights ({n},), not {weights.shape}")
-    t = class_numbers(log_p, targets, ignore_index).reshape(np.shape(targets))
-    counts = t != ignore_index
     t, weights = np.where(counts, t, 0), weights.astype(log_p.dtype)
     return weights, t, weights[t] * counts
 
@@ -2276,19 +2275,21 @@ def nll_loss(
     """The mean of -log_p[target], by weight: (n, classes, *d), (n, *d) -> ()."""
     _, t, shares = _weighted(log_p, targets, weight, ignore_index)
     row, *places = np.indices(t.shape, sparse=True)
-    losses = where(shares != 0, -log_p[(row, t, *places)] * shares, 0.0)
+    losses = where(shares != 0, -log_p[(row, t, *places)], 0.0) * shares
     return _share(losses, shares, reduction)
 
 def _cross_entropies(logits, targets, e, weight, ignore_index, reduction) -> Tensor:
     """cross_entropy with its rarer options: by log_softmax, in tensor operations."""
-    log_p, t, n = log_softmax(logits, 1), np.array(targets), logits.shape[1]
+    t, probabilities = np.array(targets), np.shape(targets) == logits.shape
+    if not probabilities or t.dtype.kind != "f" or t.ndim < 2:
+        weights, _, shares = _weighted(logits, t, weight, ignore_index)
+    log_p, n = log_softmax(logits, 1), logits.shape[1]
     along = (n, *[1] * (logits.ndim - 2))  # weights, beside log_p (n, classes, *d)
-    if t.shape == logits.shape:  # probabilities
+    if probabilities:
         w = np.ones(n) if weight is None else np.asarray(weight)
         q = ((1 - e) * t + e / n) * w.reshape(along)
         return reduced(-(log_p * q.astype(logits.dtype)).sum(1), reduction)
     losses = nll_loss(log_p, t, weight, ignore_index, "none")
-    weights, _, shares = _weighted(log_p, t, weight, ignore_index)
     if e:
         spread = -(log_p * weights.reshape(along)).sum(1) * (e / n)
         losses = losses * (1 - e) + where(t != ignore_index, spread, 0.0)
@@ -2325,7 +2326,7 @@ def _binary_cross_entropies(logits, t, pos_weight, reduction) -> Tensor:
 
 def binary_cross_entropy(p: Tensor, targets, reduction: str = "mean") -> Tensor:
     """The mean of -t log p - (1 - t) log(1 - p), for probabilities p."""
-    t, least = np.array(targets, p.dtype), np.exp(-100.0)
+    t, least = np.array(targets, p.dtype), float(np.exp(-100))
     if t.shape != p.shape or not ((p.data >= 0) & (p.data <= 1)).all():
         raise ValueError(f"{p.shape}, targets {t.shape}: one shape, p from 0 to 1")
     yes, no = p.clip(least, None).log(), (1 - p).clip(least, None).log()
