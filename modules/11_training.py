@@ -467,20 +467,28 @@ def _(op, grad):
     return (g,)
     ### END SOLUTION
 
-def class_numbers(logits, targets, ignore_index=None) -> ndarray:
-    """A copy of the targets as int64, one a row; an error if one is not a class."""
-    t, dims = np.array(targets), logits.shape
+# %% nbgrader={"grade": false, "grade_id": "cross_entropy", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _classes(logits, targets, ignore_index=None) -> tuple[ndarray, ndarray | None]:
+    """A copy of the targets as int64, one a row; where they are ignored, or None."""
+    t, dims, ignored = np.array(targets), logits.shape, None
     fits = len(dims) > 1 and t.shape == dims[:1] + dims[2:]
     if not t.size or t.dtype.kind not in "iu" or not fits:
         said = f"these are {dims} and {t.shape} of {t.dtype}"
         raise ValueError(f"logits (n, classes) need integers (n,), with n > 0; {said}")
     t = t.reshape(-1)
-    if (wrong := (t < 0) | (t >= dims[1])).any():
-        wrong &= t != ignore_index
+    wrong = (t < 0) | (t >= dims[1])
+    if wrong.any() or (ignore_index is not None and ignore_index >= 0):
+        ignored = t == ignore_index
+        wrong &= ~ignored
         if wrong.any():
             row = wrong.argmax()
             raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
-    return t.astype(np.int64, copy=False)
+    return t.astype(np.int64, copy=False), ignored
+
+def class_numbers(logits, targets) -> ndarray:
+    """A copy of the targets as int64, one a row; an error if one is not a class."""
+    return _classes(logits, targets)[0]
 
 def cross_entropy(
     logits: Tensor, targets, label_smoothing: float = 0.0, *, weight=None,
@@ -490,10 +498,11 @@ def cross_entropy(
     e, options = label_smoothing, (weight, ignore_index, reduction)
     if logits.dtype.kind != "f" or not 0 <= e <= 1:
         raise ValueError(f"logits are {logits.dtype}, not floats, or {e} is not 0 to 1")
-    if weight is not None or reduction != "mean" or np.shape(targets) == logits.shape:
+    targets = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
+    if weight is not None or reduction != "mean" or targets.ndim == logits.ndim:
         return _cross_entropies(logits, targets, e, *options)
-    t = class_numbers(logits, targets, ignore_index)
-    if logits.ndim > 2 or (t == ignore_index).any():
+    t, ignored = _classes(logits, targets, ignore_index)
+    if logits.ndim > 2 or ignored is not None:
         logits, t = counted_rows(logits, t, ignore_index)
     return apply(CrossEntropyOp(t, e), logits)
 
@@ -2256,7 +2265,7 @@ if there:
 #| export
 def _weighted(log_p, targets, weight, ignore_index: int) -> tuple:
     """Weights of all classes (C,); classes and weights of all targets (n, *d)."""
-    t = class_numbers(log_p, targets, ignore_index).reshape(np.shape(targets))
+    t = _classes(log_p, targets, ignore_index)[0].reshape(np.shape(targets))
     n, counts = log_p.shape[1], t != ignore_index
     weights = np.ones(n) if weight is None else np.asarray(weight)
     if weights.shape != (n,):
@@ -2309,6 +2318,9 @@ cross_entropy(logits, [0, -100], reduction="none")
 # %%
 cross_entropy(logits, [[0.7, 0.3], [0.0, 1.0]])
 
+# %%
+nll_loss(log_softmax(logits, 1), [0, 1]).item() - cross_entropy(logits, [0, 1]).item()
+
 # %% [markdown]
 # For yes or no, `pos_weight` is the weight of each yes. One logit $x$ is the two logits
 # $(x, 0)$, so `log_softmax` gives both logarithms without overflow and without corners.
@@ -2331,6 +2343,9 @@ def binary_cross_entropy(p: Tensor, targets, reduction: str = "mean") -> Tensor:
         raise ValueError(f"{p.shape}, targets {t.shape}: one shape, p from 0 to 1")
     yes, no = p.clip(least, None).log(), (1 - p).clip(least, None).log()
     return reduced(-(yes * t + no * (1 - t)), reduction)
+
+# %%
+binary_cross_entropy_with_logits(Tensor([0.0, 0.0]), [1, 0], pos_weight=3.0)
 
 # %% [markdown]
 # For numbers: the absolute difference follows a few wild targets less than the square
@@ -2368,6 +2383,8 @@ class SmoothL1Loss(_Loss):
 
 # %%
 prediction, target = Tensor([0.0, 0.5, 5.0]), [0.0, 0.0, 0.0]
+
+# %%
 for loss in (mse_loss, l1_loss, huber_loss):
     print(loss.__name__, loss(prediction, target, reduction="none"))
 

@@ -84,20 +84,27 @@ def _(op, grad):
     g *= grad / n
     return (g,)
 
-def class_numbers(logits, targets, ignore_index=None) -> ndarray:
-    """A copy of the targets as int64, one a row; an error if one is not a class."""
-    t, dims = np.array(targets), logits.shape
+# %% modules/11_training.py #cross_entropy
+def _classes(logits, targets, ignore_index=None) -> tuple[ndarray, ndarray | None]:
+    """A copy of the targets as int64, one a row; where they are ignored, or None."""
+    t, dims, ignored = np.array(targets), logits.shape, None
     fits = len(dims) > 1 and t.shape == dims[:1] + dims[2:]
     if not t.size or t.dtype.kind not in "iu" or not fits:
         said = f"these are {dims} and {t.shape} of {t.dtype}"
         raise ValueError(f"logits (n, classes) need integers (n,), with n > 0; {said}")
     t = t.reshape(-1)
-    if (wrong := (t < 0) | (t >= dims[1])).any():
-        wrong &= t != ignore_index
+    wrong = (t < 0) | (t >= dims[1])
+    if wrong.any() or (ignore_index is not None and ignore_index >= 0):
+        ignored = t == ignore_index
+        wrong &= ~ignored
         if wrong.any():
             row = wrong.argmax()
             raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
-    return t.astype(np.int64, copy=False)
+    return t.astype(np.int64, copy=False), ignored
+
+def class_numbers(logits, targets) -> ndarray:
+    """A copy of the targets as int64, one a row; an error if one is not a class."""
+    return _classes(logits, targets)[0]
 
 def cross_entropy(
     logits: Tensor, targets, label_smoothing: float = 0.0, *, weight=None,
@@ -107,10 +114,11 @@ def cross_entropy(
     e, options = label_smoothing, (weight, ignore_index, reduction)
     if logits.dtype.kind != "f" or not 0 <= e <= 1:
         raise ValueError(f"logits are {logits.dtype}, not floats, or {e} is not 0 to 1")
-    if weight is not None or reduction != "mean" or np.shape(targets) == logits.shape:
+    targets = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
+    if weight is not None or reduction != "mean" or targets.ndim == logits.ndim:
         return _cross_entropies(logits, targets, e, *options)
-    t = class_numbers(logits, targets, ignore_index)
-    if logits.ndim > 2 or (t == ignore_index).any():
+    t, ignored = _classes(logits, targets, ignore_index)
+    if logits.ndim > 2 or ignored is not None:
         logits, t = counted_rows(logits, t, ignore_index)
     return apply(CrossEntropyOp(t, e), logits)
 
@@ -446,7 +454,7 @@ class Trainer(Trainer):
 # %% modules/11_training.py #nll
 def _weighted(log_p, targets, weight, ignore_index: int) -> tuple:
     """Weights of all classes (C,); classes and weights of all targets (n, *d)."""
-    t = class_numbers(log_p, targets, ignore_index).reshape(np.shape(targets))
+    t = _classes(log_p, targets, ignore_index)[0].reshape(np.shape(targets))
     n, counts = log_p.shape[1], t != ignore_index
     weights = np.ones(n) if weight is None else np.asarray(weight)
     if weights.shape != (n,):
