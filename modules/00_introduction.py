@@ -1108,7 +1108,7 @@ COURSE = {
     "layers": ["tensor", "activations"],
     "dense": ["setup", "tensor", "activations", "layers"],
     "spatial": ["tensor", "layers"],
-    "attention": ["tensor", "layers"],
+    "attention": ["tensor", "layers", "dense"],
     "dataloader": ["tensor"],
     "autograd": ["tensor", "activations", "layers", "spatial", "attention"],
     "optimizers": ["autograd", "tensor"],

@@ -637,7 +637,7 @@ answer(_sizes, about="the sizes afterwards")
 # ### Identity
 #
 # Some programs replace a layer by one that does nothing: `model[-1] = Identity()` cuts
-# the last layer off, and the others keep their names.
+# the last layer off, and the others keep their names. Which shapes come out?
 
 # %% nbgrader={"grade": false, "grade_id": "identity", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export

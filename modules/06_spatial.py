@@ -1095,9 +1095,6 @@ answer(bool((_x == _before).all()), about="does the image stay?")
 # PyTorch. A padding of more than half of the kernel is an error: what would stand in
 # the window at a corner? `GlobalAvgPool2d` takes the mean of each whole channel, for an
 # image of any size.
-#
-# `count_include_pad=False` leaves the padding out of the mean. The mean of a window of
-# ones says which share of it lies inside the image: divide by that.
 
 # %% nbgrader={"grade": false, "grade_id": "pools", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1130,9 +1127,14 @@ class MaxPool2d(_Pool2d):
     """The largest number of each window."""
     op = MaxPool2dOp
 
+# %% [markdown]
+# `count_include_pad=False` leaves the padding out of the mean. The mean of a window of
+# ones says which share of it lies inside the image: divide by that.
 
+# %% nbgrader={"grade": false, "grade_id": "avg_pool_layer", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 class AvgPool2d(_Pool2d):
-    """The mean of each window; padding counts as zeros."""
+    """The mean of each window; padding counts as zeros, or not at all."""
     op = AvgPool2dOp
 
     def __init__(
@@ -1148,8 +1150,8 @@ class AvgPool2d(_Pool2d):
         if self.count_include_pad or self.padding == (0, 0):
             return y
         op = AvgPool2dOp(self.kernel_size, self.stride, self.padding)
-        return y / Tensor(op.forward(np.ones((1, 1, *x.shape[2:]), np.float32)))
-
+        ones = np.ones((1, 1, *x.shape[2:]), y.dtype)
+        return y / Tensor(op.forward(ones), dtype=y.dtype)
 
 # %% nbgrader={"grade": false, "grade_id": "global_pool", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1164,17 +1166,18 @@ class GlobalAvgPool2d(Layer):
 # `AdaptiveAvgPool2d((h, w))` gives h × w means, whatever the size of the image. Output
 # $i$ of $h$ averages the rows from $\lfloor i\,H/h \rfloor$ up to, but not including,
 # $\lceil (i+1)\,H/h \rceil$. A mean of rows is a product with a matrix of shares, so
-# the layer is two products.
+# the layer is two products. Which numbers of the image go into the upper left mean of
+# (2, 3)?
 
 # %% nbgrader={"grade": false, "grade_id": "adaptive_pool", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _shares(size: int, out: int) -> Tensor:
+def _shares(size: int, out: int, dtype) -> Tensor:
     """Row i averages the pixels of output i: (out, size)."""
-    matrix = np.zeros((out, size), np.float32)
+    matrix = np.zeros((out, size), dtype)
     for i in range(out):
         first, last = i * size // out, -(-(i + 1) * size // out)
         matrix[i, first:last] = 1 / (last - first)
-    return Tensor(matrix)
+    return Tensor(matrix, dtype=dtype)
 
 
 class AdaptiveAvgPool2d(Layer):
@@ -1187,15 +1190,16 @@ class AdaptiveAvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, c, *output_size); None keeps the size of that axis."""
         x = _images(x, self)
-        sizes = zip(self.output_size, x.shape[2:], strict=True)
-        oh, ow = [size if out is None else out for out, size in sizes]
+        pairs = zip(x.shape[2:], self.output_size, strict=True)
+        (h, oh), (w, ow) = [(n, n if out is None else out) for n, out in pairs]
         if (oh, ow) == (1, 1):
             return x.mean((2, 3), keepdims=True)
-        return _shares(x.shape[2], oh) @ x @ _shares(x.shape[3], ow).T
+        return _shares(h, oh, x.dtype) @ x @ _shares(w, ow, x.dtype).T
 
     def extra_repr(self) -> str: return f"output_size={self.output_size}"
 
 # %%
+x = Tensor(image)
 AdaptiveAvgPool2d((2, 3))(x)
 
 # %%
@@ -1205,7 +1209,6 @@ AdaptiveAvgPool2d(1)(x).shape, AdaptiveAvgPool2d((None, 2))(x).shape
 AvgPool2d(2, padding=1)(x), AvgPool2d(2, padding=1, count_include_pad=False)(x)
 
 # %%
-x = Tensor(image)
 MaxPool2d(2)(x), AvgPool2d(2)(x), MaxPool2d(3, stride=1)(x)
 
 # %%
@@ -1529,6 +1532,9 @@ try:
     near = far(Tensor(x)).data
 except (AttributeError, TypeError) as error:
     raise AssertionError(f"without affine there is no weight: {error}") from None
+w, b = np.ones(3), np.zeros(3)
+what = "without affine: (x - mean) / sqrt(var + eps)"
+np.testing.assert_allclose(near, by_hand(x, mean, var, 1e-5), atol=1e-4, err_msg=what)
 off = np.abs(far(Tensor(x + 4096)).data - near).max()
 assert off < 0.02, f"x + 4096 has the same deviations as x, but y is off by {off:.2g}"
 

@@ -77,6 +77,7 @@ import math
 
 import numpy as np
 
+from tinytorch.core.dense import Dropout
 from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.tensor import Op, Tensor, apply, randn
 from tinytorch.threads import BLOCK_BYTES, in_blocks, matmul
@@ -92,8 +93,10 @@ from tinytorch.threads import BLOCK_BYTES, in_blocks, matmul
 # $$y_i = W_{t_i}$$
 
 # %% [markdown]
-# `ids` is an array or a tensor of integers. It may have any shape `(*shape)` and may be
-# empty. The result has shape `(*shape, embedding_dim)`.
+# `ids` is an array or a tensor of integers of any dtype. It may have any shape
+# `(*shape)` and may be empty. The result has shape `(*shape, embedding_dim)`. The given
+# lines copy the integers, since the derivative will need them, and the caller may
+# overwrite his array.
 #
 # NumPy silently counts -1 from the end. So for a token below 0, or beyond the last row,
 # raise an `IndexError` that contains this token and the number of rows.
@@ -120,6 +123,7 @@ class Embedding(Layer):
         ids = np.asarray(ids)
         if ids.dtype.kind not in "iu":
             raise TypeError(f"tokens are integers, not {ids.dtype}")
+        ids = ids.astype(np.int64)  # a copy
         ### BEGIN SOLUTION
         outside = ids[(ids < 0) | (ids >= self.num_embeddings)]
         if outside.size > 0:
@@ -238,7 +242,7 @@ q = np.float32([[2, 0, 0, 0], [0, 0, 0, 1]])
 k = np.float32([[1, 0, 0, 0], [0, 1, 0, 0], [-1, 0, 1, 0]])
 attention_scores(q, k)
 
-# %% nbgrader={"grade": true, "grade_id": "attention_scores_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "attention_scores_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """The score of query i and key j is q_i · k_j / sqrt(d), in a stack of matrices too; it
 stays float32, and the inputs stay."""
 rng = np.random.default_rng(0)
@@ -400,7 +404,7 @@ figure, axes = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
 for ax, (title, mask) in zip(axes, masks.items(), strict=True):
     table_of(ax, mask, title, "query", "key", 0)
 
-# %% nbgrader={"grade": true, "grade_id": "padding_mask_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "padding_mask_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """The first length_b keys of sequence b are allowed; the mask broadcasts against
 (batch, heads, queries, keys); the lengths stay."""
 mask = padding_mask([3, 1, 5], 5)
@@ -490,15 +494,22 @@ change(masked_by_zero)
 #
 # The bias must be float32, otherwise it makes float64 of the scores. `np.where` gives
 # float32 if both its branches are, such as `np.float32(0)`. Four lines suffice.
+#
+# (A mask of floats is a bias already, and is added to the scores as it is. The given
+# lines look for rows of $-\infty$ in it, by your lines.)
 
 # %% nbgrader={"grade": false, "grade_id": "mask_bias", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
 def mask_bias(mask) -> np.ndarray:
-    """0 where attending is allowed, -inf elsewhere: bool (..., n, m) -> float32."""
+    """0 where attending is allowed, -inf elsewhere: bool (..., n, m) -> float32.
+    A mask of floats is a bias already."""
     mask = np.asarray(mask)
+    if mask.dtype.kind == "f":
+        mask_bias(mask > -np.inf)
+        return mask
     if mask.dtype != bool:
-        raise TypeError(f"a mask holds bools, True where attending is allowed,"
-                        f" but this one holds {mask.dtype}")
+        raise TypeError("a mask holds bools, True where attending is allowed, or floats"
+                        f" to add to the scores, but this one holds {mask.dtype}")
     ### BEGIN SOLUTION
     empty = np.argwhere(~mask.any(axis=-1))
     if len(empty) > 0:
@@ -515,7 +526,7 @@ mask_bias(causal_mask(3))
 # %% tags=["raises-exception"]
 mask_bias(padding_mask([2, 0, 1], 2))
 
-# %% nbgrader={"grade": true, "grade_id": "mask_bias_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "mask_bias_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """The bias is 0 or -inf in float32; the first row that allows nothing is named."""
 bias = mask_bias(np.array([[True, False, True], [False, True, False]]))
 expected = [[0, -np.inf, 0], [-np.inf, 0, -np.inf]]
@@ -594,26 +605,45 @@ class AttentionWeightsOp(Op):
         return 2 * y.size * q.shape[-1] + 6 * y.size
 
 # %% [markdown]
-# The function for tensors is given. It names queries and keys that do not fit together.
+# The function for tensors is given. It names queries, keys and masks that do not fit
+# together.
 
 # %% nbgrader={"grade": false, "grade_id": "attention_weights", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
+def _check_mask(mask, queries: tuple, keys: tuple) -> None:
+    """A ValueError if the mask does not broadcast against the scores, or is learned."""
+    if getattr(mask, "requires_grad", False):
+        raise ValueError("a mask is not learned: no gradient would reach it")
+    scores = (*np.broadcast_shapes(queries[:-2], keys[:-2]), queries[-2], keys[-2])
+    try:
+        fits = np.broadcast_shapes(np.shape(mask), scores) == scores
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"a mask {np.shape(mask)} does not fit the scores {scores}:"
+                         " (..., queries, keys)")
+
+
 def _floating(x: Tensor) -> Tensor:
     return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
-def _comparable(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as floats, if their widths agree; else a ValueError."""
+def _comparable(q: Tensor, k: Tensor, mask) -> tuple[Tensor, Tensor]:
+    """Both as floats, if they and the mask fit together; else a ValueError."""
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(f"queries {q.shape} and keys {k.shape} cannot be compared:"
                          f" widths {q.shape[-1]} and {k.shape[-1]}")
+    if mask is not None:
+        _check_mask(mask, q.shape, k.shape)
+    elif k.shape[-2] == 0:
+        raise ValueError(f"queries {q.shape} have no key to attend to: keys {k.shape}")
     return _floating(q), _floating(k)
 
 
 def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
     """Who looks at whom, each row of sum 1; in the mask True means: may attend.
     (..., n, d), (..., m, d) -> (..., n, m)."""
-    return apply(AttentionWeightsOp(mask), *_comparable(q, k))
+    return apply(AttentionWeightsOp(mask), *_comparable(q, k, mask))
 
 # %% [markdown]
 # The last token changes again. Which outputs change?
@@ -621,7 +651,7 @@ def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
 # %%
 change(lambda x: attention_weights(Tensor(x), Tensor(x), causal_mask(5)))
 
-# %% nbgrader={"grade": true, "grade_id": "attention_weights_op_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "attention_weights_op_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """The weights are the softmax of the allowed scores alone, even if a forbidden score is
 huge; they take one array; q, k and w are saved, and q and k stay."""
 from tinytorch.core.setup import peak_memory
@@ -789,10 +819,20 @@ answer([raised(_f, _q, _v, _v), raised(_f, _q, _k, _q)], about="misfits")
 
 # %% [markdown]
 # The op and the function for tensors are given. `algorithm` is the way in which the op
-# computes: yours. Systems, below, puts a faster one there.
+# computes: yours. Systems, below, puts a faster one there. Two options are PyTorch's:
+# `is_causal` also forbids the future, and `scale` takes the place of $1/\sqrt d$.
 
 # %% nbgrader={"grade": false, "grade_id": "attention_op", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
+def with_causal(mask, n: int, m: int) -> np.ndarray:
+    """The mask (None: all is allowed), but no key after its query: (..., n, m)."""
+    causal = causal_mask(max(n, m))[:n, :m]
+    if mask is None:
+        return causal
+    mask = np.asarray(mask)
+    return np.where(causal, mask, -np.inf) if mask.dtype.kind == "f" else causal & mask
+
+
 class AttentionOp(Op):
     """AttentionOp(mask): attention in one op. Saves (q, k, v, weights)."""
     algorithm = staticmethod(attention)
@@ -808,12 +848,19 @@ class AttentionOp(Op):
         return 2 * pairs * (q.shape[-1] + v.shape[-1]) + 6 * pairs
 
 
-def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask=None) -> Tensor:
+def scaled_dot_product_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask=None, *,
+    is_causal: bool = False, scale: float | None = None,
+) -> Tensor:
     """softmax(q kᵀ / sqrt(d)) v; in the mask True means: may attend.
     (..., n, d), (..., m, d), (..., m, e) -> (..., n, e)."""
+    if is_causal:
+        mask = with_causal(mask, q.shape[-2], k.shape[-2])
+    if scale is not None:
+        q = q * (scale * math.sqrt(q.shape[-1]))
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"keys {k.shape} need as many values, not {v.shape}")
-    return apply(AttentionOp(mask), *_comparable(q, k), _floating(v))
+    return apply(AttentionOp(mask), *_comparable(q, k, mask), _floating(v))
 
 # %% [markdown]
 # ## 6. Positions
@@ -873,7 +920,7 @@ def sinusoids(length: int, dim: int) -> np.ndarray:
 # %%
 sinusoids(3, 4)
 
-# %% nbgrader={"grade": true, "grade_id": "sinusoids_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "sinusoids_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Each pair is a point on the unit circle; dot products depend on the distance alone;
 the speeds are right, and exact at far positions."""
 P = sinusoids(50, 8)
@@ -979,7 +1026,7 @@ def turn(dim: int, steps: float) -> np.ndarray:
 # %%
 turn(2, 0), turn(2, 1)
 
-# %% nbgrader={"grade": true, "grade_id": "turn_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "turn_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """turn moves every position by the same number of steps, forwards and backwards."""
 P = sinusoids(40, 12)
 
@@ -1023,7 +1070,7 @@ def query_weights(task: str, n: int, dim: int) -> np.ndarray:
     return weights[task]
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "query_weights_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "query_weights_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Each query is the code of the position that its task names, for two lengths."""
 for n in [7, 12]:
     P, places = sinusoids(n, 32), np.arange(n)
@@ -1130,21 +1177,26 @@ split_heads(x, 3), merge_heads(split_heads(x, 3))
 # XW_k^\top + b_k,\ XW_v^\top + b_v)\big)\,W_o^\top + b_o$$
 #
 # $X$ is $(…, n, E)$, with a batch or without one, and each head attends by itself.
+#
+# A translator looks from the tokens that it writes to the tokens that it reads. This is
+# **cross-attention**: the queries come from one sequence, keys and values from another
+# one, whose length may differ.
 
 # %% [markdown]
-# `project(x)` and `allowed(n, mask)` are given. `allowed` combines your causal mask
-# with the mask of the caller. Write `forward` with both and with
-# `scaled_dot_product_attention`. Both masks must act. The result must remember the
-# parameters of all four linear layers. The mask of the caller must not change, and
-# float32 stays float32. Three lines suffice.
+# Three methods are given. `project(query, key, value)` applies the three linear layers
+# and splits the heads; without a key it takes the query, without a value the key.
+# `allowed(n, mask)` combines your causal mask for $n$ queries with the mask of the
+# caller. `attend(q, k, v, mask)` is `scaled_dot_product_attention`; while the layer
+# learns, a dropout acts on the weights.
 
-# %% nbgrader={"grade": false, "grade_id": "mha", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "mha_base", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-class MultiHeadAttention(Layer):
-    """Each token fetches from the others what it asks for, once in each head; if
-    causal, only from itself and the tokens before it."""
+class _Heads(Layer):
+    """What the heads of a layer need: projections, masks, dropout."""
 
-    def __init__(self, embed_dim: int, num_heads: int, causal: bool = False):
+    def __init__(
+        self, embed_dim: int, num_heads: int, causal: bool = False, dropout: float = 0.0
+    ):
         if embed_dim % num_heads:
             raise ValueError(
                 f"a width of {embed_dim} cannot be cut into {num_heads} equal heads")
@@ -1153,31 +1205,53 @@ class MultiHeadAttention(Layer):
         self.k_proj = Linear(embed_dim, embed_dim)
         self.v_proj = Linear(embed_dim, embed_dim)
         self.out_proj = Linear(embed_dim, embed_dim)
+        self.dropout = Dropout(dropout)
 
     def extra_repr(self) -> str:
         return f"num_heads={self.num_heads}, causal={self.causal}"
 
-    def project(self, x: Tensor) -> list[Tensor]:
+    def project(self, query: Tensor, key=None, value=None) -> list[Tensor]:
         """Queries, keys, values: (..., n, E) -> three of (..., heads, n, E / heads)."""
-        layers = (self.q_proj, self.k_proj, self.v_proj)
-        return [split_heads(layer(x), self.num_heads) for layer in layers]
+        key = query if key is None else key
+        if not isinstance(key, Tensor) or key.dtype == bool:
+            raise TypeError("keys are a tensor of vectors; give a mask as mask=...")
+        parts = [self.q_proj(query), self.k_proj(key)]
+        parts.append(self.v_proj(key if value is None else value))
+        return [split_heads(part, self.num_heads) for part in parts]
 
     def allowed(self, n: int, mask):
         """The mask, and the causal one if the layer is causal; None allows all."""
-        if not self.causal:
-            return mask
-        return causal_mask(n) if mask is None else causal_mask(n) & np.asarray(mask)
+        return with_causal(mask, n, n) if self.causal else mask
 
-    def weights(self, x: Tensor, mask=None) -> Tensor:
-        """The attention map of each head: (..., n, E) -> (..., heads, n, n)."""
-        q, k, _ = self.project(x)
-        return attention_weights(q, k, self.allowed(x.shape[-2], mask))
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask) -> Tensor:
+        """scaled_dot_product_attention, with dropout of the weights while it learns."""
+        if not (self.training and self.dropout.p):
+            return scaled_dot_product_attention(q, k, v, mask)
+        return self.dropout(attention_weights(q, k, mask)) @ v
 
-    def forward(self, x: Tensor, mask=None) -> Tensor:
-        """(..., n, E) -> (..., n, E); a mask broadcasts against (..., heads, n, n)."""
+# %% [markdown]
+# Write `forward` with all three. The layer must take keys and values from another
+# sequence. Both masks must act. The result must remember the parameters of all four
+# linear layers. Inputs and the mask of the caller must not change, and float32 stays
+# float32.
+# Three lines suffice.
+
+# %% nbgrader={"grade": false, "grade_id": "mha", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+class MultiHeadAttention(_Heads):
+    """Each token fetches from the others what it asks for, once in each head; if
+    causal, only from itself and the tokens before it."""
+
+    def weights(self, query: Tensor, key=None, mask=None) -> Tensor:
+        """The attention map of each head: (..., n, E) -> (..., heads, n, m)."""
+        q, k, _ = self.project(query, key)
+        return attention_weights(q, k, self.allowed(q.shape[-2], mask))
+
+    def forward(self, query: Tensor, key=None, value=None, mask=None) -> Tensor:
+        """(..., n, E) -> (..., n, E); a mask broadcasts against (..., heads, n, m)."""
         ### BEGIN SOLUTION
-        q, k, v = self.project(x)
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+        q, k, v = self.project(query, key, value)
+        heads = self.attend(q, k, v, self.allowed(q.shape[-2], mask))
         return self.out_proj(merge_heads(heads))
         ### END SOLUTION
 
@@ -1200,7 +1274,7 @@ vectors = Embedding(9, 64)(ids)
 placed = PositionalEncoding(64)(vectors)
 vectors.shape, placed.shape, MultiHeadAttention(64, 4)(placed).shape
 
-# %% nbgrader={"grade": true, "grade_id": "mha_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "mha_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Each head attends by itself, the heads stand side by side and are projected;
 padding and future do not leak; a batch is not needed; the mask stays."""
 mha, x = MultiHeadAttention(6, 3), randn(2, 5, 6, generator=np.random.default_rng(0))
@@ -1223,7 +1297,7 @@ what = "head i must attend with the columns 2i and 2i + 1, and out_proj comes la
 np.testing.assert_allclose(y.data, alone, atol=1e-5, err_msg=what)
 
 mask = padding_mask([5, 3], 5)
-padded = mha(x, mask).data[1, :3]
+padded = mha(x, mask=mask).data[1, :3]
 what = "the caller masks tokens 3 and 4, but they leak"
 np.testing.assert_allclose(padded, mha(x[1, :3]).data, atol=1e-5, err_msg=what)
 mha.causal = True
@@ -1235,12 +1309,32 @@ except ValueError as error:
     raise AssertionError(f"(n, E) without a batch: n is its axis -2: {error}") from None
 np.testing.assert_allclose(got, mha(x).data[0, :3], atol=1e-5, err_msg=what)
 mask = np.ones((5, 5), bool)
-mha(x, mask)
+mha(x, mask=mask)
 assert mask.all(), "forward changed the mask of the caller"
+
+# %% nbgrader={"grade": true, "grade_id": "mha_cross_check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+"""Keys and values may come from another sequence, each from its own; in training mode,
+weights drop out."""
+mha, x = MultiHeadAttention(6, 3), randn(2, 5, 6, generator=np.random.default_rng(0))
+y, other = mha(x), randn(2, 7, 6, generator=np.random.default_rng(1))
+own = mha(x, other)
+assert own.shape == (2, 5, 6), f"5 queries, 7 keys: (2, 5, 6), not {own.shape}"
+same = mha(x, other[:, ::-1], other[:, ::-1])
+what = "keys and values come from the other sequence, and their order does not matter"
+np.testing.assert_allclose(own.data, same.data, atol=1e-5, err_msg=what)
+three = x, other, 2 * other
+before = [t.data.copy() for t in three]
+apart = (mha(*three) - own).abs().max()
+assert apart > 1e-3, "the values are an argument of their own, but they change nothing"
+for t, old in zip(three, before, strict=True):
+    assert (t.data == old).all(), "forward changed a query, a key or a value"
+mha.dropout.p = 0.9
+apart = (mha(x) - mha(x)).abs().max(), (mha.eval()(x) - y).abs().max()
+assert apart[0] > 1e-3 > apart[1], "use attend: in training mode weights drop out"
 
 # %% nbgrader={"grade": true, "grade_id": "mha_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Graded again with given weights, on padding with and without causality, on one
-sequence without a batch, and on the mask after the call."""
+sequence without a batch, on another sequence, and on the mask after the call."""
 ### BEGIN HIDDEN TESTS
 from tito.grading import answer, raised
 
@@ -1250,12 +1344,16 @@ for _p in _mha.parameters():
     _p.data[...] = _r.standard_normal(_p.shape)
 _x = randn(3, 4, 8, generator=_r)
 _mask = padding_mask([4, 1, 2], 4)
-answer([_mha(_x, _mask), _mask], about="padding; the mask after the call", **_close)
+_y = _mha(_x, mask=_mask)
+answer([_y, _mask], about="padding; the mask after the call", **_close)
+_other = randn(3, 2, 8, generator=_r)
+answer([_mha(_x, _other), _mha(_x, _other, _other * 2, padding_mask([2, 1, 2], 2))],
+       about="another sequence", **_close)
 _mha.causal = True
-answer(_mha(_x, padding_mask([4, 1, 2], 4)), about="padding, causal", **_close)
+answer(_mha(_x, mask=padding_mask([4, 1, 2], 4)), about="padding, causal", **_close)
 answer([_mha(_x[0]), _mha(_x).requires_grad], about="no batch; remembered", **_close)
-_empty, _floats = padding_mask([4, 0, 2], 4), np.ones((3, 4))
-answer([raised(_mha, _x, _empty), raised(_mha, _x, _floats)], about="wrong masks")
+_masks = padding_mask([4, 0, 2], 4), np.ones((3, 4)), np.ones((4, 4), int)
+answer([raised(lambda m: _mha(_x, mask=m), _mask) for _mask in _masks], about="masks")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1285,6 +1383,134 @@ swapped = x[[1, 0, 2, 3, 4]]
 # Rubric: 2 points for outputs 0 and 1 only; 2 for "the same set of keys and values" as
 # the reason; 2 for the change in two layers, with the reason that the first two outputs
 # differ as a set; 1 for what the mask tells (what came before, not its order).
+
+# %% [markdown]
+# ### Layer norm
+#
+# Deep networks of attention add what a layer finds to what it was given: $x + f(x)$.
+# So the numbers grow, layer by layer. What does attention do with tokens that are 3, 10
+# or 30 times as large? Below is the largest weight of each query, on average over 20
+# tokens. Predict the last number.
+
+# %%
+layer, x = MultiHeadAttention(64, 4), randn(20, 64)
+[layer.weights(factor * x).max(axis=-1).mean().item() for factor in (1, 3, 10, 30)]
+
+# %% [markdown]
+# A softmax of large scores chooses one key, and almost no gradient comes back. Module
+# 06 sets the scale of each *channel* over the batch. For sequences that fails: their
+# lengths differ, and padding would count. **Layer norm** (Ba et al. 2016) sets the
+# scale of each *token* over its own numbers:
+#
+# $$y = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} \cdot w + b$$
+#
+# $\mu$ and $\sigma^2$ belong to one token. So it needs no running statistics, and does
+# the same in both modes. The weight $w$ and the bias $b$ have a number for each column.
+
+# %% [markdown]
+# `normalized_shape` says which axes a token has: 64 means the last axis, of that size;
+# (4, 16) means the last two. The given lines check that, and turn it into `axes`.
+#
+# Write the formula. The variance is the mean of the squared deviations $x - \mu$. Never
+# subtract $\mu^2$ from the mean of $x^2$: if $\mu$ is large, rounding is all that is
+# left. `weight` and `bias` may each be `None`. The result must remember all parts. Six
+# lines suffice.
+
+# %% nbgrader={"grade": false, "grade_id": "layer_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+#| export
+class LayerNorm(Layer):
+    """Each token with mean 0 and variance 1, then times a weight, plus a bias."""
+
+    def __init__(
+        self, normalized_shape, eps: float = 1e-5,
+        elementwise_affine: bool = True, bias: bool = True,
+    ):
+        several = isinstance(normalized_shape, (tuple, list))
+        self.normalized_shape = shape = (
+            tuple(normalized_shape) if several else (normalized_shape,))
+        self.eps, affine = eps, elementwise_affine
+        self.weight = Parameter(np.ones(shape)) if affine else None
+        self.bias = Parameter(np.zeros(shape)) if affine and bias else None
+
+    def extra_repr(self) -> str:
+        affine = self.weight is not None
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={affine}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(x - mean) / sqrt(var + eps) * weight + bias, token by token."""
+        axes = tuple(range(-len(self.normalized_shape), 0))
+        if x.shape[axes[0] :] != self.normalized_shape:
+            wanted = ", ".join(map(str, self.normalized_shape))
+            raise ValueError(f"{self} takes (*, {wanted}), not {x.shape}")
+        x = x if x.dtype.kind == "f" else x.astype(np.float32)
+        ### BEGIN SOLUTION
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+        ### END SOLUTION
+
+# %% [markdown]
+# The same tokens, with a layer norm before the attention. Predict the four numbers.
+
+# %%
+norm = LayerNorm(64)
+[layer.weights(norm(f * x)).max(axis=-1).mean().item() for f in (1, 3, 10, 30)]
+
+# %% nbgrader={"grade": true, "grade_id": "layer_norm_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+"""Each token is normalised by its own mean and variance, over one axis or several; a
+large mean does no harm; all parts are remembered."""
+rng = np.random.default_rng(0)
+x = (5 + 2 * rng.standard_normal((2, 3, 4, 6))).astype(np.float32)
+for shape, eps in [(6, 0.5), ((4, 6), 1e-5)]:
+    norm, axes = LayerNorm(shape, eps), (-2, -1)[-np.size(shape):]
+    w, b = rng.standard_normal((2, *norm.normalized_shape), np.float32)
+    norm.weight.assign(w)
+    norm.bias.assign(b)
+    mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    y = norm(Tensor(x))
+    what = f"normalized_shape {shape}: (x - mean) / sqrt(var + eps) * weight + bias"
+    expected = (x - mean) / np.sqrt(var + eps) * w + b
+    np.testing.assert_allclose(y.data, expected, atol=1e-4, err_msg=what)
+    assert (norm.eval()(Tensor(x)).data == y.data).all(), "both modes do the same"
+    ops, behind = [], [norm(Tensor(x, requires_grad=True))]
+    for tensor in behind:  # the list grows while we walk
+        ops += [type(tensor.origin[0]).__name__] if tensor.origin else []
+        behind += tensor.origin[1] if tensor.origin else ()
+    assert ops.count("Sum") >= 2 and {norm.weight, norm.bias} <= set(behind), (
+        f"a gradient must reach mean, variance, weight, bias: use tensors, not {ops}")
+
+for options in [{"bias": False}, {"elementwise_affine": False}]:
+    plain = LayerNorm(6, **options)
+    try:
+        near = plain(Tensor(x)).data
+    except (AttributeError, TypeError) as error:
+        raise AssertionError(f"with {options} there is a None: {error}") from None
+    near_zero = np.abs(near.mean(axis=-1)).max(), np.abs(near.std(axis=-1) - 1).max()
+    assert max(near_zero) < 1e-3, f"{options}: each token has mean 0 and deviation 1"
+    off = np.abs(plain(Tensor(x + 4096)).data - near).max()
+    assert off < 0.02, f"x + 4096 has the deviations of x, but y is off by {off:.2g}"
+
+# %% nbgrader={"grade": true, "grade_id": "layer_norm_hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+"""Graded again in float64, on integers, on a single token, without a bias, and on
+shapes that do not fit."""
+### BEGIN HIDDEN TESTS
+from tito.grading import answer, raised
+
+_r, _close = np.random.default_rng(11), {"rtol": 1e-4, "atol": 1e-5}
+_norm = LayerNorm((2, 5), eps=0.1, bias=False)
+_norm.weight.assign(_r.standard_normal((2, 5)))
+_x = Tensor(_r.standard_normal((3, 2, 5)), dtype=np.float64)
+answer(_norm(_x), about="float64, two axes, no bias", **_close)
+answer(_norm(Tensor(np.arange(10).reshape(2, 5))), about="integers, one", **_close)
+answer([_norm(_x).requires_grad, str(_norm(_x).dtype)], about="remembered; the dtype")
+_bare = LayerNorm(5, elementwise_affine=False)
+answer(_bare(_x), about="no weight", **_close)
+answer([raised(_norm, _x[:, :1]), raised(_bare, _x[..., :4]), raised(_bare, _x)],
+       about="which fit")
+### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Use: what followed the last time?
@@ -1540,18 +1766,25 @@ compare({"view": lambda: q @ k.swapaxes(-1, -2),
 # | `scaled_dot_product_attention` | the same name, in `torch.nn.functional` |
 # | `causal_mask(n)` | `is_causal=True`, or `torch.ones(n, n).tril().bool()` |
 # | `padding_mask`, True: may attend | `key_padding_mask`, True: is ignored |
-# | `mask_bias` | a float `attn_mask` is added to the scores |
+# | a mask of floats | a float `attn_mask`, which may also be learned |
 # | a row that allows nothing: error | function: 0; `MultiheadAttention`: nan |
+# | no `dropout_p` | the function drops weights, also in evaluation |
+
+# %% [markdown]
+# | here | in PyTorch |
+# | --- | --- |
 # | `MultiHeadAttention` | `torch.nn.MultiheadAttention(..., batch_first=True)` |
 # | `q_proj`, `k_proj`, `v_proj` | one parameter, `in_proj_weight` |
+# | `forward(query, key, value, mask=mask)` | `attn_mask=`, and key and value needed |
 # | `weights(x)` | the second result, with `average_attn_weights=False` |
+# | `LayerNorm` | the same |
 # | `sinusoids`, `PositionalEncoding` | not in PyTorch; people copy them |
 
 # %% [markdown]
 # ## Summary
 #
 # Tokens become vectors, know their place, and fetch from each other in several heads,
-# through masks that leak nothing. All of it is tensor operations and one `Op` that
-# saves what its derivative needs. No weight has been learned yet. Module 09
-# differentiates the layer as it is, module 13 makes it faster, and the capstone can
-# build a language model from it.
+# through masks that leak nothing. `LayerNorm` keeps their scale. All of it is tensor
+# operations and one `Op` that saves what its derivative needs. No weight has been
+# learned yet. Module 09 differentiates the layer as it is, module 13 makes it faster,
+# and the capstone can build a language model from it.

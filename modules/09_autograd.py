@@ -598,15 +598,15 @@ _let_pass(np.array([True, False]), np.array([2.0, np.inf]))
 
 # %% nbgrader={"grade": false, "grade_id": "rules_choice", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
-def _to_the_winner(a, b, grad):
-    """The entries of maximum(a, b); there is no loser beside a nan."""
-    if b.ndim == 0:
-        return partial(_unless, np.less_equal, a, b, grad), partial(
-            _unless, np.greater, a, b, grad)
+def _to_the_winner(op, grad, smallest=False):
+    a, b = op.saved if not smallest else [-x for x in op.saved]
+    if b.ndim == 0:  # written with ~, as beside a nan there is no loser
+        return (lambda: _unless(np.less_equal, a, b, grad),
+                lambda: _unless(np.greater, a, b, grad))
     def half(): return np.where(a == b, grad / 2, grad)
     return lambda: _let_pass(~(a < b), half()), lambda: _let_pass(~(a > b), half())
-RULES[Maximum] = lambda op, grad: _to_the_winner(*op.saved, grad)
-RULES[Minimum] = lambda op, grad: _to_the_winner(-op.saved[0], -op.saved[1], grad)
+RULES[Maximum] = _to_the_winner
+RULES[Minimum] = lambda op, grad: _to_the_winner(op, grad, smallest=True)
 def _kept(a, low, high): return (low is None or a >= low) & (high is None or a <= high)
 RULES[Clip] = lambda op, grad: (_let_pass(_kept(*op.saved, *op.parameters), grad),)
 @gradient(Abs)
@@ -1245,7 +1245,9 @@ try:
 except RuntimeError:
     pass
 else:
-    raise AssertionError("p.grad was changed after q * p.grad saved it: _note_write")
+    raise AssertionError(
+        "q * p.grad had saved the array of p.grad, which then changed, and nobody was "
+        "told: leaf.grad.data += grad, and then _note_write(leaf.grad)")
 assert (s.data == [4, 6]).all() and (p.data == [1, 2]).all(), "backward changed data"
 (p + 0).backward(seed)
 assert (seed == [10, 1]).all(), "backward wrote into the gradient that it was given"
@@ -2236,15 +2238,14 @@ compare({name: lambda size=size: step(size) for name, size in ways.items()}, rou
 # | here | in PyTorch |
 # | --- | --- |
 # | `t.origin`, the op and its inputs | `t.grad_fn`, `t.grad_fn.next_functions` |
-# | `op.saved` | `ctx.save_for_backward(...)`, `ctx.saved_tensors` |
+# | `op.saved` | `ctx.saved_tensors` |
 # | an `Op` and its `@gradient` rule | `torch.autograd.Function` |
 # | a rule | a vector–Jacobian product, `torch.func.vjp` |
 # | `backward` adds to a leaf's `.grad` | the same, in a node `AccumulateGrad` |
 # | a second walk is an error, unless `retain_graph=True` | the same |
 # | `grad(y, [x])`, no gradients of gradients | also with `create_graph=True` |
-# | no `retain_grad`: `grad(y, [h])` | `h.retain_grad()`, then `h.grad` |
+# | no `retain_grad`: `grad(y, h)` | `h.retain_grad()` |
 # | `max` gives all to a nan | `max()` too; `amax` makes every gradient nan |
-# | `zero_grad(tensors)` | `optimizer.zero_grad()` |
 # | `gradcheck(f, *inputs)` | `torch.autograd.gradcheck(f, inputs)` |
 # | `checkpoint(block, x)` | `torch.utils.checkpoint.checkpoint(block, x)` |
 
@@ -2257,6 +2258,7 @@ compare({name: lambda size=size: step(size) for name, size in ways.items()}, rou
 # | a write through `t.data` has no date | it is not counted either |
 # | `relu` keeps its input, attention q and k | its result; scaled copies |
 # | tensors of parts of one NumPy array have one date | each has its own counter |
+# | `zero_grad(tensors)` | `optimizer.zero_grad()` |
 # | `no_grad`, `is_grad_enabled`, for each thread | the same |
 # | `set_grad_enabled(mode)`: a call, a block | also a decorator |
 # | `inference_mode` is `no_grad` | it leaves out version counters too |

@@ -467,20 +467,28 @@ def _(op, grad):
     return (g,)
     ### END SOLUTION
 
-def class_numbers(logits, targets, ignore_index=None) -> ndarray:
-    """A copy of the targets as int64, one a row; an error if one is not a class."""
-    t, dims = np.array(targets), logits.shape
+# %% nbgrader={"grade": false, "grade_id": "cross_entropy", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _classes(logits, targets, ignore_index=None) -> tuple[ndarray, ndarray | None]:
+    """A copy of the targets as int64, one a row; where they are ignored, or None."""
+    t, dims, ignored = np.array(targets), logits.shape, None
     fits = len(dims) > 1 and t.shape == dims[:1] + dims[2:]
     if not t.size or t.dtype.kind not in "iu" or not fits:
         said = f"these are {dims} and {t.shape} of {t.dtype}"
         raise ValueError(f"logits (n, classes) need integers (n,), with n > 0; {said}")
     t = t.reshape(-1)
-    if (wrong := (t < 0) | (t >= dims[1])).any():
-        wrong &= t != ignore_index
+    wrong = (t < 0) | (t >= dims[1])
+    if wrong.any() or (ignore_index is not None and ignore_index >= 0):
+        ignored = t == ignore_index
+        wrong &= ~ignored
         if wrong.any():
             row = wrong.argmax()
             raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
-    return t.astype(np.int64, copy=False)
+    return t.astype(np.int64, copy=False), ignored
+
+def class_numbers(logits, targets) -> ndarray:
+    """A copy of the targets as int64, one a row; an error if one is not a class."""
+    return _classes(logits, targets)[0]
 
 def cross_entropy(
     logits: Tensor, targets, label_smoothing: float = 0.0, *, weight=None,
@@ -490,10 +498,11 @@ def cross_entropy(
     e, options = label_smoothing, (weight, ignore_index, reduction)
     if logits.dtype.kind != "f" or not 0 <= e <= 1:
         raise ValueError(f"logits are {logits.dtype}, not floats, or {e} is not 0 to 1")
-    if weight is not None or reduction != "mean" or np.shape(targets) == logits.shape:
+    targets = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
+    if weight is not None or reduction != "mean" or targets.ndim == logits.ndim:
         return _cross_entropies(logits, targets, e, *options)
-    t = class_numbers(logits, targets, ignore_index)
-    if logits.ndim > 2 or (t == ignore_index).any():
+    t, ignored = _classes(logits, targets, ignore_index)
+    if logits.ndim > 2 or ignored is not None:
         logits, t = counted_rows(logits, t, ignore_index)
     return apply(CrossEntropyOp(t, e), logits)
 
@@ -1050,7 +1059,7 @@ assert isgeneratorfunction(evaluating.__wrapped__), (
 with evaluating(net):
     inside = [layer.training for layer in layers_of(net)]
     assert not any(inside), f"Inside, `training` of the layers is {inside}."
-    assert not is_grad_enabled(), "Inside, operations are still recorded: use no_grad()."
+    assert not is_grad_enabled(), "Inside, ops are still recorded: use no_grad()."
     assert not net(Tensor(np.ones((2, 3)))).requires_grad, "A result keeps its graph."
 after = [layer.training for layer in layers_of(net)]
 assert after == before, f"`training` was {before} before, and is {after} afterwards."
@@ -2256,12 +2265,11 @@ if there:
 #| export
 def _weighted(log_p, targets, weight, ignore_index: int) -> tuple:
     """Weights of all classes (C,); classes and weights of all targets (n, *d)."""
-    n = log_p.shape[1]
+    t = _classes(log_p, targets, ignore_index)[0].reshape(np.shape(targets))
+    n, counts = log_p.shape[1], t != ignore_index
     weights = np.ones(n) if weight is None else np.asarray(weight)
     if weights.shape != (n,):
         raise ValueError(f"{n} classes need weights ({n},), not {weights.shape}")
-    t = class_numbers(log_p, targets, ignore_index).reshape(np.shape(targets))
-    counts = t != ignore_index
     t, weights = np.where(counts, t, 0), weights.astype(log_p.dtype)
     return weights, t, weights[t] * counts
 
@@ -2276,19 +2284,21 @@ def nll_loss(
     """The mean of -log_p[target], by weight: (n, classes, *d), (n, *d) -> ()."""
     _, t, shares = _weighted(log_p, targets, weight, ignore_index)
     row, *places = np.indices(t.shape, sparse=True)
-    losses = where(shares != 0, -log_p[(row, t, *places)] * shares, 0.0)
+    losses = where(shares != 0, -log_p[(row, t, *places)], 0.0) * shares
     return _share(losses, shares, reduction)
 
 def _cross_entropies(logits, targets, e, weight, ignore_index, reduction) -> Tensor:
     """cross_entropy with its rarer options: by log_softmax, in tensor operations."""
-    log_p, t, n = log_softmax(logits, 1), np.array(targets), logits.shape[1]
+    t, probabilities = np.array(targets), np.shape(targets) == logits.shape
+    if not probabilities or t.dtype.kind != "f" or t.ndim < 2:
+        weights, _, shares = _weighted(logits, t, weight, ignore_index)
+    log_p, n = log_softmax(logits, 1), logits.shape[1]
     along = (n, *[1] * (logits.ndim - 2))  # weights, beside log_p (n, classes, *d)
-    if t.shape == logits.shape:  # probabilities
+    if probabilities:
         w = np.ones(n) if weight is None else np.asarray(weight)
         q = ((1 - e) * t + e / n) * w.reshape(along)
         return reduced(-(log_p * q.astype(logits.dtype)).sum(1), reduction)
     losses = nll_loss(log_p, t, weight, ignore_index, "none")
-    weights, _, shares = _weighted(log_p, t, weight, ignore_index)
     if e:
         spread = -(log_p * weights.reshape(along)).sum(1) * (e / n)
         losses = losses * (1 - e) + where(t != ignore_index, spread, 0.0)
@@ -2308,6 +2318,9 @@ cross_entropy(logits, [0, -100], reduction="none")
 # %%
 cross_entropy(logits, [[0.7, 0.3], [0.0, 1.0]])
 
+# %%
+nll_loss(log_softmax(logits, 1), [0, 1]).item() - cross_entropy(logits, [0, 1]).item()
+
 # %% [markdown]
 # For yes or no, `pos_weight` is the weight of each yes. One logit $x$ is the two logits
 # $(x, 0)$, so `log_softmax` gives both logarithms without overflow and without corners.
@@ -2325,11 +2338,14 @@ def _binary_cross_entropies(logits, t, pos_weight, reduction) -> Tensor:
 
 def binary_cross_entropy(p: Tensor, targets, reduction: str = "mean") -> Tensor:
     """The mean of -t log p - (1 - t) log(1 - p), for probabilities p."""
-    t, least = np.array(targets, p.dtype), np.exp(-100.0)
+    t, least = np.array(targets, p.dtype), float(np.exp(-100))
     if t.shape != p.shape or not ((p.data >= 0) & (p.data <= 1)).all():
         raise ValueError(f"{p.shape}, targets {t.shape}: one shape, p from 0 to 1")
     yes, no = p.clip(least, None).log(), (1 - p).clip(least, None).log()
     return reduced(-(yes * t + no * (1 - t)), reduction)
+
+# %%
+binary_cross_entropy_with_logits(Tensor([0.0, 0.0]), [1, 0], pos_weight=3.0)
 
 # %% [markdown]
 # For numbers: the absolute difference follows a few wild targets less than the square
@@ -2367,6 +2383,8 @@ class SmoothL1Loss(_Loss):
 
 # %%
 prediction, target = Tensor([0.0, 0.5, 5.0]), [0.0, 0.0, 0.0]
+
+# %%
 for loss in (mse_loss, l1_loss, huber_loss):
     print(loss.__name__, loss(prediction, target, reduction="none"))
 

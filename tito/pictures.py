@@ -7,16 +7,23 @@ import numpy as np
 
 
 def plot_history(history: list[dict]):
-    """The losses over the epochs, and beside them the metrics, if there are any."""
+    """Draw what `fit` returned: the losses over the epochs, and beside them each metric, with and without validation.
+
+    Returns the axes, so that a notebook can change them. An epoch that has no such number is a gap in its curve.
+    """
     import matplotlib.pyplot as plt
 
-    losses = [name for name in history[-1] if name.endswith("loss")]
-    panels = [losses, [name for name in history[-1] if name not in losses]]
-    panels, epochs = [names for names in panels if names], range(1, len(history) + 1)
-    _, axes = plt.subplots(1, len(panels), figsize=(9, 2.8), squeeze=False)
-    for ax, names in zip(axes[0], panels, strict=True):
-        for name in names:
-            ax.plot(epochs, [row.get(name) for row in history], ".-", label=name)
+    if not history:
+        raise ValueError("the history has no epoch yet: call fit first")
+    names = dict.fromkeys(name for row in history for name in row)
+    panels = {}  # the names of each panel: "loss" has all losses, a metric has one for itself and its validation
+    for name in names:
+        panels.setdefault("loss" if name.endswith("loss") else name.removeprefix("validation_"), []).append(name)
+    epochs, width = range(1, len(history) + 1), max(9.0, 4.5 * len(panels))
+    _, axes = plt.subplots(1, len(panels), figsize=(width, 2.8), squeeze=False, layout="constrained")
+    for ax, shown in zip(axes[0], panels.values(), strict=True):
+        for name in shown:
+            ax.plot(epochs, [float(row.get(name, np.nan)) for row in history], ".-", label=name)
         ax.set_xlabel("epoch")
         ax.locator_params(axis="x", integer=True)
         ax.legend()

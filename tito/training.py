@@ -1,6 +1,8 @@
 """Training with the package here: in a workspace the learner's own, in the repository the reference.
 
-Each run is a Python of its own, which leaves its curve, its confusion matrix, its mistakes and its figures in a folder.
+Each run is a Python of its own, which leaves its curve, its confusion matrix, its mistakes and its figures in a folder. After
+each epoch it saves the trainer there, with its model, by the learner's own `save`. A run that was stopped can go on from that
+file.
 """
 
 import json
@@ -18,6 +20,7 @@ from tito.errors import TitoError, dated, write_atomic
 
 NAMES = ("digits-mlp", "digits-cnn", "cifar10-mlp", "cifar10-cnn", "cifar10-better")  # of the recipes
 PICTURES, RESULT = ("curve.png", "confusion.png", "mistakes.png"), "result.json"
+SAVED, ORDER = "run.npz", "order.json"  # the trainer after its last finished epoch; what was asked for
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Result:
     parameters: int
     package: str
     folder: str
+    resumed: int = 0  # after how many epochs the last part of the run began; the seconds are of this part
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Order:
     seed: int = 0
     epochs: int | None = None  # None: as many as the recipe says
     validate: bool = False  # hold a tenth of the training images back, and leave the test images alone
+    resume: bool = False  # go on from the file in its folder
 
 
 def recipe(name: str) -> str:
@@ -69,17 +74,59 @@ def home(root: Path, name: str) -> Path:
     return (root / "build" if places.is_repository(root) else root) / "runs" / name
 
 
-def run(root: Path, orders: list[Order], folder: Path, quiet: bool = False) -> Iterator[Result]:
-    """One run after the other, each into a folder of its seed's below `folder`; what stood there is kept, with its date."""
-    for order in orders:
-        place = folder.absolute() / f"seed-{order.seed}"
-        if place.exists():
-            place.rename(dated(place))
+def run(root: Path, orders: list[Order], folder: Path, quiet: bool = False, resume: bool = False) -> Iterator[Result]:
+    """One run after the other, each into a folder of its seed's below `folder`.
+
+    What stood there is kept, with its date. With `resume`, a run that was saved goes on; one that had ended is read.
+    """
+    places_ = [folder.absolute() / f"seed-{order.seed}" for order in orders]
+    saved = [resume and (place / SAVED).is_file() for place in places_]
+    if resume and not any(saved):
+        raise TitoError(f"no saved run of {orders[0].recipe} is in {folder.absolute()}: leave --resume out, and one begins")
+    orders = [_saved_order(order, place) if old else order for order, place, old in zip(orders, places_, saved, strict=True)]
+    for order, place, old in zip(orders, places_, saved, strict=True):
+        if old and (place / RESULT).is_file():
+            yield _result(place)
+            continue
+        if not old:
+            _new_folder(place)
+            write_atomic(place / ORDER, json.dumps(asdict(order)))
         try:
-            place.mkdir(parents=True)
-        except OSError as error:
-            raise TitoError(f"{place} cannot be made: {error.strerror}: name another folder with --out") from None
-        yield _run(root, order, place, quiet)
+            yield _run(root, order, place, quiet)
+        except KeyboardInterrupt:
+            if not (place / SAVED).is_file():
+                raise
+            raise TitoError("stopped: the same command with --resume goes on after the last finished epoch", code=130) from None
+
+
+def _new_folder(place: Path) -> None:
+    if place.exists():
+        place.rename(dated(place))
+    try:
+        place.mkdir(parents=True)
+    except OSError as error:
+        raise TitoError(f"{place} cannot be made: {error.strerror}: name another folder with --out") from None
+
+
+def _saved_order(order: Order, place: Path) -> Order:
+    """What the saved run was asked for, which it goes on with, unless something else is asked for now."""
+    try:
+        before = Order(**json.loads((place / ORDER).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise TitoError(f"{place / ORDER} is missing or damaged, so the run there cannot go on: leave --resume out") from None
+    if before.recipe != order.recipe:
+        raise TitoError(f"{place} holds a run of {before.recipe}: name the folder of {order.recipe} with --out")
+    if order.epochs not in (None, before.epochs):
+        said = "as many epochs as its recipe says" if before.epochs is None else f"{before.epochs} epochs"
+        raise TitoError(f"the run in {place} is one of {said}, which decides its learning rates: leave --epochs out")
+    if order.validate and not before.validate:
+        raise TitoError(f"the run in {place} trains on all training images: leave --validate out")
+    return Order(order.recipe, order.seed, before.epochs, before.validate, resume=True)
+
+
+def _result(place: Path) -> Result:
+    found = json.loads((place / RESULT).read_text(encoding="utf-8"))
+    return Result(**{name: found[name] for name in Result.__dataclass_fields__})
 
 
 def _run(root: Path, order: Order, place: Path, quiet: bool) -> Result:
@@ -89,8 +136,9 @@ def _run(root: Path, order: Order, place: Path, quiet: bool) -> Result:
     done = subprocess.run(command, cwd=root, env=environment, stdout=said, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode} and said nothing"]
-        raise TitoError(last[-1], code=1)
-    return Result(**{name: json.loads((place / RESULT).read_text())[name] for name in Result.__dataclass_fields__})
+        killed = done.returncode < 0 and (place / SAVED).is_file()
+        raise TitoError(last[-1] + (". The same command with --resume goes on" if killed else ""), code=1)
+    return _result(place)
 
 
 @dataclass
@@ -144,9 +192,12 @@ def _train(order: Order, folder: Path) -> None:
         recipe.data(False)  # if it is missing, now is the time to say so
     loader, epochs = recipe.loader(train, training=True), order.epochs or recipe.epochs
     trainer = recipe.trainer(epochs * len(loader))
-    start = time.perf_counter()
+    if order.resume:
+        trainer.load(folder / SAVED)
+    start, resumed = time.perf_counter(), trainer.epoch
     with threadpool_limits(recipe.threads, "blas"):
-        trainer.fit(loader, epochs, validation=recipe.loader(unseen) if order.validate else None)
+        held_back = recipe.loader(unseen) if order.validate else None
+        trainer.fit(loader, epochs, validation=held_back, save=folder / SAVED)
     seconds, peak = time.perf_counter() - start, peak_bytes()
 
     if not order.validate:
@@ -155,6 +206,7 @@ def _train(order: Order, folder: Path) -> None:
     result = Result(
         order.recipe, order.seed, epochs, "validation" if order.validate else "test", len(unseen), accuracy(logits, targets),
         seconds, peak, sum(p.size for p in trainer.model.parameters()), str(Path(tinytorch.__file__).parent), str(folder),
+        resumed,
     )  # fmt: skip
     _draw(folder / "curve.png", plot_history(trainer.history)[0])
     _draw(folder / "confusion.png", plot_confusion_matrix(confusion_matrix(logits, targets), classes))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tinytorch.core.attention import (
     AttentionWeightsOp,
     Embedding,
+    LayerNorm,
     MultiHeadAttention,
     PositionalEncoding,
     attention_scores,
@@ -25,7 +26,9 @@ from tinytorch.core.attention import (
     scaled_dot_product_attention,
     sinusoids,
     split_heads,
+    with_causal,
 )
+from tinytorch.core.dense import Dropout
 from tinytorch.core.layers import Parameter
 from tinytorch.core.setup import peak_memory
 from tinytorch.core.tensor import Tensor, manual_seed, recipe
@@ -173,8 +176,8 @@ def test_an_empty_row_is_named_whatever_the_shape_of_the_mask():
             scaled_dot_product_attention(numbers(2, 2, 3, 4), numbers(2, 2, 4, 4), numbers(2, 2, 4, 4), mask)
 
 
-@pytest.mark.parametrize("mask", [np.ones((3, 3)), np.ones((3, 3), int), [[1.0]]], ids=["float", "int", "list"])
-def test_a_mask_that_is_not_bool_is_an_error_that_says_what_true_means(mask):
+@pytest.mark.parametrize("mask", [np.ones((3, 3), int), [[1]], np.ones((3, 3), complex)], ids=["int", "list", "complex"])
+def test_a_mask_of_neither_bools_nor_floats_is_an_error_that_says_what_true_means(mask):
     x = numbers(3, 2)
     with pytest.raises(TypeError, match="True where attending is allowed"):
         attention_weights(x, x, mask)
@@ -188,10 +191,11 @@ def test_a_mask_may_be_a_list_or_a_tensor():
 
 
 def test_no_keys_at_all_are_an_error():
-    with pytest.raises(ValueError, match="zero-size"):
+    with pytest.raises(ValueError, match="no key to attend to"):
         attention_weights(numbers(2, 3), numbers(0, 3))
-    with pytest.raises(ValueError, match="allows nothing"):
-        attention_weights(numbers(2, 3), numbers(0, 3), np.ones((2, 0), bool))
+    for mask in (np.ones((2, 0), bool), np.ones((2, 0))):
+        with pytest.raises(ValueError, match="allows nothing"):
+            attention_weights(numbers(2, 3), numbers(0, 3), mask)
 
 
 def test_no_queries_give_no_outputs():
@@ -200,9 +204,9 @@ def test_no_queries_give_no_outputs():
 
 def test_a_mask_that_does_not_fit_names_both_shapes():
     x = numbers(2, 4, 3)
-    with pytest.raises(ValueError, match=r"\(2,4,4\).*\(3,3\)"):
+    with pytest.raises(ValueError, match=r"a mask \(3, 3\) does not fit the scores \(2, 4, 4\)"):
         attention_weights(x, x, causal_mask(3))
-    with pytest.raises(ValueError, match=r"\(4,4\).*\(2,4,4\)"):
+    with pytest.raises(ValueError, match=r"a mask \(2, 4, 4\) does not fit the scores \(4, 4\)"):
         attention_weights(x[0], x[0], np.ones((2, 4, 4), bool))
 
 
@@ -371,8 +375,8 @@ def test_multi_head_attention_is_pytorchs_with_the_same_weights(embed_dim, num_h
     padding = None if lengths is None else torch.from_numpy(~mask[:, 0, 0])
     xt = torch.from_numpy(x.data)
     y, w = theirs(xt, xt, xt, attn_mask=forbidden, key_padding_mask=padding, average_attn_weights=False)
-    close(ours(x, mask).data, y.detach().numpy())
-    close(ours.weights(x, mask).data, w.detach().numpy())
+    close(ours(x, mask=mask).data, y.detach().numpy())
+    close(ours.weights(x, mask=mask).data, w.detach().numpy())
 
 
 @settings(deadline=None, max_examples=25)
@@ -387,7 +391,7 @@ def test_any_mask_means_the_same_in_pytorchs_layer(seed, size, axes):
     xt = torch.from_numpy(x.data)
     whole = np.broadcast_to(mask, (3, num_heads, 7, 7)).reshape(-1, 7, 7)  # it wants (batch · heads, n, n)
     y, _ = theirs(xt, xt, xt, attn_mask=torch.from_numpy(~whole))
-    close(ours(x, mask).data, y.detach().numpy())
+    close(ours(x, mask=mask).data, y.detach().numpy())
 
 
 @pytest.mark.parametrize("batch", [(), (1,), (2, 3)], ids=str)
@@ -402,7 +406,7 @@ def test_the_causal_layer_does_not_see_the_future_even_with_a_mask():
     layer, x = MultiHeadAttention(6, 2, causal=True), numbers(2, 5, 6)
     changed = Tensor(np.where(np.arange(5)[:, None] < 3, x.data, -4))
     for mask in (None, np.ones((5, 5), bool), padding_mask([5, 2], 5)):
-        np.testing.assert_allclose(layer(x, mask).data[:, :3], layer(changed, mask).data[:, :3], rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(layer(x, mask=mask).data[:, :3], layer(changed, mask=mask).data[:, :3], rtol=1e-6, atol=1e-6)
 
 
 def test_the_parameters_are_four_linear_layers():
@@ -438,3 +442,154 @@ def test_a_layer_in_the_middle_of_a_model_is_found():
         x = layer(x)
     assert x.shape == (2, 5, 4)
     assert x.requires_grad
+
+
+# -- tokens of any dtype, masks of floats, other sequences, layer norm ---------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int32, np.int64, np.uint64])
+@pytest.mark.parametrize("rows", [100, 256, 70_000])
+def test_tokens_of_every_integer_dtype_learn_and_are_copied(dtype, rows):
+    layer = Embedding(rows, 2)
+    last = min(rows - 1, np.iinfo(dtype).max)
+    ids = np.array([0, last, last], dtype)
+    y = layer(ids)
+    np.testing.assert_array_equal(y.data, layer.weight.data[[0, last, last]])
+    ids[:] = 1
+    y.sum().backward()
+    grad = layer.weight.grad.data
+    assert (grad[0] == 1).all() and (grad[last] == 2).all() and grad.sum() == 6
+
+
+def test_a_write_into_a_tensor_of_tokens_does_not_move_the_gradient():
+    layer, ids = Embedding(3, 1), Tensor([0, 1])
+    y = layer(ids).sum()
+    ids[0] = 2
+    y.backward()
+    np.testing.assert_array_equal(layer.weight.grad.data.ravel(), [1, 1, 0])
+
+
+def leaves(torch, *shapes, dtype=np.float32):
+    """The same numbers as tensors of both, which require gradients."""
+    ours = [numbers(*shape, seed=i, dtype=dtype) for i, shape in enumerate(shapes)]
+    theirs = [torch.from_numpy(x.data.copy()).requires_grad_() for x in ours]
+    for x in ours:
+        x.requires_grad = True
+    return ours, theirs
+
+
+def same_gradients(y, yt, ours, theirs, **tolerance):
+    np.testing.assert_allclose(y.data, yt.detach().numpy(), **tolerance)
+    grad = np.random.default_rng(9).standard_normal(y.shape).astype(y.dtype)
+    y.backward(grad)
+    yt.backward(yt.new_tensor(grad))
+    for x, xt in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(x.grad.data, xt.grad.numpy(), **tolerance)
+
+
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (1, 5), (2, 1, 4, 5), (3, 4, 5)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_mask_of_floats_is_added_as_in_pytorch(shape, dtype):
+    torch = pytest.importorskip("torch")
+    ours, theirs = leaves(torch, (2, 3, 4, 6), (2, 3, 5, 6), (2, 3, 5, 7), dtype=dtype)
+    mask = np.random.default_rng(3).standard_normal(shape).astype(dtype)
+    mask[..., 1] = -np.inf
+    yt = torch.nn.functional.scaled_dot_product_attention(*theirs, attn_mask=torch.from_numpy(mask))
+    before = mask.copy()
+    same_gradients(scaled_dot_product_attention(*ours, mask), yt, ours, theirs, **CLOSE)
+    np.testing.assert_array_equal(mask, before)
+
+
+def test_a_float64_mask_leaves_float32_as_it_is():
+    x = numbers(3, 4)
+    assert attention_weights(x, x, np.zeros((3, 3))).dtype == np.float32
+
+
+def test_a_mask_of_floats_that_forbids_a_whole_row_is_named():
+    mask = np.zeros((2, 3))
+    mask[1] = -np.inf
+    with pytest.raises(ValueError, match=r"row \[1\] of the mask allows nothing"):
+        attention_weights(numbers(2, 4), numbers(3, 4), mask)
+    with pytest.raises(ValueError, match="a mask is not learned"):
+        attention_weights(numbers(2, 4), numbers(3, 4), Tensor(np.zeros((2, 3)), requires_grad=True))
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 4), (4, 6), (6, 4), (1, 3)])
+@pytest.mark.parametrize("scale", [None, 0.3, 1.0])
+def test_causal_and_scale_are_pytorchs(n, m, scale):
+    torch = pytest.importorskip("torch")
+    ours, theirs = leaves(torch, (2, n, 5), (2, m, 5), (2, m, 3))
+    yt = torch.nn.functional.scaled_dot_product_attention(*theirs, is_causal=True, scale=scale)
+    same_gradients(scaled_dot_product_attention(*ours, is_causal=True, scale=scale), yt, ours, theirs, **CLOSE)
+    both = with_causal(np.zeros((n, m), np.float32), n, m)
+    assert both.dtype == np.float32
+    y = scaled_dot_product_attention(*ours, both, scale=scale)
+    np.testing.assert_allclose(y.data, yt.detach().numpy(), **CLOSE)
+
+
+@pytest.mark.parametrize("values", [False, True], ids=["key is value", "own value"])
+@pytest.mark.parametrize("lengths", [None, [7, 3]], ids=["whole", "padded"])
+def test_cross_attention_is_pytorchs_with_gradients(values, lengths):
+    torch = pytest.importorskip("torch")
+    theirs, ours = twins(torch, 6, 3)
+    (q, k, v), (qt, kt, vt) = leaves(torch, (2, 4, 6), (2, 7, 6), (2, 7, 6))
+    mask = None if lengths is None else padding_mask(lengths, 7)
+    padding = None if lengths is None else torch.from_numpy(~mask[:, 0, 0])
+    yt, w = theirs(qt, kt, vt if values else kt, key_padding_mask=padding, average_attn_weights=False)
+    y = ours(q, k, v, mask) if values else ours(q, k, mask=mask)
+    np.testing.assert_allclose(ours.weights(q, k, mask=mask).data, w.detach().numpy(), **CLOSE)
+    used = 3 if values else 2
+    same_gradients(y, yt, (q, k, v)[:used], (qt, kt, vt)[:used], **CLOSE)
+
+
+def test_a_mask_in_the_place_of_the_keys_is_an_error_that_says_so():
+    layer, x = MultiHeadAttention(6, 2), numbers(2, 5, 6)
+    for mask in (causal_mask(5), Tensor(causal_mask(5)), [[True]]):
+        with pytest.raises(TypeError, match="give a mask as mask="):
+            layer(x, mask)
+
+
+def test_dropout_acts_on_the_weights_while_the_layer_learns():
+    layer, x = MultiHeadAttention(6, 2, dropout=1.0), numbers(2, 5, 6)
+    np.testing.assert_allclose(layer(x).data, np.broadcast_to(layer.out_proj.bias.data, (2, 5, 6)), atol=1e-6)
+    plain = MultiHeadAttention(6, 2)
+    plain.load_state_dict(layer.state_dict())
+    np.testing.assert_array_equal(layer.eval()(x).data, plain(x).data)
+    layer.train().dropout = Dropout(0.5, np.random.default_rng(0))
+    assert np.abs(np.mean([layer(x).data for _ in range(3000)], axis=0) - plain(x).data).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [(5, {}), ((5,), {"eps": 0.1}), ((4, 5), {"bias": False}), ([3, 4, 5], {}), (5, {"elementwise_affine": False})],
+    ids=str,
+)
+@pytest.mark.parametrize("batch", [(2, 3, 4, 5), (0, 3, 4, 5), (3, 4, 5)], ids=str)
+@pytest.mark.parametrize("offset", [0, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_layer_norm_is_pytorchs_with_gradients(shape, options, batch, offset, dtype):
+    torch = pytest.importorskip("torch")
+    ours, theirs = LayerNorm(shape, **options), torch.nn.LayerNorm(shape, **options)
+    for p in theirs.parameters():
+        torch.nn.init.normal_(p)
+    ours.load_state_dict(theirs.state_dict())
+    theirs = theirs.to(torch.float64) if dtype == np.float64 else theirs
+    x = numbers(*batch, dtype=dtype) + offset
+    x = Tensor(x.data, requires_grad=True, dtype=dtype)
+    xt = torch.from_numpy(x.data.copy()).requires_grad_()
+    y = ours(x)
+    assert y.dtype == dtype
+    atol = 1e-3 if offset and dtype == np.float32 else 1e-5
+    same_gradients(y, theirs(xt), [x, *ours.parameters()], [xt, *theirs.parameters()], rtol=1e-3, atol=atol)
+
+
+def test_layer_norm_names_what_it_does_not_take_and_makes_floats_of_integers():
+    with pytest.raises(ValueError, match=r"takes \(\*, 4, 5\), not \(4, 6\)"):
+        LayerNorm((4, 5))(numbers(4, 6))
+    with pytest.raises(ValueError, match=r"takes \(\*, 4, 5\), not \(5,\)"):
+        LayerNorm((4, 5))(numbers(5))
+    assert LayerNorm(3)(Tensor([[1, 2, 3]])).dtype == np.float32
+    assert repr(LayerNorm(3)) == "LayerNorm((3,), eps=1e-05, elementwise_affine=True)"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinytorch.core import activations, autograd
-from tinytorch.core.attention import Embedding, MultiHeadAttention, causal_mask, scaled_dot_product_attention
+from tinytorch.core.attention import AttentionWeightsOp, Embedding, MultiHeadAttention, causal_mask, scaled_dot_product_attention
 from tinytorch.core.autograd import (
     backward,
     checkpoint,
@@ -32,7 +32,7 @@ from tinytorch.core.autograd import (
 from tinytorch.core.dense import MLP, Dropout, Flatten, Sequential
 from tinytorch.core.layers import Layer, Linear, LinearOp, Parameter
 from tinytorch.core.setup import peak_memory
-from tinytorch.core.spatial import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
+from tinytorch.core.spatial import AvgPool2d, Conv2d, Conv2dOp, GlobalAvgPool2d, MaxPool2d
 from tinytorch.core.tensor import Op, Tensor, apply, concat, manual_seed, stack, where
 
 close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
@@ -872,6 +872,32 @@ def test_a_write_is_an_error_exactly_where_it_is_one_for_pytorch(name):
                     np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-6, err_msg=where_)
 
 
+@pytest.mark.parametrize(
+    ("f", "arrays"),
+    [
+        (lambda x, w: apply(Conv2dOp((1, 1), (0, 0)), x, w), (numbers(2, 3, 5, 5), numbers(4, 3, 2, 2))),
+        (lambda q, k: apply(AttentionWeightsOp(None), q, k), (numbers(2, 4, 3), numbers(2, 4, 3, seed=1))),
+        (lambda x, w: apply(LinearOp(), x, w), (numbers(2, 3), numbers(4, 3))),
+    ],
+    ids=["conv", "attention", "linear"],
+)
+def test_of_two_factors_the_only_one_with_a_gradient_may_be_written_and_the_other_may_not(f, arrays):
+    for mine in (0, 1):
+        found = []
+        for written in (None, mine, 1 - mine):
+            xs = [Tensor(a.copy(), i == mine) for i, a in enumerate(arrays)]
+            y = f(*xs)
+            if written is not None:
+                xs[written].detach()[...] = 3.0
+            try:
+                y.backward(numbers(*y.shape, seed=5))
+                found.append(xs[mine].grad.data)
+            except RuntimeError:
+                found.append("refused")
+        np.testing.assert_array_equal(found[0], found[1])
+        assert isinstance(found[2], str)
+
+
 STEPS = st.tuples(
     st.sampled_from(["mul", "add", "exp", "view", "row", "flat", "detach and write", "write", "matmul", "constant"]),
     st.integers(0, 100),
@@ -1326,7 +1352,7 @@ def test_a_retained_graph_can_be_walked_again_and_holds_its_arrays_until_then():
     array = weakref.ref(h.data)
     y = (h * h).sum()
     del h
-    y.backward(retain_graph=True) if Tensor.backward is backward else backward(y, retain_graph=True)
+    backward(y, retain_graph=True)
     once = x.grad.data.copy()
     gc.collect()
     assert array() is not None

@@ -10,8 +10,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,8 +25,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tinytorch.core.activations import relu, tanh
-from tinytorch.core.autograd import gradcheck, no_grad
+from tinytorch.core.activations import log_softmax, relu, tanh
+from tinytorch.core.autograd import grad_enabled, gradcheck, no_grad
 from tinytorch.core.dataloader import (
     Compose,
     DataLoader,
@@ -37,27 +39,37 @@ from tinytorch.core.dataloader import (
 )
 from tinytorch.core.dense import MLP, Dense, Dropout, Flatten, Sequential, two_moons
 from tinytorch.core.layers import Layer, Linear, Parameter
-from tinytorch.core.optimizers import SGD, Adam, AdamW, CosineAnnealingLR, OneCycleLR, RMSprop, StepLR
+from tinytorch.core.optimizers import SGD, Adam, AdamW, CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau, RMSprop, StepLR
 from tinytorch.core.setup import peak_memory
 from tinytorch.core.spatial import Conv2d, MaxPool2d
 from tinytorch.core.tensor import Tensor, apply, default_generator, manual_seed, rand
 from tinytorch.core.training import (
+    BCELoss,
     BCEWithLogitsLoss,
     CrossEntropyLoss,
     CrossEntropyOp,
     EarlyStopping,
+    HuberLoss,
+    L1Loss,
     MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
     Trainer,
     accuracy,
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     confusion_matrix,
     cross_entropy,
     evaluating,
+    huber_loss,
+    l1_loss,
     layers_of,
     load,
     mse_loss,
+    nll_loss,
     predicted,
     save,
+    smooth_l1_loss,
     write_atomic,
 )
 
@@ -168,6 +180,18 @@ WRONG = {
     "a yes of 2": (lambda: bce([0.0], [2]), r"from 0 to 1"),
     "a yes that is nan": (lambda: bce([0.0], [np.nan]), r"from 0 to 1"),
     "a mean of squares that would broadcast": (lambda: mse_loss(Tensor(np.zeros((3, 1))), np.zeros(3)), r"\(3, 1\).*\(3,\)"),
+    "one-hot rows of whole numbers": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), np.eye(4, dtype=int)[:2]), r"of int64"),
+    "lone logits and lone numbers": (lambda: cross_entropy(Tensor([1.0, 2.0]), [0.5, 0.5]), r"\(2,\) and \(2,\)"),
+    "lone log-probabilities": (lambda: nll_loss(Tensor([1.0, 2.0]), 1), r"\(2,\) and \(\)"),
+    "another reduction": (lambda: mse_loss(Tensor(0.0), 0.0, "avg"), r"mean, sum or none, not 'avg'"),
+    "weights for other classes": (lambda: nll_loss(Tensor(np.zeros((2, 4))), [0, 1], [1, 2]), r"4 classes need weights"),
+    "a class that is too negative": (lambda: cross_entropy(Tensor(np.zeros((2, 4))), [-100, -2]), r"target 1 is class -2"),
+    "places that do not fit": (lambda: cross_entropy(Tensor(np.zeros((2, 4, 3))), [[0], [1]]), r"\(2, 4, 3\) and \(2, 1\)"),
+    "a mean of nothing": (lambda: mse_loss(Tensor(np.zeros((0, 2))), np.zeros((0, 2))), r"an empty batch has no mean"),
+    "a distance that would broadcast": (lambda: l1_loss(Tensor(np.zeros((3, 1))), np.zeros(3)), r"\(3, 1\).*\(3,\)"),
+    "a probability of 2": (lambda: binary_cross_entropy(Tensor([2.0]), [1.0]), r"p from 0 to 1"),
+    "a probability that is nan": (lambda: binary_cross_entropy(Tensor([np.nan]), [1.0]), r"p from 0 to 1"),
+    "an option that is no option": (lambda: MSELoss(weight=1), r"weight"),
     "an accuracy of unlike lengths": (lambda: accuracy(np.zeros((3, 2)), [0, 1]), r"3 predictions do not fit 2 targets"),
     "a confusion with a class too many": (lambda: confusion_matrix(np.zeros((1, 2)), [2]), r"class 2"),
 }  # fmt: skip
@@ -185,6 +209,136 @@ def test_losses_as_layers_are_the_functions():
     assert CrossEntropyLoss(0.1)(x, t).item() == cross_entropy(x, t, 0.1).item()
     assert MSELoss()(x, x.data + 1).item() == 1
     assert BCEWithLogitsLoss()(x, x.data > 0).item() == binary_cross_entropy_with_logits(x, x.data > 0).item()
+    assert CrossEntropyLoss(weight=[1, 2, 3], reduction="sum")(x, t).item() == cross_entropy(x, t).item() * 3
+    assert MSELoss(reduction="sum")(x, x.data + 1).item() == 3
+    assert L1Loss()(x, x.data - 2).item() == SmoothL1Loss()(x, x.data - 2.5).item() == 2
+    assert HuberLoss(delta=2.0)(x, x.data + 4).item() == 6
+    assert NLLLoss()(x, t).item() == -0.5
+    close(BCELoss()(Tensor([0.5]), [1.0]).item(), np.log(2))
+    assert list(CrossEntropyLoss().parameters()) == []
+
+
+def against_pytorch_too(ours, theirs, x, dtype=np.float32):
+    """The loss, of any shape, and the gradient of its sum weighted by 1, 2, 3, ..."""
+    torch = pytest.importorskip("torch")
+    mine = Tensor(np.asarray(x, dtype), requires_grad=True, dtype=dtype)
+    other = torch.tensor(np.asarray(x, dtype), requires_grad=True)
+    y, t = ours(mine), theirs(torch.nn.functional, other, torch.tensor)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.data, t.detach().numpy(), rtol=2e-4, atol=1e-5)
+    w = 1 + np.arange(y.size, dtype=dtype).reshape(y.shape)
+    (y * w).sum().backward()
+    (t * torch.tensor(w)).sum().backward()
+    assert mine.grad.dtype == dtype
+    np.testing.assert_allclose(mine.grad.data, other.grad.numpy(), rtol=2e-4, atol=1e-5)
+
+
+PLACES = [(), (4,), (2, 3), (1,)]
+
+
+@given(
+    d=st.sampled_from(PLACES), classes=st.integers(1, 5), e=st.sampled_from([0.0, 0.2, 1.0]), weighted=st.booleans(),
+    reduction=st.sampled_from(["mean", "sum", "none"]), ignored=st.sampled_from([None, -100, 0]),
+    dtype=st.sampled_from([np.float32, np.float64]), seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(max_examples=200, deadline=None)
+def test_cross_entropy_and_nll_have_pytorchs_options(d, classes, e, weighted, reduction, ignored, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x, t = 3 * rng.standard_normal((4, classes, *d)), rng.integers(0, classes, (4, *d))
+    options = {"reduction": reduction, "ignore_index": -100 if ignored is None else ignored}
+    if ignored is not None:
+        t.flat[::3] = ignored
+    if (t == options["ignore_index"]).all():
+        return  # the mean of nothing
+    w = (0.5 + rng.random(classes)).astype(dtype) if weighted else None
+    weight = lambda tensor: None if w is None else tensor(w)  # noqa: E731
+    against_pytorch_too(
+        lambda x: cross_entropy(x, t, e, weight=w, **options),
+        lambda f, x, tensor: f.cross_entropy(x, tensor(t), weight(tensor), label_smoothing=e, **options), x, dtype,
+    )  # fmt: skip
+    against_pytorch_too(
+        lambda x: nll_loss(log_softmax(x, 1), t, w, **options),
+        lambda f, x, tensor: f.nll_loss(f.log_softmax(x, 1), tensor(t), weight(tensor), **options), x, dtype,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("d", PLACES)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("e", [0.0, 0.3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_targets_may_be_probabilities_as_in_pytorch(d, reduction, e, weighted):
+    rng = np.random.default_rng(0)
+    x, q = rng.standard_normal((4, 3, *d)), rng.random((4, 3, *d)).astype(np.float32)
+    w = np.array([1, 2, 0.5], np.float32) if weighted else None
+    options = {"reduction": reduction, "label_smoothing": e}
+    against_pytorch_too(
+        lambda x: cross_entropy(x, Tensor(q), weight=w, **options),
+        lambda f, x, tensor: f.cross_entropy(x, tensor(q), None if w is None else tensor(w), **options), x,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (3, 1), (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_other_losses_are_pytorchs(shape, reduction, dtype):
+    rng = np.random.default_rng(1)
+    x, t, u = 3 * rng.standard_normal(shape), rng.random(shape).astype(dtype), 3 * rng.standard_normal(shape).astype(dtype)
+    r = {"reduction": reduction}
+    for ours, theirs in [
+        (lambda x: mse_loss(x, Tensor(u, dtype=dtype), **r), lambda f, x, tensor: f.mse_loss(x, tensor(u), **r)),
+        (lambda x: l1_loss(x, Tensor(u, dtype=dtype), **r), lambda f, x, tensor: f.l1_loss(x, tensor(u), **r)),
+        (lambda x: huber_loss(x, u, delta=0.7, **r), lambda f, x, tensor: f.huber_loss(x, tensor(u), delta=0.7, **r)),
+        (lambda x: smooth_l1_loss(x, u, beta=2.0, **r), lambda f, x, tensor: f.smooth_l1_loss(x, tensor(u), beta=2.0, **r)),
+        (lambda x: smooth_l1_loss(x, u, beta=0, **r), lambda f, x, tensor: f.smooth_l1_loss(x, tensor(u), beta=0, **r)),
+        (lambda x: binary_cross_entropy_with_logits(x, t, **r),
+         lambda f, x, tensor: f.binary_cross_entropy_with_logits(x, tensor(t), **r)),
+        (lambda x: binary_cross_entropy_with_logits(x, t, pos_weight=3.0, **r),
+         lambda f, x, tensor: f.binary_cross_entropy_with_logits(x, tensor(t), pos_weight=tensor(3.0), **r)),
+    ]:  # fmt: skip
+        against_pytorch_too(ours, theirs, x, dtype)
+    p = rng.uniform(0.01, 0.99, shape)
+    against_pytorch_too(lambda p: binary_cross_entropy(p, t, **r), lambda f, p, tensor: f.binary_cross_entropy(p, tensor(t), **r),
+                        p, dtype)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [0.0, 300.0, 1e30])
+def test_a_weighted_yes_of_any_size_is_finite_and_has_no_corner(size):
+    x = np.array([size, -size, size, -size])
+    against_pytorch_too(
+        lambda x: binary_cross_entropy_with_logits(x, [1, 1, 0, 0], reduction="none", pos_weight=[2.0]),
+        lambda f, x, tensor: f.binary_cross_entropy_with_logits(
+            x, tensor([1.0, 1, 0, 0]), reduction="none", pos_weight=tensor([2.0])), x,
+    )  # fmt: skip
+
+
+def test_probabilities_of_0_and_1_cost_at_most_100_each():
+    torch = pytest.importorskip("torch")
+    p, t = np.float32([0, 1, 0, 1]), np.float32([0, 1, 1, 0])
+    theirs = torch.nn.functional.binary_cross_entropy(torch.tensor(p), torch.tensor(t), reduction="none")
+    ours = binary_cross_entropy(Tensor(p), t, "none")
+    np.testing.assert_allclose(ours.data, theirs, rtol=1e-3)
+
+
+def test_what_is_ignored_may_be_excluded_by_minus_infinity():
+    x = Tensor([[0.0, 1.0], [-np.inf, 0.0]], requires_grad=True)
+    for options in ({}, {"reduction": "none"}, {"weight": [1.0, 2.0]}):
+        x.grad = None
+        loss = cross_entropy(x, [0, -100], **options).sum()
+        loss.backward()
+        assert np.isfinite(loss.item()) and np.isfinite(x.grad.data).all()
+        assert (x.grad.data[1] == 0).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"weight": [1.0, 2.0]}])
+def test_a_mean_over_nothing_that_counts_is_nan_as_in_pytorch(options):
+    with np.errstate(all="ignore"), pytest.warns() if not options else nullcontext():
+        assert np.isnan(cross_entropy(Tensor(np.zeros((2, 2))), [-100, -100], **options).item())
+    assert cross_entropy(Tensor(np.zeros((2, 2))), [-100, -100], reduction="sum").item() == 0
+
+
+def test_a_language_model_is_one_op_on_the_rows_that_count():
+    x = Tensor(np.random.default_rng(0).standard_normal((2, 5, 3)), requires_grad=True)
+    assert type(cross_entropy(x, np.array([[1, 2, -100], [4, -100, -100]])).origin[0]) is CrossEntropyOp
 
 
 # -- metrics, and the model at work -----------------------------------------------------------------------------------
@@ -222,6 +376,129 @@ def test_evaluating_restores_the_mode_of_each_layer_after_an_error_too():
         assert not any(layer.training for layer in layers_of(net))
         raise KeyError
     assert [layer.training for layer in layers_of(net)] == before == [True, True, False, False, False]
+
+
+def test_threads_that_evaluate_at_overlapping_times_leave_nothing_switched():
+    net = Sequential(Linear(3, 3), Dropout(0.5), Sequential(Dropout(0.5)))
+    frozen = net.layers[2].eval()
+    before = [layer.training for layer in layers_of(net)]
+    problems, barrier = [], threading.Barrier(6)
+
+    def work(k):
+        rng = np.random.default_rng(k)
+        barrier.wait()
+        for _ in range(200):
+            if k % 2:
+                with evaluating(net):
+                    time.sleep(rng.random() / 5000)
+                    if any(layer.training for layer in layers_of(net)) or grad_enabled():
+                        problems.append("it learned while it was evaluated")
+            elif [layer.training for layer in layers_of(net)] != before or not grad_enabled():
+                problems.append("a thread was switched by another")
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert problems == []
+    assert [layer.training for layer in layers_of(net)] == before
+    assert frozen.training is False and grad_enabled()
+
+
+@pytest.mark.parametrize(
+    "value", [np.float32(0.5), np.int64(3), Tensor(0.25), Tensor([2.0]), 1, True, np.array(0.75), np.array(5)], ids=repr
+)
+def test_a_metric_may_return_any_number_and_is_saved(value, tmp_path):
+    def metric(outputs, targets):
+        return value
+
+    trainer, batch = moons_trainer(metrics=[metric, partial(accuracy)]), two_moons(20)
+    (row,) = trainer.fit([batch], 1, validation=[batch], save=tmp_path / "run.npz", progress=False)
+    assert row["validation_metric"] == float(value) and type(row["validation_metric"]) is float
+    assert load(tmp_path / "run.npz")["history"] == [row]
+    assert "validation_partial" in row
+
+
+def kinds_of(loss, outputs, targets):
+    """What evaluate reports for a model that gives these outputs."""
+    net = Linear(1, 1)
+    trainer = Trainer(lambda x: Tensor(outputs), SGD(net.parameters()), loss)
+    trainer.predict = lambda loader: (Tensor(outputs), Tensor(targets))
+    return list(trainer.evaluate(None))
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "targets", "has"),
+    [
+        (cross_entropy, np.zeros((4, 3)), [0, 1, 2, 0], True),
+        (CrossEntropyLoss(0.1), np.zeros((4, 3)), [0, 1, 2, 0], True),
+        (partial(cross_entropy, label_smoothing=0.1), np.zeros((4, 3)), [0, 1, 2, 0], True),
+        (lambda y, t: cross_entropy(y, t), np.zeros((4, 3)), [0, 1, 2, 0], True),
+        (cross_entropy, np.zeros((2, 3, 4)), np.zeros((2, 4), int), True),
+        (cross_entropy, np.zeros((4, 3)), np.full((4, 3), 1 / 3), False),
+        (NLLLoss(), np.zeros((4, 3)), [0, 1, 2, 0], True),
+        (binary_cross_entropy_with_logits, np.zeros((4, 1)), [[0.0], [1], [1], [0]], True),
+        (BCEWithLogitsLoss(), np.zeros(4), [0.0, 1, 1, 0], True),
+        (binary_cross_entropy_with_logits, np.zeros(4), [0.3, 1, 1, 0], False),
+        (binary_cross_entropy_with_logits, np.zeros((4, 3)), np.ones((4, 3)), False),
+        (binary_cross_entropy, np.full(4, 0.5), [0.0, 1, 1, 0], False),
+        (mse_loss, np.zeros((4, 1)), np.ones((4, 1)), False),
+        (MSELoss(), np.zeros((4, 1)), np.ones((4, 1)), False),
+        (partial(mse_loss, reduction="sum"), np.zeros((4, 1)), np.ones((4, 1)), False),
+        (HuberLoss(), np.zeros(4), [0, 1, 1, 0], False),
+        (lambda y, t: (y - t).abs().mean(), np.zeros((4, 1)), np.full((4, 1), 0.5), False),
+    ],
+)
+def test_accuracy_is_reported_where_the_loss_has_one(loss, outputs, targets, has):
+    assert kinds_of(loss, outputs, targets) == (["loss", "accuracy"] if has else ["loss"])
+
+
+def test_accuracy_leaves_out_what_is_ignored():
+    logits = np.array([[[5.0, 0, 0], [0, 5, 5]]])
+    assert accuracy(logits, [[0, 1, -100]]) == 1.0
+    assert accuracy(logits, [[0, 0, -100]]) == 0.5
+    assert confusion_matrix(logits, [[0, 1, 0]]).tolist() == [[1, 1], [0, 1]]
+
+
+def test_a_batch_without_targets_or_without_examples_is_named():
+    trainer, x = moons_trainer(), Tensor(np.zeros((4, 2)))
+    for call in (trainer.step, trainer.predict):
+        for batch in (x, (x,)):
+            with pytest.raises(ValueError, match=r"a batch is \(\*inputs, targets\), this is a (Tensor|tuple) alone"):
+                call([batch])
+    for batches in ([], [(x[:0], Tensor(np.zeros(0, int)))]):
+        with pytest.raises(ValueError, match="a step needs examples"):
+            trainer.step(batches)
+
+
+def test_an_empty_batch_among_others_changes_nothing():
+    x, y = two_moons(20)
+    (loss,) = [moons_trainer().evaluate([(x, y)])["loss"]]
+    assert moons_trainer().evaluate([(x[:0], y[:0]), (x, y)])["loss"] == loss
+
+
+def test_a_plateau_is_stepped_once_an_epoch_by_the_validation_loss_and_resumed(tmp_path):
+    batch = two_moons(20)
+
+    def made():
+        manual_seed(0)
+        net = MLP([2, 4, 2], tanh)
+        optimizer = SGD(net.parameters(), lr=1e-9)  # learns nothing: every epoch is a plateau
+        return Trainer(net, optimizer, scheduler=ReduceLROnPlateau(optimizer, factor=0.5, patience=1, eps=0.0))
+
+    trainer = made()
+    with pytest.raises(ValueError, match="validation=loader"):
+        trainer.fit([batch] * 3, 1, progress=False)
+    trainer.fit([batch] * 3, 6, validation=[batch], save=tmp_path / "run.npz", progress=False)
+    assert trainer.scheduler.last_epoch == 6
+    np.testing.assert_allclose(trainer.optimizer.param_groups[0]["lr"], 1e-9 / 4)
+    other = made()
+    other.load(tmp_path / "run.npz")
+    assert other.scheduler.state_dict() == trainer.scheduler.state_dict()
+    for t in (trainer, other):
+        t.fit([batch] * 3, 8, validation=[batch], progress=False)
+    assert other.optimizer.param_groups == [{**g, "params": other.optimizer.param_groups[0]["params"]}
+                                            for g in trainer.optimizer.param_groups]  # fmt: skip
+    assert other.history == trainer.history
 
 
 def test_evaluate_is_of_all_examples_whatever_the_batches_and_changes_nothing():
@@ -692,12 +969,14 @@ def state_of(change):
 def in_weights(change):
     def of(state):
         state["model"]["1.weight"] = change(state["model"]["1.weight"])
+
     return state_of(of)
 
 
 def in_momentum(change):
     def of(state):
         state["optimizer"]["state"][0]["momentum_buffer"] = change(state["optimizer"]["state"][0]["momentum_buffer"])
+
     return state_of(of)
 
 

@@ -23,6 +23,35 @@ def test_losses_and_metrics_have_a_panel_each():
     np.testing.assert_array_equal(left.lines[0].get_ydata(), [1.0, 0.5])
 
 
+def test_each_metric_has_a_panel_with_and_without_validation():
+    rows = [{"loss": 1.0, "recall": 0.1}, {"loss": 0.5, "recall": 0.3, "validation_loss": 0.7, "validation_recall": 0.2}]
+    history = [*rows, {"loss": 0.4, "validation_loss": float("nan"), "validation_error": Tensor(12.0)}]
+    loss, recall, error = plot_history(history)
+    assert [[line.get_label() for line in ax.lines] for ax in (loss, recall, error)] == [
+        ["loss", "validation_loss"], ["recall", "validation_recall"], ["validation_error"],
+    ]  # fmt: skip
+    np.testing.assert_array_equal(recall.lines[0].get_ydata(), [0.1, 0.3, np.nan])
+    np.testing.assert_array_equal(error.lines[0].get_ydata(), [np.nan, np.nan, 12.0])
+
+
+def test_a_history_without_an_epoch_says_so():
+    with pytest.raises(ValueError, match="no epoch yet: call fit first"):
+        plot_history([])
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse_loss"])
+def test_what_fit_returns_can_be_drawn(loss):
+    from tinytorch.core import training
+    from tinytorch.core.layers import Linear
+    from tinytorch.core.optimizers import SGD
+
+    net, x = Linear(2, 2), Tensor(np.ones((4, 2)))
+    batch = (x, Tensor([0, 1, 1, 0]) if loss == "cross_entropy" else x)
+    trainer = training.Trainer(net, SGD(net.parameters()), getattr(training, loss))
+    axes = plot_history(trainer.fit([batch], 2, validation=[batch], progress=False))
+    assert len(axes) == (2 if loss == "cross_entropy" else 1)
+
+
 def test_a_history_without_metrics_has_no_empty_panel_and_whole_epochs():
     (only,) = plot_history([{"loss": loss} for loss in (1.0, 0.5, 0.2)])
     assert [tick for tick in only.get_xticks() if tick % 1] == []

@@ -3,13 +3,16 @@
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tinytorch.core.training import load
 from tito import places, training
 from tito.errors import TitoError
 
@@ -58,7 +61,7 @@ def test_a_run_leaves_three_pictures_and_its_figures(mine, trained):
     assert trained.returncode == 0, trained.stderr
     for seed in (0, 1):
         place = mine / "runs" / "digits-mlp" / f"seed-{seed}"
-        assert {path.name for path in place.iterdir()} == {*training.PICTURES, training.RESULT}
+        assert {path.name for path in place.iterdir()} == {*training.PICTURES, training.RESULT, training.SAVED, training.ORDER}
         for name in training.PICTURES:
             header = (place / name).read_bytes()[:24]
             assert header[:8] == b"\x89PNG\r\n\x1a\n" and min(struct.unpack(">II", header[16:])) > 100
@@ -91,6 +94,98 @@ def test_a_second_run_keeps_the_first_and_is_the_same_in_every_bit(tito, mine, t
     again = json.loads((mine / "runs" / "digits-mlp" / "seed-0" / "result.json").read_text())
     assert again["history"] == before["history"] != results(mine)[-1]["history"]
     assert again["accuracy"] == before["accuracy"]
+
+
+def test_what_was_trained_can_be_loaded_by_what_the_command_says_last(mine, trained):
+    first, second = trained.stdout.strip().splitlines()[-2:]
+    script = f"{first.removeprefix('in a notebook: ')}\n{second}\n" + """
+from tinytorch.core.training import Trainer
+recipe = RECIPES["digits-mlp"]
+print(Trainer(model, None).evaluate(recipe.loader(recipe.data(False)))["accuracy"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=mine, capture_output=True, text=True, check=True)
+    assert float(done.stdout) == results(mine)[-1]["accuracy"]
+
+
+def weights(place):
+    saved = load(place / training.SAVED)
+    return saved["history"], {name: array.tobytes() for name, array in saved["model"].items()}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal")
+def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(tito, mine, trained, tmp_path):
+    words = [sys.executable, "-m", "tito", "train", "digits-mlp", "--out", str(tmp_path / "out")]
+    place = tmp_path / "out" / "seed-0"
+    options = {"cwd": mine, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(words, **options) as running:
+        while not (place / training.SAVED).exists() and running.poll() is None:
+            time.sleep(0.001)
+        os.killpg(running.pid, signal.SIGINT)
+        _, err = running.communicate()
+    assert running.returncode == 130
+    assert err.endswith("stopped: the same command with --resume goes on after the last finished epoch\n")
+    done = len(weights(place)[0])
+    assert 1 <= done < 30
+    said = tito("train", "digits-mlp", "--out", tmp_path / "out", "--epochs", "29", "--resume", inside=mine)
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "is one of as many epochs as its recipe says" in said.err
+    said = tito("train", "digits-mlp", "--out", tmp_path / "out", "--resume", inside=mine)
+    assert said.code == 0, said.err
+    assert f"the time is that of epochs {done + 1} to 30" in said.out
+    assert weights(place) == weights(mine / "runs" / "digits-mlp" / "seed-0")
+    (result,) = [json.loads((place / training.RESULT).read_text())]
+    assert (result["accuracy"], result["resumed"]) == (results(mine)[0]["accuracy"], done)
+    again = tito("train", "digits-mlp", "--out", tmp_path / "out", "--resume", inside=mine)
+    assert again.out == said.out, "a run that has ended is only read"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["seed-0"]
+
+
+def test_to_resume_without_a_saved_run_is_said_in_one_line(tito, mine, tmp_path):
+    said = tito("train", "digits-mlp", "--out", tmp_path / "out", "--resume", inside=mine)
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "no saved run of digits-mlp is in" in said.err and "leave --resume out" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_seed_that_has_not_begun_begins_when_another_is_resumed(tito, mine, tmp_path):
+    words = ("train", "digits-mlp", "--epochs", "1", "--out", tmp_path / "out", "--json")
+    tito(*words, inside=mine)
+    before = (tmp_path / "out" / "seed-0" / training.SAVED).read_bytes()
+    found = json.loads(tito(*words, "--seeds", "0,3", "--resume", inside=mine).out)["runs"]
+    assert [run["seed"] for run in found] == [0, 3]
+    assert (tmp_path / "out" / "seed-0" / training.SAVED).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "order.json is missing or damaged"),
+        ("{", "order.json is missing or damaged"),
+        ('{"recipe": "digits-cnn"}', "holds a run of digits-cnn"),
+        ('{"recipe": "digits-mlp", "epochs": 7}', "is one of 7 epochs"),
+        ('{"recipe": "digits-mlp", "epochs": 1}', "trains on all training images: leave --validate out"),
+    ],
+)
+def test_a_run_of_another_kind_is_not_resumed(tito, mine, tmp_path, text, said):
+    place = tmp_path / "seed-0"
+    place.mkdir()
+    (place / training.SAVED).write_bytes(b"")
+    if text:
+        (place / training.ORDER).write_text(text)
+    found = tito("train", "digits-mlp", "--epochs", "1", "--validate", "--out", tmp_path, "--resume", inside=mine)
+    assert (found.code, found.err.count("\n")) == (2, 1)
+    assert said in found.err
+
+
+def test_a_damaged_file_is_not_resumed_and_stays(tito, mine, tmp_path):
+    place = tmp_path / "seed-0"
+    place.mkdir()
+    (place / training.SAVED).write_bytes(b"half")
+    (place / training.ORDER).write_text('{"recipe": "digits-mlp"}')
+    found = tito("train", "digits-mlp", "--out", tmp_path, "--resume", inside=mine)
+    assert (found.code, found.err.count("\n")) == (1, 1)
+    assert "run.npz is damaged, or not of save" in found.err
+    assert (place / training.SAVED).read_bytes() == b"half"
 
 
 def test_a_validation_run_holds_a_tenth_back(tito, mine, tmp_path):

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['Embedding', 'attention_scores', 'causal_mask', 'padding_mask', 'mask_bias', 'AttentionWeightsOp', 'attention_weights',
-           'attention', 'AttentionOp', 'scaled_dot_product_attention', 'sinusoids', 'PositionalEncoding', 'split_heads',
-           'merge_heads', 'MultiHeadAttention', 'attention_in_blocks']
+           'attention', 'with_causal', 'AttentionOp', 'scaled_dot_product_attention', 'sinusoids', 'PositionalEncoding',
+           'split_heads', 'merge_heads', 'MultiHeadAttention', 'LayerNorm', 'attention_in_blocks']
 
 # %% modules/07_attention.py #imports
 import math
 
 import numpy as np
 
+from .dense import Dropout
 from .layers import Layer, Linear, Parameter
 from .tensor import Op, Tensor, apply, randn
 from ..threads import BLOCK_BYTES, in_blocks, matmul
@@ -32,6 +33,7 @@ class Embedding(Layer):
         ids = np.asarray(ids)
         if ids.dtype.kind not in "iu":
             raise TypeError(f"tokens are integers, not {ids.dtype}")
+        ids = ids.astype(np.int64)  # a copy
         outside = ids[(ids < 0) | (ids >= self.num_embeddings)]
         if outside.size > 0:
             rows = self.num_embeddings
@@ -57,11 +59,15 @@ def padding_mask(lengths, n: int) -> np.ndarray:
 
 # %% modules/07_attention.py #mask_bias
 def mask_bias(mask) -> np.ndarray:
-    """0 where attending is allowed, -inf elsewhere: bool (..., n, m) -> float32."""
+    """0 where attending is allowed, -inf elsewhere: bool (..., n, m) -> float32.
+    A mask of floats is a bias already."""
     mask = np.asarray(mask)
+    if mask.dtype.kind == "f":
+        mask_bias(mask > -np.inf)
+        return mask
     if mask.dtype != bool:
-        raise TypeError(f"a mask holds bools, True where attending is allowed,"
-                        f" but this one holds {mask.dtype}")
+        raise TypeError("a mask holds bools, True where attending is allowed, or floats"
+                        f" to add to the scores, but this one holds {mask.dtype}")
     empty = np.argwhere(~mask.any(axis=-1))
     if len(empty) > 0:
         raise ValueError(f"row {empty[0].tolist()} of the mask allows nothing")
@@ -88,22 +94,40 @@ class AttentionWeightsOp(Op):
         return 2 * y.size * q.shape[-1] + 6 * y.size
 
 # %% modules/07_attention.py #attention_weights
+def _check_mask(mask, queries: tuple, keys: tuple) -> None:
+    """A ValueError if the mask does not broadcast against the scores, or is learned."""
+    if getattr(mask, "requires_grad", False):
+        raise ValueError("a mask is not learned: no gradient would reach it")
+    scores = (*np.broadcast_shapes(queries[:-2], keys[:-2]), queries[-2], keys[-2])
+    try:
+        fits = np.broadcast_shapes(np.shape(mask), scores) == scores
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"a mask {np.shape(mask)} does not fit the scores {scores}:"
+                         " (..., queries, keys)")
+
+
 def _floating(x: Tensor) -> Tensor:
     return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
-def _comparable(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    """Both as floats, if their widths agree; else a ValueError."""
+def _comparable(q: Tensor, k: Tensor, mask) -> tuple[Tensor, Tensor]:
+    """Both as floats, if they and the mask fit together; else a ValueError."""
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(f"queries {q.shape} and keys {k.shape} cannot be compared:"
                          f" widths {q.shape[-1]} and {k.shape[-1]}")
+    if mask is not None:
+        _check_mask(mask, q.shape, k.shape)
+    elif k.shape[-2] == 0:
+        raise ValueError(f"queries {q.shape} have no key to attend to: keys {k.shape}")
     return _floating(q), _floating(k)
 
 
 def attention_weights(q: Tensor, k: Tensor, mask=None) -> Tensor:
     """Who looks at whom, each row of sum 1; in the mask True means: may attend.
     (..., n, d), (..., m, d) -> (..., n, m)."""
-    return apply(AttentionWeightsOp(mask), *_comparable(q, k))
+    return apply(AttentionWeightsOp(mask), *_comparable(q, k, mask))
 
 # %% modules/07_attention.py #sdpa
 def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask=None) -> tuple:
@@ -113,6 +137,15 @@ def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask=None) -> tuple:
     return matmul(w, v), w
 
 # %% modules/07_attention.py #attention_op
+def with_causal(mask, n: int, m: int) -> np.ndarray:
+    """The mask (None: all is allowed), but no key after its query: (..., n, m)."""
+    causal = causal_mask(max(n, m))[:n, :m]
+    if mask is None:
+        return causal
+    mask = np.asarray(mask)
+    return np.where(causal, mask, -np.inf) if mask.dtype.kind == "f" else causal & mask
+
+
 class AttentionOp(Op):
     """AttentionOp(mask): attention in one op. Saves (q, k, v, weights)."""
     algorithm = staticmethod(attention)
@@ -128,12 +161,19 @@ class AttentionOp(Op):
         return 2 * pairs * (q.shape[-1] + v.shape[-1]) + 6 * pairs
 
 
-def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask=None) -> Tensor:
+def scaled_dot_product_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask=None, *,
+    is_causal: bool = False, scale: float | None = None,
+) -> Tensor:
     """softmax(q kᵀ / sqrt(d)) v; in the mask True means: may attend.
     (..., n, d), (..., m, d), (..., m, e) -> (..., n, e)."""
+    if is_causal:
+        mask = with_causal(mask, q.shape[-2], k.shape[-2])
+    if scale is not None:
+        q = q * (scale * math.sqrt(q.shape[-1]))
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"keys {k.shape} need as many values, not {v.shape}")
-    return apply(AttentionOp(mask), *_comparable(q, k), _floating(v))
+    return apply(AttentionOp(mask), *_comparable(q, k, mask), _floating(v))
 
 # %% modules/07_attention.py #sinusoids
 def sinusoids(length: int, dim: int) -> np.ndarray:
@@ -177,12 +217,13 @@ def merge_heads(x: Tensor) -> Tensor:
     *batch, heads, n, width = x.shape
     return x.transpose(-2, -3).reshape(*batch, n, heads * width)
 
-# %% modules/07_attention.py #mha
-class MultiHeadAttention(Layer):
-    """Each token fetches from the others what it asks for, once in each head; if
-    causal, only from itself and the tokens before it."""
+# %% modules/07_attention.py #mha_base
+class _Heads(Layer):
+    """What the heads of a layer need: projections, masks, dropout."""
 
-    def __init__(self, embed_dim: int, num_heads: int, causal: bool = False):
+    def __init__(
+        self, embed_dim: int, num_heads: int, causal: bool = False, dropout: float = 0.0
+    ):
         if embed_dim % num_heads:
             raise ValueError(
                 f"a width of {embed_dim} cannot be cut into {num_heads} equal heads")
@@ -191,31 +232,78 @@ class MultiHeadAttention(Layer):
         self.k_proj = Linear(embed_dim, embed_dim)
         self.v_proj = Linear(embed_dim, embed_dim)
         self.out_proj = Linear(embed_dim, embed_dim)
+        self.dropout = Dropout(dropout)
 
     def extra_repr(self) -> str:
         return f"num_heads={self.num_heads}, causal={self.causal}"
 
-    def project(self, x: Tensor) -> list[Tensor]:
+    def project(self, query: Tensor, key=None, value=None) -> list[Tensor]:
         """Queries, keys, values: (..., n, E) -> three of (..., heads, n, E / heads)."""
-        layers = (self.q_proj, self.k_proj, self.v_proj)
-        return [split_heads(layer(x), self.num_heads) for layer in layers]
+        key = query if key is None else key
+        if not isinstance(key, Tensor) or key.dtype == bool:
+            raise TypeError("keys are a tensor of vectors; give a mask as mask=...")
+        parts = [self.q_proj(query), self.k_proj(key)]
+        parts.append(self.v_proj(key if value is None else value))
+        return [split_heads(part, self.num_heads) for part in parts]
 
     def allowed(self, n: int, mask):
         """The mask, and the causal one if the layer is causal; None allows all."""
-        if not self.causal:
-            return mask
-        return causal_mask(n) if mask is None else causal_mask(n) & np.asarray(mask)
+        return with_causal(mask, n, n) if self.causal else mask
 
-    def weights(self, x: Tensor, mask=None) -> Tensor:
-        """The attention map of each head: (..., n, E) -> (..., heads, n, n)."""
-        q, k, _ = self.project(x)
-        return attention_weights(q, k, self.allowed(x.shape[-2], mask))
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask) -> Tensor:
+        """scaled_dot_product_attention, with dropout of the weights while it learns."""
+        if not (self.training and self.dropout.p):
+            return scaled_dot_product_attention(q, k, v, mask)
+        return self.dropout(attention_weights(q, k, mask)) @ v
 
-    def forward(self, x: Tensor, mask=None) -> Tensor:
-        """(..., n, E) -> (..., n, E); a mask broadcasts against (..., heads, n, n)."""
-        q, k, v = self.project(x)
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+# %% modules/07_attention.py #mha
+class MultiHeadAttention(_Heads):
+    """Each token fetches from the others what it asks for, once in each head; if
+    causal, only from itself and the tokens before it."""
+
+    def weights(self, query: Tensor, key=None, mask=None) -> Tensor:
+        """The attention map of each head: (..., n, E) -> (..., heads, n, m)."""
+        q, k, _ = self.project(query, key)
+        return attention_weights(q, k, self.allowed(q.shape[-2], mask))
+
+    def forward(self, query: Tensor, key=None, value=None, mask=None) -> Tensor:
+        """(..., n, E) -> (..., n, E); a mask broadcasts against (..., heads, n, m)."""
+        q, k, v = self.project(query, key, value)
+        heads = self.attend(q, k, v, self.allowed(q.shape[-2], mask))
         return self.out_proj(merge_heads(heads))
+
+# %% modules/07_attention.py #layer_norm
+class LayerNorm(Layer):
+    """Each token with mean 0 and variance 1, then times a weight, plus a bias."""
+
+    def __init__(
+        self, normalized_shape, eps: float = 1e-5,
+        elementwise_affine: bool = True, bias: bool = True,
+    ):
+        several = isinstance(normalized_shape, (tuple, list))
+        self.normalized_shape = shape = (
+            tuple(normalized_shape) if several else (normalized_shape,))
+        self.eps, affine = eps, elementwise_affine
+        self.weight = Parameter(np.ones(shape)) if affine else None
+        self.bias = Parameter(np.zeros(shape)) if affine and bias else None
+
+    def extra_repr(self) -> str:
+        affine = self.weight is not None
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={affine}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(x - mean) / sqrt(var + eps) * weight + bias, token by token."""
+        axes = tuple(range(-len(self.normalized_shape), 0))
+        if x.shape[axes[0] :] != self.normalized_shape:
+            wanted = ", ".join(map(str, self.normalized_shape))
+            raise ValueError(f"{self} takes (*, {wanted}), not {x.shape}")
+        x = x if x.dtype.kind == "f" else x.astype(np.float32)
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
 
 # %% modules/07_attention.py #attention_in_blocks
 def attention_in_blocks(q, k, v, mask=None) -> tuple[np.ndarray, np.ndarray]:

@@ -84,15 +84,15 @@ def _unless(loses, a, b, grad):
     return elementwise(compute, grad.view(_BITS[grad.itemsize]), a).view(grad.dtype)
 
 # %% modules/09_autograd.py #rules_choice
-def _to_the_winner(a, b, grad):
-    """The entries of maximum(a, b); there is no loser beside a nan."""
-    if b.ndim == 0:
-        return partial(_unless, np.less_equal, a, b, grad), partial(
-            _unless, np.greater, a, b, grad)
+def _to_the_winner(op, grad, smallest=False):
+    a, b = op.saved if not smallest else [-x for x in op.saved]
+    if b.ndim == 0:  # written with ~, as beside a nan there is no loser
+        return (lambda: _unless(np.less_equal, a, b, grad),
+                lambda: _unless(np.greater, a, b, grad))
     def half(): return np.where(a == b, grad / 2, grad)
     return lambda: _let_pass(~(a < b), half()), lambda: _let_pass(~(a > b), half())
-RULES[Maximum] = lambda op, grad: _to_the_winner(*op.saved, grad)
-RULES[Minimum] = lambda op, grad: _to_the_winner(-op.saved[0], -op.saved[1], grad)
+RULES[Maximum] = _to_the_winner
+RULES[Minimum] = lambda op, grad: _to_the_winner(op, grad, smallest=True)
 def _kept(a, low, high): return (low is None or a >= low) & (high is None or a <= high)
 RULES[Clip] = lambda op, grad: (_let_pass(_kept(*op.saved, *op.parameters), grad),)
 @gradient(Abs)

@@ -258,9 +258,9 @@ class MaxPool2d(_Pool2d):
     """The largest number of each window."""
     op = MaxPool2dOp
 
-
+# %% modules/06_spatial.py #avg_pool_layer
 class AvgPool2d(_Pool2d):
-    """The mean of each window; padding counts as zeros."""
+    """The mean of each window; padding counts as zeros, or not at all."""
     op = AvgPool2dOp
 
     def __init__(
@@ -276,7 +276,8 @@ class AvgPool2d(_Pool2d):
         if self.count_include_pad or self.padding == (0, 0):
             return y
         op = AvgPool2dOp(self.kernel_size, self.stride, self.padding)
-        return y / Tensor(op.forward(np.ones((1, 1, *x.shape[2:]), np.float32)))
+        ones = np.ones((1, 1, *x.shape[2:]), y.dtype)
+        return y / Tensor(op.forward(ones), dtype=y.dtype)
 
 # %% modules/06_spatial.py #global_pool
 class GlobalAvgPool2d(Layer):
@@ -287,13 +288,13 @@ class GlobalAvgPool2d(Layer):
         return _images(x, self).mean((2, 3))
 
 # %% modules/06_spatial.py #adaptive_pool
-def _shares(size: int, out: int) -> Tensor:
+def _shares(size: int, out: int, dtype) -> Tensor:
     """Row i averages the pixels of output i: (out, size)."""
-    matrix = np.zeros((out, size), np.float32)
+    matrix = np.zeros((out, size), dtype)
     for i in range(out):
         first, last = i * size // out, -(-(i + 1) * size // out)
         matrix[i, first:last] = 1 / (last - first)
-    return Tensor(matrix)
+    return Tensor(matrix, dtype=dtype)
 
 
 class AdaptiveAvgPool2d(Layer):
@@ -306,11 +307,11 @@ class AdaptiveAvgPool2d(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, c, *output_size); None keeps the size of that axis."""
         x = _images(x, self)
-        sizes = zip(self.output_size, x.shape[2:], strict=True)
-        oh, ow = [size if out is None else out for out, size in sizes]
+        pairs = zip(x.shape[2:], self.output_size, strict=True)
+        (h, oh), (w, ow) = [(n, n if out is None else out) for n, out in pairs]
         if (oh, ow) == (1, 1):
             return x.mean((2, 3), keepdims=True)
-        return _shares(x.shape[2], oh) @ x @ _shares(x.shape[3], ow).T
+        return _shares(h, oh, x.dtype) @ x @ _shares(w, ow, x.dtype).T
 
     def extra_repr(self) -> str: return f"output_size={self.output_size}"
 

@@ -84,20 +84,27 @@ def _(op, grad):
     g *= grad / n
     return (g,)
 
-def class_numbers(logits, targets, ignore_index=None) -> ndarray:
-    """A copy of the targets as int64, one a row; an error if one is not a class."""
-    t, dims = np.array(targets), logits.shape
+# %% modules/11_training.py #cross_entropy
+def _classes(logits, targets, ignore_index=None) -> tuple[ndarray, ndarray | None]:
+    """A copy of the targets as int64, one a row; where they are ignored, or None."""
+    t, dims, ignored = np.array(targets), logits.shape, None
     fits = len(dims) > 1 and t.shape == dims[:1] + dims[2:]
     if not t.size or t.dtype.kind not in "iu" or not fits:
         said = f"these are {dims} and {t.shape} of {t.dtype}"
         raise ValueError(f"logits (n, classes) need integers (n,), with n > 0; {said}")
     t = t.reshape(-1)
-    if (wrong := (t < 0) | (t >= dims[1])).any():
-        wrong &= t != ignore_index
+    wrong = (t < 0) | (t >= dims[1])
+    if wrong.any() or (ignore_index is not None and ignore_index >= 0):
+        ignored = t == ignore_index
+        wrong &= ~ignored
         if wrong.any():
             row = wrong.argmax()
             raise ValueError(f"target {row} is class {t[row]}, not 0 to {dims[1] - 1}")
-    return t.astype(np.int64, copy=False)
+    return t.astype(np.int64, copy=False), ignored
+
+def class_numbers(logits, targets) -> ndarray:
+    """A copy of the targets as int64, one a row; an error if one is not a class."""
+    return _classes(logits, targets)[0]
 
 def cross_entropy(
     logits: Tensor, targets, label_smoothing: float = 0.0, *, weight=None,
@@ -107,10 +114,11 @@ def cross_entropy(
     e, options = label_smoothing, (weight, ignore_index, reduction)
     if logits.dtype.kind != "f" or not 0 <= e <= 1:
         raise ValueError(f"logits are {logits.dtype}, not floats, or {e} is not 0 to 1")
-    if weight is not None or reduction != "mean" or np.shape(targets) == logits.shape:
+    targets = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
+    if weight is not None or reduction != "mean" or targets.ndim == logits.ndim:
         return _cross_entropies(logits, targets, e, *options)
-    t = class_numbers(logits, targets, ignore_index)
-    if logits.ndim > 2 or (t == ignore_index).any():
+    t, ignored = _classes(logits, targets, ignore_index)
+    if logits.ndim > 2 or ignored is not None:
         logits, t = counted_rows(logits, t, ignore_index)
     return apply(CrossEntropyOp(t, e), logits)
 
@@ -446,12 +454,11 @@ class Trainer(Trainer):
 # %% modules/11_training.py #nll
 def _weighted(log_p, targets, weight, ignore_index: int) -> tuple:
     """Weights of all classes (C,); classes and weights of all targets (n, *d)."""
-    n = log_p.shape[1]
+    t = _classes(log_p, targets, ignore_index)[0].reshape(np.shape(targets))
+    n, counts = log_p.shape[1], t != ignore_index
     weights = np.ones(n) if weight is None else np.asarray(weight)
     if weights.shape != (n,):
         raise ValueError(f"{n} classes need weights ({n},), not {weights.shape}")
-    t = class_numbers(log_p, targets, ignore_index).reshape(np.shape(targets))
-    counts = t != ignore_index
     t, weights = np.where(counts, t, 0), weights.astype(log_p.dtype)
     return weights, t, weights[t] * counts
 
@@ -466,19 +473,21 @@ def nll_loss(
     """The mean of -log_p[target], by weight: (n, classes, *d), (n, *d) -> ()."""
     _, t, shares = _weighted(log_p, targets, weight, ignore_index)
     row, *places = np.indices(t.shape, sparse=True)
-    losses = where(shares != 0, -log_p[(row, t, *places)] * shares, 0.0)
+    losses = where(shares != 0, -log_p[(row, t, *places)], 0.0) * shares
     return _share(losses, shares, reduction)
 
 def _cross_entropies(logits, targets, e, weight, ignore_index, reduction) -> Tensor:
     """cross_entropy with its rarer options: by log_softmax, in tensor operations."""
-    log_p, t, n = log_softmax(logits, 1), np.array(targets), logits.shape[1]
+    t, probabilities = np.array(targets), np.shape(targets) == logits.shape
+    if not probabilities or t.dtype.kind != "f" or t.ndim < 2:
+        weights, _, shares = _weighted(logits, t, weight, ignore_index)
+    log_p, n = log_softmax(logits, 1), logits.shape[1]
     along = (n, *[1] * (logits.ndim - 2))  # weights, beside log_p (n, classes, *d)
-    if t.shape == logits.shape:  # probabilities
+    if probabilities:
         w = np.ones(n) if weight is None else np.asarray(weight)
         q = ((1 - e) * t + e / n) * w.reshape(along)
         return reduced(-(log_p * q.astype(logits.dtype)).sum(1), reduction)
     losses = nll_loss(log_p, t, weight, ignore_index, "none")
-    weights, _, shares = _weighted(log_p, t, weight, ignore_index)
     if e:
         spread = -(log_p * weights.reshape(along)).sum(1) * (e / n)
         losses = losses * (1 - e) + where(t != ignore_index, spread, 0.0)
@@ -494,7 +503,7 @@ def _binary_cross_entropies(logits, t, pos_weight, reduction) -> Tensor:
 
 def binary_cross_entropy(p: Tensor, targets, reduction: str = "mean") -> Tensor:
     """The mean of -t log p - (1 - t) log(1 - p), for probabilities p."""
-    t, least = np.array(targets, p.dtype), np.exp(-100.0)
+    t, least = np.array(targets, p.dtype), float(np.exp(-100))
     if t.shape != p.shape or not ((p.data >= 0) & (p.data <= 1)).all():
         raise ValueError(f"{p.shape}, targets {t.shape}: one shape, p from 0 to 1")
     yes, no = p.clip(least, None).log(), (1 - p).clip(least, None).log()

@@ -178,13 +178,14 @@ def train(
     seeds: Annotated[str, typer.Option("--seed", "--seeds", help="One number, or several as 0,1,2: a run each.")] = "0",
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of as many as the recipe says.")] = None,
     validate: Annotated[bool, typer.Option("--validate", help="Hold a tenth back; leave the test images alone.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the pictures go; by default runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped, after its last epoch.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where everything goes; by default runs/RECIPE.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network with your framework: digits in seconds, CIFAR-10 in minutes."""
+    """Train a network with your framework, and save it: digits in seconds, CIFAR-10 in minutes."""
     orders = [training.Order(training.recipe(recipe), seed, epochs, validate) for seed in training.seeds(seeds)]
     root = places.package_root()
-    found = list(training.run(root, orders, out or training.home(root, recipe), quiet=as_json))
+    found = list(training.run(root, orders, out or training.home(root, recipe), quiet=as_json, resume=resume))
     show.training(found, training.median(found), as_json)
 
 

@@ -220,9 +220,14 @@ def training(results: list, median: Any, as_json: bool) -> None:
         return
     for r in results:
         line(f"{r.recipe}, seed {r.seed}: {_reached(r, f'{r.examples:,} {r.seen} images')}")
-        line(f"trained by {r.package}; curve, confusion matrix and mistakes are in {r.folder}")
+        if r.resumed:
+            line(f"the time is that of epochs {r.resumed + 1} to {r.epochs}" if r.resumed < r.epochs else "it was trained before")
+        line(f"trained by {r.package}; curve, confusion matrix, mistakes and the model are in {r.folder}")
     if len(results) > 1:
         line(f"median of {len(results)} seeds: {_reached(median, f'the {results[0].seen} images')}")
+    last = results[-1]
+    line("in a notebook: from tinytorch.core.training import load; from tito.recipes import RECIPES;")
+    line(f'model = RECIPES["{last.recipe}"].model(); model.load_state_dict(load(r"{last.folder}/run.npz")["model"])')
 
 
 def _reached(run: Any, images: str) -> str:

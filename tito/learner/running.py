@@ -1,9 +1,9 @@
 """Run a script with the workspace's own `tinytorch`."""
 
 import os
+import signal
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from tito import places, workspace
@@ -30,8 +30,9 @@ def run(root: Path, script: Path, arguments: list[str]) -> int:
         raise TitoError(f"there is no script {script}")
     path = [str(root), str(script.resolve().parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
-    process = subprocess.Popen([sys.executable, "-P", str(script), *arguments], env=environment)
-    while process.returncode is None:
-        with suppress(KeyboardInterrupt):  # the script gets it, too, and decides
-            process.wait()
-    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the script, too, which decides
+    try:
+        code = subprocess.run([sys.executable, "-P", str(script), *arguments], env=environment, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else 128 - code

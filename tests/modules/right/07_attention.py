@@ -21,9 +21,18 @@
     mixed = weights.forward(q, k) @ v
     return mixed, weights.saved[2]
 # %% mha: without the helper project
-        q, k, v = (split_heads(f(x), self.num_heads) for f in (self.q_proj, self.k_proj, self.v_proj))
-        y = scaled_dot_product_attention(q, k, v, mask=self.allowed(x.shape[-2], mask))
+        key = query if key is None else key
+        value = key if value is None else value
+        q, k, v = (split_heads(f(x), self.num_heads) for f, x in
+                   [(self.q_proj, query), (self.k_proj, key), (self.v_proj, value)])
+        y = self.attend(q, k, v, mask=self.allowed(query.shape[-2], mask))
         return self.out_proj(merge_heads(y))
+# %% layer_norm: with mean and var, and branches at the end
+        mean, var = x.mean(axes, keepdims=True), x.var(axes, correction=0, keepdims=True)
+        y = (x - mean) / (var + self.eps) ** 0.5
+        if self.weight is None:
+            return y
+        return y * self.weight if self.bias is None else y * self.weight + self.bias
 # %% attention_scores: without the copy
     return (q / math.sqrt(k.shape[-1])) @ np.swapaxes(k, -1, -2)
 # %% causal_mask: one comparison

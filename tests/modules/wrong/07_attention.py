@@ -1,3 +1,4 @@
+
 # %% embedding: trusts NumPy, which counts -1 from the end
 # rule: for a token below 0, or beyond the last row, raise an `IndexError`
         if ids.size > 0 and ids.max() >= self.num_embeddings:
@@ -327,50 +328,161 @@
     weights = {"copy": turn(dim, 0), "previous": turn(dim, -1), "reverse": mirror @ turn(dim, n)}
     return weights[task]
 # %% mha: forgets the output projection
-        q, k, v = self.project(x)
-        return merge_heads(scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask)))
+        q, k, v = self.project(query, key, value)
+        return merge_heads(self.attend(q, k, v, self.allowed(query.shape[-2], mask)))
 # %% mha: only the mask of the caller, never the causal one
 # rule: Both masks must act
-        q, k, v = self.project(x)
-        return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, mask)))
+        q, k, v = self.project(query, key, value)
+        return self.out_proj(merge_heads(self.attend(q, k, v, mask)))
 # %% mha: only the causal mask, never that of the caller
 # rule: Both masks must act
-        q, k, v = self.project(x)
-        mask = causal_mask(x.shape[-2]) if self.causal else None
-        return self.out_proj(merge_heads(scaled_dot_product_attention(q, k, v, mask)))
+        q, k, v = self.project(query, key, value)
+        mask = causal_mask(query.shape[-2]) if self.causal else None
+        return self.out_proj(merge_heads(self.attend(q, k, v, mask)))
 # %% mha: merges by reshape alone, which deals positions out as features
-        q, k, v = self.project(x)
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
-        return self.out_proj(heads.reshape(x.shape))
+        q, k, v = self.project(query, key, value)
+        heads = self.attend(q, k, v, self.allowed(query.shape[-2], mask))
+        return self.out_proj(heads.reshape(query.shape))
 # %% mha: counts the batch for the tokens
-        q, k, v = self.project(x)
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[0], mask))
+        q, k, v = self.project(query, key, value)
+        heads = self.attend(q, k, v, self.allowed(query.shape[0], mask))
         return self.out_proj(merge_heads(heads))
 # %% mha: takes the second axis for the tokens, which needs a batch
-        q, k, v = self.project(x)
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[1], mask))
+        q, k, v = self.project(query, key, value)
+        heads = self.attend(q, k, v, self.allowed(query.shape[1], mask))
         return self.out_proj(merge_heads(heads))
 # %% mha: keys and values exchanged
-        q, k, v = self.project(x)
-        heads = scaled_dot_product_attention(q, v, k, self.allowed(x.shape[-2], mask))
+        q, k, v = self.project(query, key, value)
+        heads = self.attend(q, v, k, self.allowed(query.shape[-2], mask))
         return self.out_proj(merge_heads(heads))
 # %% mha: one head over the whole width
-        q, k, v = (merge_heads(part) for part in self.project(x))
-        return self.out_proj(scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask)))
+        q, k, v = (merge_heads(part) for part in self.project(query, key, value))
+        return self.out_proj(self.attend(q, k, v, self.allowed(query.shape[-2], mask)))
 # %% mha: joins the causal mask into that of the caller
-# rule: The mask of the caller must not change
-        q, k, v = self.project(x)
+# rule: Inputs and the mask of the caller must not change
+        q, k, v = self.project(query, key, value)
         if self.causal and mask is not None:
-            mask &= causal_mask(x.shape[-2])
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+            mask &= causal_mask(query.shape[-2])
+        heads = self.attend(q, k, v, self.allowed(query.shape[-2], mask))
         return self.out_proj(merge_heads(heads))
 # %% mha: merges arrays, so only the last layer is remembered
 # rule: The result must remember the parameters of all four linear layers
-        q, k, v = self.project(x)
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+        q, k, v = self.project(query, key, value)
+        heads = self.attend(q, k, v, self.allowed(query.shape[-2], mask))
         return self.out_proj(Tensor(merge_heads(heads).data))
 # %% mha: computes the heads in float64
 # rule: float32 stays float32
-        q, k, v = (part.astype(np.float64) for part in self.project(x))
-        heads = scaled_dot_product_attention(q, k, v, self.allowed(x.shape[-2], mask))
+        q, k, v = (part.astype(np.float64) for part in self.project(query, key, value))
+        heads = self.attend(q, k, v, self.allowed(query.shape[-2], mask))
         return self.out_proj(merge_heads(heads))
+# %% mha: takes all from the queries
+# rule: The layer must take keys and values from another sequence
+        q, k, v = self.project(query)
+        heads = self.attend(q, k, v, self.allowed(q.shape[-2], mask))
+        return self.out_proj(merge_heads(heads))
+# %% mha: takes the values from the keys
+# rule: The layer must take keys and values from another sequence
+        q, k, v = self.project(query, key)
+        heads = self.attend(q, k, v, self.allowed(q.shape[-2], mask))
+        return self.out_proj(merge_heads(heads))
+# %% mha: attends without dropout
+# rule: while the layer learns, a dropout acts on the weights
+        q, k, v = self.project(query, key, value)
+        heads = scaled_dot_product_attention(q, k, v, self.allowed(q.shape[-2], mask))
+        return self.out_proj(merge_heads(heads))
+# %% layer_norm: over the batch, as batch normalisation does
+# rule: sets the scale of each *token* over its own numbers
+        axes = (0,)
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: over the last axis only
+# rule: (4, 16) means the last two
+        axes = (-1,)
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: eps beside the root
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True).sqrt() + self.eps)
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: forgets the root
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps)
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: the unbiased variance
+# rule: The variance is the mean of the squared deviations
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / (x.var(axes, 1, True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: the mean of the squares minus the square of the mean
+# rule: Never subtract
+        d = x - x.mean(axes, keepdims=True)
+        mean = x.mean(axes, keepdims=True)
+        scale = 1 / ((x * x).mean(axes, keepdims=True) - mean * mean + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: there is always a weight
+# rule: `weight` and `bias` may each be `None`
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: where there is a weight there is a bias
+# rule: `weight` and `bias` may each be `None`
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.weight is None else y + self.bias
+# %% layer_norm: forgets the bias
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y
+# %% layer_norm: computes with arrays
+# rule: The result must remember all parts
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        y = Tensor(y.data)
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: a mean and a variance that remember nothing
+# rule: The result must remember all parts
+        d = x - Tensor(x.data.mean(axes, keepdims=True))
+        scale = 1 / Tensor(d.data.var(axes, keepdims=True) + self.eps).sqrt()
+        y = d * scale
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
+# %% layer_norm: takes the mean off, and forgets the scale
+# rule: sets the scale of each *token* over its own numbers
+        d = x - x.mean(axes, keepdims=True)
+        scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
+        y = d
+        if self.weight is not None:
+            y = y * self.weight
+        return y if self.bias is None else y + self.bias
