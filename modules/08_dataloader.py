@@ -669,8 +669,8 @@ answer(len(set(_steps.tolist())) > 10, about="is epoch 1 a new order?")
 # one number, and so do most datasets that are written for PyTorch:
 
 # %% tags=["raises-exception"]
-pairs = [(np.full(2, i), float(i)) for i in range(5)]
-pairs[np.array([0, 3])]
+listed = [(np.full(2, i), float(i)) for i in range(5)]
+listed[np.array([0, 3])]
 
 # %% [markdown]
 # Then the loader has to ask for one example after the other, and to **collate** them: a
@@ -708,7 +708,7 @@ def default_collate(examples: Sequence):
 # Three of the pairs. Which two shapes?
 
 # %%
-default_collate([pairs[i] for i in [0, 3, 1]])
+default_collate([listed[i] for i in [0, 3, 1]])
 
 # %% nbgrader={"grade": true, "grade_id": "default_collate_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """A batch has the fields of its examples, each stacked along a new first axis."""
@@ -802,7 +802,7 @@ class _Batches:
         try:
             batch = self.dataset[indices]
         except TypeError as error:
-            said = f"{name} picks nothing by an array: {error}{hint}"
+            said = f"{name} does not pick by an array of numbers{hint}"
             raise TypeError(said) from error
         x = batch[0] if isinstance(batch, (tuple, list)) else batch
         shape = getattr(x, "shape", indices.shape)
@@ -863,7 +863,7 @@ class DataLoader(_Batches):
 # The pairs in batches of two, then ten lone rows in batches of four. Which shapes?
 
 # %%
-[(x.shape, y.shape) for x, y in DataLoader(pairs, batch_size=2)]
+[(x.shape, y.shape) for x, y in DataLoader(listed, batch_size=2)]
 
 # %%
 [x.shape for x in DataLoader(np.ones((10, 3)), batch_size=4)]
@@ -1679,7 +1679,7 @@ np.bincount(np.concatenate([y.data for (y,) in loader]))
 # %% tags=["raises-exception"]
 class OneByOne(Dataset):
     def __len__(self): return 5
-    def __getitem__(self, i): return pairs[i]
+    def __getitem__(self, i): return listed[i]
 
 next(iter(DataLoader(OneByOne(), batch_size=2)))
 
