@@ -863,6 +863,13 @@ def scaled_dot_product_attention(
     return apply(AttentionOp(mask), *_comparable(q, k, mask), _floating(v))
 
 # %% [markdown]
+# What does the result remember: three ops, or one?
+
+# %%
+x = Tensor([[1.0, 0.0], [0.0, 2.0]], requires_grad=True)
+scaled_dot_product_attention(x, x, x)
+
+# %% [markdown]
 # ## 6. Positions
 #
 # Attention compares contents and nothing else. Below, each letter of two words attends
@@ -1716,6 +1723,9 @@ def attention_in_blocks(q, k, v, mask=None) -> tuple[np.ndarray, np.ndarray]:
 batch = [randn(16, 4, 128, 32).data for _ in range(3)]
 compare({"whole": lambda: attention(*batch),
          "in blocks": lambda: attention_in_blocks(*batch)}, rounds=9)
+
+# %%
+np.abs(attention(*batch)[0] - attention_in_blocks(*batch)[0]).max()
 
 # %% nbgrader={"grade": false, "grade_id": "fast", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export

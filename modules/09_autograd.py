@@ -704,6 +704,33 @@ answer(_spread(np.float32(2), (0,), (0,), False), about="an empty sum")
 # there: `np.add.at` adds them one by one.
 
 # %% nbgrader={"grade": false, "grade_id": "rule_index", "locked": true, "schema_version": 3, "solution": false, "task": false}
+
+# %% [markdown]
+# Attention is one op, too. Its rule goes back through the product, the softmax and the
+# scores, for a few sequences at a time. Picking elements adds up what came from the
+# same place. You need not read the cell.
+
+# %% nbgrader={"grade": false, "grade_id": "rule_attention", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _for_attention(q, k, v, w, grad):
+    """The entries for q, k and v."""
+    scores = grad @ _swapped(v)  # first for the weights, then through the softmax
+    scores -= np.vecdot(scores, w)[..., None]
+    scores *= w
+    scores *= scores.dtype.type(q.shape[-1] ** -0.5)
+    return scores @ k, scores.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ grad
+@gradient(AttentionOp)
+def _(op, grad):
+    q, k, v, w = op.saved
+    if q.ndim < 3 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        return _for_attention(q, k, v, w, grad)
+    entries = [np.empty_like(x, grad.dtype) for x in (q, k, v)]
+    def work(first: int, last: int) -> None:
+        found = _for_attention(*[x[first:last] for x in (q, k, v, w, grad)])
+        for entry, part in zip(entries, found):
+            entry[first:last] = part
+    in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
+    return entries
 @gradient(Index)
 def _(op, grad):
     full = np.zeros(op.saved[0], grad.dtype)
@@ -1258,8 +1285,7 @@ assert wide.grad.dtype == np.float64, (
 weight = Tensor([[1.0]], requires_grad=True)
 apply(LinearOp(), Tensor([[2.0]], dtype=np.float64), weight).backward()
 assert weight.grad.dtype == np.float32, (
-    f"a float64 input and a float32 weight: the weight's gradient is float32, not "
-    f"{weight.grad.dtype}. Take np.asarray(grad, leaf.dtype)")
+    f"a float32 leaf has a gradient of {weight.grad.dtype}: np.asarray(g, leaf.dtype)")
 try:
     (p * q).backward()
 except RuntimeError as error:
@@ -1535,9 +1561,8 @@ def _(op, grad):
             return conv2d_blocked(grad.transpose(0, 3, 1, 2), turned, padding=frame)
         matrix, k = weight.transpose(0, 2, 3, 1).reshape(out, -1), kh * kw * c
         def taps(images):
-            patches = grad[images].reshape(-1, out) @ matrix
-            patches = np.moveaxis(patches.reshape(-1, oh, ow, kh * kw, c), 3, 0)
-            return ((patch, 1) for patch in patches)
+            p = (grad[images].reshape(-1, out) @ matrix).reshape(-1, oh, ow, kh * kw, c)
+            return ((p[..., i, :], 1) for i in range(kh * kw))
         return _put_back(taps, grad, x.shape, (kh, kw), stride, padding, k / out)
     def for_weight():
         parts, frame = {}, (stride, padding)
@@ -1547,8 +1572,8 @@ def _(op, grad):
         in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))  # the same bits each time
         return np.ascontiguousarray(total.reshape(kh, kw, c, out).transpose(3, 2, 0, 1))
-    def for_bias():
-        return matmul(np.ones(n * oh * ow, grad.dtype), grad.reshape(-1, out))
+    ones = np.ones(n * oh * ow, grad.dtype)
+    def for_bias(): return matmul(ones, grad.reshape(-1, out))
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
 @gradient(Index)
 def _(op, grad):
@@ -1566,30 +1591,14 @@ def _(op, grad):
     return (full,)
 
 # %% [markdown]
-# Attention is one op, too. Its rule goes back through the product, the softmax and the
-# scores, for a few sequences at a time. You need not read the cell.
+# Both rules beside small steps. An empty text means that nothing is wrong.
 
-# %% nbgrader={"grade": false, "grade_id": "rule_attention", "locked": true, "schema_version": 3, "solution": false, "task": false}
-#| export
-def _for_attention(q, k, v, w, grad):
-    """The entries for q, k and v."""
-    scores = grad @ _swapped(v)  # first for the weights, then through the softmax
-    scores -= np.vecdot(scores, w)[..., None]
-    scores *= w
-    scores *= scores.dtype.type(q.shape[-1] ** -0.5)
-    return scores @ k, scores.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ grad
-@gradient(AttentionOp)
-def _(op, grad):
-    q, k, v, w = op.saved
-    if q.ndim < 3 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-        return _for_attention(q, k, v, w, grad)
-    entries = [np.empty_like(x, grad.dtype) for x in (q, k, v)]
-    def work(first: int, last: int) -> None:
-        found = _for_attention(*[x[first:last] for x in (q, k, v, w, grad)])
-        for entry, part in zip(entries, found):
-            entry[first:last] = part
-    in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
-    return entries
+# %%
+rng = np.random.default_rng(0)
+rule_fault(AttentionOp(None), *rng.standard_normal((3, 2, 4, 3)))
+
+# %%
+rule_fault(Index(np.array([2, 0, 2])), rng.standard_normal((3, 2)))
 
 # %% [markdown]
 # Do they say what your loops say? And how many times faster are they?

@@ -46,7 +46,7 @@ NAMES = {
         "activations": "Activation ReLU LeakyReLU Sigmoid Tanh GELU SiLU ELU Softplus Softmax LogSoftmax",
         "dense": "Dense Sequential Flatten Dropout Identity MLP summary",
         "spatial": "Conv2d MaxPool2d AvgPool2d AdaptiveAvgPool2d GlobalAvgPool2d BatchNorm1d BatchNorm2d",
-        "attention": "Embedding MultiHeadAttention PositionalEncoding",
+        "attention": "Embedding LayerNorm MultiHeadAttention PositionalEncoding",
         "training": "MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss NLLLoss CrossEntropyLoss",
     },
     "tinytorch.nn.functional": {
@@ -93,7 +93,7 @@ LEFT_OUT = {
         "activations": "SigmoidOp SoftmaxOp LogSoftmaxOp",
         "layers": "LinearOp",
         "spatial": "Conv2dOp MaxPool2dOp AvgPool2dOp",
-        "attention": "AttentionWeightsOp",
+        "attention": "AttentionWeightsOp AttentionOp",
         "autograd": "CheckpointOp",
         "training": "CrossEntropyOp BinaryCrossEntropyOp",
     },
@@ -102,10 +102,10 @@ LEFT_OUT = {
         "layers": "fans",
         "dense": "op_flops new_bytes SummaryRow Summary",
         "spatial": """
-            IntOrPair BLOCK_BYTES conv_output_size windows im2col conv2d_im2col largest in_blocks in_windows conv2d_blocked
+            IntOrPair conv_output_size windows im2col conv2d_im2col largest in_windows conv2d_blocked
             largest_in_blocks
         """,
-        "attention": "sinusoids split_heads merge_heads",
+        "attention": "attention attention_in_blocks with_causal sinusoids split_heads merge_heads",
         "dataloader": "planes pictures batch_indices epoch_order prefetched",
         "autograd": "RULES unbroadcast Freed by_date Ends Watched",
         "optimizers": "descend accumulate look_ahead decayed blend cosine",

@@ -132,6 +132,32 @@ def _to_the_best(op, grad, best):
 RULES[Max] = lambda op, grad: _to_the_best(op, grad, np.max)
 RULES[Min] = lambda op, grad: _to_the_best(op, grad, np.min)
 
+# %% modules/09_autograd.py #rule_attention
+def _for_attention(q, k, v, w, grad):
+    """The entries for q, k and v."""
+    scores = grad @ _swapped(v)  # first for the weights, then through the softmax
+    scores -= np.vecdot(scores, w)[..., None]
+    scores *= w
+    scores *= scores.dtype.type(q.shape[-1] ** -0.5)
+    return scores @ k, scores.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ grad
+@gradient(AttentionOp)
+def _(op, grad):
+    q, k, v, w = op.saved
+    if q.ndim < 3 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        return _for_attention(q, k, v, w, grad)
+    entries = [np.empty_like(x, grad.dtype) for x in (q, k, v)]
+    def work(first: int, last: int) -> None:
+        found = _for_attention(*[x[first:last] for x in (q, k, v, w, grad)])
+        for entry, part in zip(entries, found):
+            entry[first:last] = part
+    in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
+    return entries
+@gradient(Index)
+def _(op, grad):
+    full = np.zeros(op.saved[0], grad.dtype)
+    np.add.at(full, op.parameters[0], grad)
+    return (full,)
+
 # %% modules/09_autograd.py #rule_matmul
 def _swapped(x: np.ndarray) -> np.ndarray:
     """(..., n, k) -> (..., k, n); a stack is copied, as NumPy is slow on its views."""
@@ -321,9 +347,8 @@ def _(op, grad):
             return conv2d_blocked(grad.transpose(0, 3, 1, 2), turned, padding=frame)
         matrix, k = weight.transpose(0, 2, 3, 1).reshape(out, -1), kh * kw * c
         def taps(images):
-            patches = grad[images].reshape(-1, out) @ matrix
-            patches = np.moveaxis(patches.reshape(-1, oh, ow, kh * kw, c), 3, 0)
-            return ((patch, 1) for patch in patches)
+            p = (grad[images].reshape(-1, out) @ matrix).reshape(-1, oh, ow, kh * kw, c)
+            return ((p[..., i, :], 1) for i in range(kh * kw))
         return _put_back(taps, grad, x.shape, (kh, kw), stride, padding, k / out)
     def for_weight():
         parts, frame = {}, (stride, padding)
@@ -333,8 +358,8 @@ def _(op, grad):
         in_blocks(work, n, -(-n // 8))  # eight parts, whatever the number of threads
         total = sum(parts[first] for first in sorted(parts))  # the same bits each time
         return np.ascontiguousarray(total.reshape(kh, kw, c, out).transpose(3, 2, 0, 1))
-    def for_bias():
-        return matmul(np.ones(n * oh * ow, grad.dtype), grad.reshape(-1, out))
+    ones = np.ones(n * oh * ow, grad.dtype)
+    def for_bias(): return matmul(ones, grad.reshape(-1, out))
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
 @gradient(Index)
 def _(op, grad):
@@ -350,27 +375,6 @@ def _(op, grad):
     else:
         np.add.at(full, key, grad)
     return (full,)
-
-# %% modules/09_autograd.py #rule_attention
-def _for_attention(q, k, v, w, grad):
-    """The entries for q, k and v."""
-    scores = grad @ _swapped(v)  # first for the weights, then through the softmax
-    scores -= np.vecdot(scores, w)[..., None]
-    scores *= w
-    scores *= scores.dtype.type(q.shape[-1] ** -0.5)
-    return scores @ k, scores.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ grad
-@gradient(AttentionOp)
-def _(op, grad):
-    q, k, v, w = op.saved
-    if q.ndim < 3 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-        return _for_attention(q, k, v, w, grad)
-    entries = [np.empty_like(x, grad.dtype) for x in (q, k, v)]
-    def work(first: int, last: int) -> None:
-        found = _for_attention(*[x[first:last] for x in (q, k, v, w, grad)])
-        for entry, part in zip(entries, found):
-            entry[first:last] = part
-    in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
-    return entries
 
 # %% modules/09_autograd.py #no_grad
 def _decorator(block: Callable) -> Callable:
