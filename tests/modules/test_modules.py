@@ -18,7 +18,7 @@ def on_one_worker(paths):
 
 # How many lines the package file of a module may have; 260 for those not named here.
 LIMITS = {
-    "02_tensor": 480, "04_layers": 360, "06_spatial": 490, "07_attention": 280, "09_autograd": 400, "10_optimizers": 400,
+    "02_tensor": 480, "04_layers": 370, "06_spatial": 490, "07_attention": 280, "09_autograd": 400, "10_optimizers": 400,
     "11_training": 420,
 }  # fmt: skip
 
