@@ -94,8 +94,8 @@ from tinytorch.core.tensor import Op, Tensor, apply, randn
 # %% [markdown]
 # `ids` is an array or a tensor of integers of any dtype. It may have any shape
 # `(*shape)` and may be empty. The result has shape `(*shape, embedding_dim)`. The given
-# lines copy the integers, since the derivative will need them, and the caller may
-# overwrite his array.
+# lines copy the integers: the derivative will need them, and the caller may overwrite
+# the array.
 #
 # NumPy silently counts -1 from the end. So for a token below 0, or beyond the last row,
 # raise an `IndexError` that contains this token and the number of rows.
