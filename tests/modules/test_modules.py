@@ -19,11 +19,11 @@ def on_one_worker(paths):
 # How many lines the package file of a module may have; 260 for those not named here.
 LIMITS = {
     "02_tensor": 800,
-    "04_layers": 360,
+    "04_layers": 370,
     "06_spatial": 500,
     "07_attention": 340,
     "08_dataloader": 340,
-    "09_autograd": 540,
+    "09_autograd": 550,
     "10_optimizers": 450,
     "11_training": 540,
 }
