@@ -682,7 +682,7 @@ listed[np.array([0, 3])]
 # - All else becomes a tensor, and `stack` of module 02 puts the tensors side by side
 #   along a new first axis. A number has no axis yet, so n numbers make a tensor (n,).
 #
-# Three lines suffice.
+# `examples` must not change. Three lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "default_collate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -714,6 +714,7 @@ default_collate([listed[i] for i in [0, 3, 1]])
 """A batch has the fields of its examples, each stacked along a new first axis."""
 examples = [(Tensor(np.full((2, 3), i)), i, np.full(4, 0.5)) for i in range(5)]
 batch = default_collate(examples)
+assert len(examples) == 5, f"5 examples went in, and the list now has {len(examples)}"
 assert isinstance(batch, tuple) and len(batch) == 3, (
     f"Examples of three parts make a tuple of three. This came: {batch!r:.60}")
 for name, part, shape in zip(["first", "second", "third"], batch,
@@ -726,7 +727,9 @@ x, y, _ = batch
 np.testing.assert_array_equal(
     x.data[:, 1, 2], [0, 1, 2, 3, 4], err_msg="Row i must be example i.")
 assert y.dtype == np.int64, f"whole numbers stay whole, and do not become {y.dtype}"
-lone = default_collate([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
+two = [Tensor([1.0, 2.0]), Tensor([3.0, 4.0])]
+lone = default_collate(two)
+assert len(two) == 2, f"2 examples went in, and the list now has {len(two)}"
 assert isinstance(lone, Tensor) and lone.shape == (2, 2), (
     f"Two tensors (2,), and no tuple around them, make one (2, 2), not {lone!r:.60}")
 try:

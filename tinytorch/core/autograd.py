@@ -132,32 +132,6 @@ def _to_the_best(op, grad, best):
 RULES[Max] = lambda op, grad: _to_the_best(op, grad, np.max)
 RULES[Min] = lambda op, grad: _to_the_best(op, grad, np.min)
 
-# %% modules/09_autograd.py #rule_attention
-def _for_attention(q, k, v, w, grad):
-    """The entries for q, k and v."""
-    scores = grad @ _swapped(v)  # first for the weights, then through the softmax
-    scores -= np.vecdot(scores, w)[..., None]
-    scores *= w
-    scores *= scores.dtype.type(q.shape[-1] ** -0.5)
-    return scores @ k, scores.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ grad
-@gradient(AttentionOp)
-def _(op, grad):
-    q, k, v, w = op.saved
-    if q.ndim < 3 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-        return _for_attention(q, k, v, w, grad)
-    entries = [np.empty_like(x, grad.dtype) for x in (q, k, v)]
-    def work(first: int, last: int) -> None:
-        found = _for_attention(*[x[first:last] for x in (q, k, v, w, grad)])
-        for entry, part in zip(entries, found):
-            entry[first:last] = part
-    in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
-    return entries
-@gradient(Index)
-def _(op, grad):
-    full = np.zeros(op.saved[0], grad.dtype)
-    np.add.at(full, op.parameters[0], grad)
-    return (full,)
-
 # %% modules/09_autograd.py #rule_matmul
 def _swapped(x: np.ndarray) -> np.ndarray:
     """(..., n, k) -> (..., k, n); a stack is copied, as NumPy is slow on its views."""
@@ -361,6 +335,8 @@ def _(op, grad):
     ones = np.ones(n * oh * ow, grad.dtype)
     def for_bias(): return matmul(ones, grad.reshape(-1, out))
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
+
+# %% modules/09_autograd.py #rule_index_fast
 @gradient(Index)
 def _(op, grad):
     (shape,), (key,) = op.saved, op.parameters
@@ -375,6 +351,27 @@ def _(op, grad):
     else:
         np.add.at(full, key, grad)
     return (full,)
+
+# %% modules/09_autograd.py #rule_attention
+def _for_attention(q, k, v, w, grad):
+    """The entries for q, k and v."""
+    scores = grad @ _swapped(v)  # first for the weights, then through the softmax
+    scores -= np.vecdot(scores, w)[..., None]
+    scores *= w
+    scores *= scores.dtype.type(q.shape[-1] ** -0.5)
+    return scores @ k, scores.swapaxes(-1, -2) @ q, w.swapaxes(-1, -2) @ grad
+@gradient(AttentionOp)
+def _(op, grad):
+    q, k, v, w = op.saved
+    if q.ndim < 3 or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        return _for_attention(q, k, v, w, grad)
+    entries = [np.empty_like(x, grad.dtype) for x in (q, k, v)]
+    def work(first: int, last: int) -> None:
+        found = _for_attention(*[x[first:last] for x in (q, k, v, w, grad)])
+        for entry, part in zip(entries, found):
+            entry[first:last] = part
+    in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
+    return entries
 
 # %% modules/09_autograd.py #no_grad
 def _decorator(block: Callable) -> Callable:
