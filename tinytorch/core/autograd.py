@@ -74,6 +74,8 @@ def _(op, grad):
 _BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}  # floats as integers
 def _let_pass(kept, grad):
     """grad where it is kept, else 0, even if it is infinite: its bits times 1 or 0."""
+    if grad.dtype not in _BITS:  # float128
+        return np.where(kept, grad, 0)
     return (grad.view(_BITS[grad.dtype]) * kept).view(grad.dtype)
 def _to_the_winner(op, grad, smallest=False):
     a, b = op.saved if not smallest else [-x for x in op.saved]
