@@ -1229,9 +1229,7 @@ try:
 except RuntimeError:
     pass
 else:
-    raise AssertionError(
-        "q * p.grad had saved the array of p.grad, which then changed, and nobody was "
-        "told: leaf.grad.data += grad, and then _note_write(leaf.grad)")
+    raise AssertionError("p.grad changed after Mul saved it: _note_write(leaf.grad)")
 assert (s.data == [4, 6]).all() and (p.data == [1, 2]).all(), "backward changed data"
 (p + 0).backward(seed)
 assert (seed == [10, 1]).all(), "backward wrote into the gradient that it was given"
@@ -1801,6 +1799,14 @@ def _set_states(states: list[tuple]) -> None:
         generator.bit_generator.state = state
 
 # %% [markdown]
+# Two dropouts, one with a generator of its own. How many generators are there?
+
+# %%
+from tinytorch.core.dense import Dropout, Sequential
+
+_generators(Sequential(Dropout(0.5), Dropout(0.5, np.random.default_rng(0))))
+
+# %% [markdown]
 # The rule at the end of the cell is yours. Run the function on the stand-ins once more,
 # within `with _replay(state):`, which turns recording on and repeats the random
 # numbers, so that a dropout drops the same. Then differentiate what came out with
@@ -1991,6 +1997,14 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=False, allow_unused=Fa
 middle = Tensor([[1.0, 2.0]], requires_grad=True) * 3
 loss = (middle**2).sum()
 grad(loss, middle)
+
+# %% [markdown]
+# And which of the two values below is True?
+
+# %%
+with set_grad_enabled(False):
+    quiet = middle * 2
+quiet.requires_grad, is_grad_enabled()
 
 # %% [markdown]
 # ## Use: learn the digits
