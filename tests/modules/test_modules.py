@@ -17,7 +17,7 @@ def on_one_worker(paths):
 
 
 # How many lines the package file of a module may have; 260 for those not named here.
-LIMITS = {"02_tensor": 480, "06_spatial": 400, "09_autograd": 500, "10_optimizers": 400, "11_training": 420}
+LIMITS = {"02_tensor": 480, "06_spatial": 400, "09_autograd": 490, "10_optimizers": 400, "11_training": 420}
 
 each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))
 
