@@ -46,7 +46,7 @@ NAMES = {
         "activations": "Activation ReLU LeakyReLU Sigmoid Tanh GELU SiLU ELU Softplus Softmax LogSoftmax",
         "dense": "Dense Sequential Flatten Dropout Identity MLP summary",
         "spatial": "Conv2d MaxPool2d AvgPool2d AdaptiveAvgPool2d GlobalAvgPool2d BatchNorm1d BatchNorm2d",
-        "attention": "Embedding MultiHeadAttention PositionalEncoding",
+        "attention": "Embedding LayerNorm MultiHeadAttention PositionalEncoding",
         "training": "MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss NLLLoss CrossEntropyLoss",
     },
     "tinytorch.nn.functional": {
@@ -105,7 +105,7 @@ LEFT_OUT = {
             IntOrPair BLOCK_BYTES conv_output_size windows im2col conv2d_im2col largest in_blocks in_windows conv2d_blocked
             largest_in_blocks
         """,
-        "attention": "sinusoids split_heads merge_heads",
+        "attention": "with_causal sinusoids split_heads merge_heads",
         "dataloader": "planes pictures batch_indices epoch_order prefetched",
         "autograd": "RULES unbroadcast Freed by_date Ends Watched",
         "optimizers": "descend accumulate look_ahead decayed blend cosine",
