@@ -32,6 +32,7 @@ ALLOWED = {
     r"nan.*y = am(ax|in)\(": "the gradient of a maximum that is nan goes to the nan; in PyTorch it is nan, unless over all",
     r"(inf|nan).*\.var\(": "the gradient of a variance of inf or nan is nan everywhere here, inf at some places in PyTorch",
     r"(inf|-0\.0).*\*\* -?0\.5": "PyTorch's rule takes a root, of which -inf has none; NumPy raises to the power",
+    r"'bool'.*\*\* (True|x|z)": "a bool to the power of a bool is int8 in NumPy, bool in PyTorch",
     r"np\.zeros\(.*(int\d+|bool).*softmax": "PyTorch's softmax refuses integers, unless there are none",
     r"torch\.cat.*same number of dimensions": "PyTorch joins an empty vector to tensors of any shape, for old programs",
     r"= make\([^\[]*, '.*(max|min)imum\(": "a 0-d tensor wins the ties of maximum, as module 09 says",
