@@ -584,6 +584,8 @@ answer([e() if callable(e) else e for e in _pair], about="Div")
 _BITS = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}  # floats as integers
 def _let_pass(kept, grad):
     """grad where it is kept, else 0, even if it is infinite: its bits times 1 or 0."""
+    if grad.dtype not in _BITS:  # float128
+        return np.where(kept, grad, 0)
     return (grad.view(_BITS[grad.dtype]) * kept).view(grad.dtype)
 def _to_the_winner(op, grad, smallest=False):
     a, b = op.saved if not smallest else [-x for x in op.saved]
@@ -607,6 +609,9 @@ def _(op, grad):
         slope = grad * (b * a ** (n - 1 + (n == 0)))
         return slope if b.ndim == 0 and n else np.where(b == 0, 0, slope)
     return for_a, lambda: grad * (a**n * np.log(np.where((a == 0) & (b >= 0), 1, a)))
+
+# %% nbgrader={"grade": false, "grade_id": "rules_moves", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
 RULES[Where] = lambda op, grad: (lambda: np.where(*op.parameters, grad, 0),
                                  lambda: np.where(*op.parameters, 0, grad))
 RULES[Reshape] = lambda op, grad: (grad.reshape(op.saved[0]),)
@@ -1224,9 +1229,7 @@ try:
 except RuntimeError:
     pass
 else:
-    raise AssertionError(
-        "q * p.grad had saved the array of p.grad, which then changed, and nobody was "
-        "told: leaf.grad.data += grad, and then _note_write(leaf.grad)")
+    raise AssertionError("p.grad changed after Mul saved it: _note_write(leaf.grad)")
 assert (s.data == [4, 6]).all() and (p.data == [1, 2]).all(), "backward changed data"
 (p + 0).backward(seed)
 assert (seed == [10, 1]).all(), "backward wrote into the gradient that it was given"
@@ -1796,6 +1799,14 @@ def _set_states(states: list[tuple]) -> None:
         generator.bit_generator.state = state
 
 # %% [markdown]
+# Two dropouts, one with a generator of its own. How many generators are there?
+
+# %%
+from tinytorch.core.dense import Dropout, Sequential
+
+_generators(Sequential(Dropout(0.5), Dropout(0.5, np.random.default_rng(0))))
+
+# %% [markdown]
 # The rule at the end of the cell is yours. Run the function on the stand-ins once more,
 # within `with _replay(state):`, which turns recording on and repeats the random
 # numbers, so that a dropout drops the same. Then differentiate what came out with
@@ -1986,6 +1997,14 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=False, allow_unused=Fa
 middle = Tensor([[1.0, 2.0]], requires_grad=True) * 3
 loss = (middle**2).sum()
 grad(loss, middle)
+
+# %% [markdown]
+# And which of the two values below is True?
+
+# %%
+with set_grad_enabled(False):
+    quiet = middle * 2
+quiet.requires_grad, is_grad_enabled()
 
 # %% [markdown]
 # ## Use: learn the digits

@@ -23,7 +23,7 @@ LIMITS = {
     "06_spatial": 490,
     "07_attention": 280,
     "08_dataloader": 340,
-    "09_autograd": 490,
+    "09_autograd": 500,
     "10_optimizers": 450,
     "11_training": 540,
 }

@@ -1004,6 +1004,55 @@ def test_slopes_at_0_inf_and_nan_are_pytorchs_for_any_gradient_that_arrives(name
             pytest.fail(f"at {combinations[at]}: {x.grad.data[at]}, and PyTorch's {other.grad[at]}")
 
 
+LAYOUTS = {
+    "plain": lambda a: a,
+    "backwards": lambda a: np.ascontiguousarray(a[..., ::-1])[..., ::-1] if a.ndim else a,
+    "by columns": lambda a: np.asfortranarray(a).reshape(a.shape, order="F"),
+    "every second": lambda a: np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a,
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from(["mul", "div", "maximum", "minimum", "where"]),
+    st.sampled_from([*PAIRS, ((0, 3), (1, 3)), ((0,), ()), ((4, 300), (300,))]),
+    st.tuples(st.sampled_from(sorted(LAYOUTS)), st.sampled_from(sorted(LAYOUTS)), st.sampled_from(sorted(LAYOUTS))),
+    st.sampled_from([np.float32, np.float64, np.float16]),
+    st.integers(0, 2**32 - 1),
+)
+def test_two_tensors_with_extreme_numbers_have_pytorchs_gradients(name, shapes, layouts, dtype, seed):
+    """Broadcasting, empty shapes, views with odd strides, three dtypes; not the ties with a lone number."""
+    torch, rng = pytest.importorskip("torch"), np.random.default_rng(seed)
+    common = np.broadcast_shapes(*shapes)
+    pool = np.array([0.0, 1.0, -1.0, 0.5, 2.0, inf, -inf, nan])
+    a, b, v = (
+        LAYOUTS[layout](rng.choice(pool, shape).astype(dtype)) for shape, layout in zip((*shapes, common), layouts, strict=True)
+    )
+    if name in ("maximum", "minimum") and b.ndim == 0:
+        b = np.where(np.isinf(b), 0.3, b + 0.25).astype(dtype)  # no tie
+    chosen = rng.random(common) < 0.5
+    x, y = (Tensor(c, True, dtype) for c in (a, b))
+    t, u = (torch.tensor(c.copy(), requires_grad=True) for c in (a, b))
+    if name == "where":
+        mine, theirs = where(chosen, x, y), torch.where(torch.tensor(chosen), t, u)
+    else:
+        mine, theirs = BINARY_PLAIN[name](x, y), BINARY_PLAIN[name](t, u)
+    mine.backward(v)
+    theirs.backward(torch.tensor(v.copy()))
+    for p, q in ((x, t), (y, u)):
+        assert p.grad.dtype == dtype and p.grad.shape == p.shape
+        np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=2e-2 if dtype == np.float16 else 1e-4, atol=1e-2)
+
+
+BINARY_PLAIN = {
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "maximum": lambda a, b: a.maximum(b),
+    "minimum": lambda a, b: a.minimum(b),
+}
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(
     "f",
