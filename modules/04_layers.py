@@ -1083,10 +1083,10 @@ answer(_layer.weight, about="the layer's weights, after the saved ones are set t
 
 # %% [markdown]
 # `load_state_dict` is the way back. The state may come from an old file or from another
-# network, so two names of tensors may be the same, and its values may be anything. Two
-# helpers are given, and you need not read them. `_numbers(value)` copies an array, a
-# tensor or a list into an array, or gives `None` if it holds no real numbers.
-# `_own(state)` names the tensors of this layer.
+# network, so its names and values may be anything. Two helpers are given, and you need
+# not read their cell. `_numbers(value)` copies an array, a tensor or a list into an
+# array. It returns `None` if the value holds no real numbers. `_own(state)` returns a
+# dictionary from names to the tensors of this layer.
 
 # %% nbgrader={"grade": false, "grade_id": "state_helpers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -1114,17 +1114,20 @@ class _Own:
         """Name -> parameter or buffer. A shared one has its first name, and the others
         that are in the state: PyTorch saves it under each."""
         own = {n: t for n, t in self.named_members() if isinstance(t, Tensor)}
-        return own | {n: t for n, t in _every_name(self) if n in state}
+        others = set(state).difference(own)
+        if others:
+            own |= {n: t for n, t in _every_name(self) if n in others}
+        return own
 
 # %% [markdown]
-# Four things can be wrong: a name is *missing* in the state; a name is *unexpected*,
-# because the layer has no such tensor; a *shape* differs, even one that NumPy would
-# broadcast; a *value* holds no real numbers. Collect a line for each, with its name,
-# for a shape both shapes, for a value the value (`f"{value!r:.40}"` cuts it off). If
-# there is any, raise one `ValueError` with all of them, and load nothing: half a
-# network is worse than none.
+# The given first line makes `own`, with it. Four things can be wrong: a name is
+# *missing* in the state; a name is *unexpected*, because the layer has no such tensor;
+# a *shape* differs, even one that NumPy would broadcast; a *value* holds no real
+# numbers. Collect a line for each, with its name, for a shape both shapes, for a value
+# the value (`f"{value!r:.40}"` cuts it off). If there is any, raise one `ValueError`
+# with all of them, and load nothing: half a network is worse than none.
 #
-# So make all arrays first, by `_numbers`. Then `assign` each array to its tensor.
+# So make all arrays first, with `_numbers`. Then `assign` each array to its tensor.
 # `state` must not change. Its values may be arrays, tensors or lists. About twelve
 # lines.
 
@@ -1157,7 +1160,8 @@ class _Loading:
         ### END SOLUTION
 
 # %% [markdown]
-# A state with all four mistakes:
+# With `strict=False`, the given lines leave out the names that only one side has. A
+# state with all four mistakes:
 
 # %% tags=["raises-exception"]
 state = tower.state_dict()

@@ -1496,9 +1496,9 @@ norm, x = BatchNorm2d(1), Tensor(images[:200, None] / 16)
 # %%
 [norm.eval()(x[:n])[0].max().item() for n in (1, 200)]
 
-# %% nbgrader={"grade": true, "grade_id": "batch_norm_check", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "batch_norm_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 """Training mode normalises by the batch and notes it, evaluation mode by what was
-noted; weight, bias and eps act as in the formula; a large mean does no harm."""
+noted; weight, bias and eps act as in the formula."""
 from tinytorch.core.tensor import recipe
 
 rng = np.random.default_rng(0)
@@ -1513,7 +1513,11 @@ norm = BatchNorm2d(3, eps=0.5)
 norm.weight.assign(w)
 norm.bias.assign(b)
 mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
-y = norm(Tensor(x, requires_grad=True))
+try:
+    y = norm(Tensor(x, requires_grad=True))
+except ValueError as error:
+    raise AssertionError(f"keepdims=True and column keep the axes: {error}") from None
+assert isinstance(y, Tensor), f"forward must return a Tensor, not {type(y).__name__}"
 what = "training mode: mean and variance of each channel's m numbers, eps in the root"
 np.testing.assert_allclose(y.data, by_hand(x, mean, var, 0.5), atol=1e-4, err_msg=what)
 ops = [type(t.origin[0]).__name__ for t in recipe(y) if t.origin]
@@ -1530,14 +1534,18 @@ np.testing.assert_allclose(z.data, by_hand(x[:1], *noted, 0.5), atol=1e-4, err_m
 assert (norm.running_mean.data == noted[0]).all(), "evaluation mode noted a batch"
 assert norm.num_batches_tracked.item() == 1, "one batch was seen: note it, and once"
 
+# %% nbgrader={"grade": true, "grade_id": "batch_norm_plain_check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+"""Without affine there are no weight and bias, and a large mean does no harm."""
+x = (3 + 2 * np.random.default_rng(1).standard_normal((2, 3, 2, 4))).astype(np.float32)
 far = BatchNorm2d(3, affine=False)
 try:
     near = far(Tensor(x)).data
 except (AttributeError, TypeError) as error:
     raise AssertionError(f"without affine there is no weight: {error}") from None
-w, b = np.ones(3), np.zeros(3)
+mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
 what = "without affine: (x - mean) / sqrt(var + eps)"
-np.testing.assert_allclose(near, by_hand(x, mean, var, 1e-5), atol=1e-4, err_msg=what)
+plain = (x - mean) / np.sqrt(var + 1e-5)
+np.testing.assert_allclose(near, plain, atol=1e-4, err_msg=what)
 off = np.abs(far(Tensor(x + 4096)).data - near).max()
 assert off < 0.02, f"x + 4096 has the same deviations as x, but y is off by {off:.2g}"
 

@@ -94,8 +94,8 @@ from tinytorch.core.tensor import Op, Tensor, apply, randn
 # %% [markdown]
 # `ids` is an array or a tensor of integers of any dtype. It may have any shape
 # `(*shape)` and may be empty. The result has shape `(*shape, embedding_dim)`. The given
-# lines copy the integers, since the derivative will need them, and the caller may
-# overwrite his array.
+# lines copy the integers: the derivative will need them, and the caller may overwrite
+# the array.
 #
 # NumPy silently counts -1 from the end. So for a token below 0, or beyond the last row,
 # raise an `IndexError` that contains this token and the number of rows.
@@ -1427,7 +1427,11 @@ for shape, eps in [(6, 0.5), ((4, 6), 1e-5)]:
     norm.weight.assign(w)
     norm.bias.assign(b)
     mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
-    y = norm(Tensor(x))
+    try:
+        y = norm(Tensor(x))
+    except ValueError as error:
+        raise AssertionError(f"keepdims=True keeps the axes: {error}") from None
+    assert isinstance(y, Tensor), f"forward must give a Tensor, not {type(y).__name__}"
     what = f"normalized_shape {shape}: (x - mean) / sqrt(var + eps) * weight + bias"
     expected = (x - mean) / np.sqrt(var + eps) * w + b
     np.testing.assert_allclose(y.data, expected, atol=1e-4, err_msg=what)

@@ -19,7 +19,7 @@ def on_one_worker(paths):
 # How many lines the package file of a module may have; 260 for those not named here.
 LIMITS = {
     "02_tensor": 790,
-    "04_layers": 360,
+    "04_layers": 370,
     "06_spatial": 490,
     "07_attention": 280,
     "08_dataloader": 340,

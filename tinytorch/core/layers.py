@@ -279,7 +279,10 @@ class _Own:
         """Name -> parameter or buffer. A shared one has its first name, and the others
         that are in the state: PyTorch saves it under each."""
         own = {n: t for n, t in self.named_members() if isinstance(t, Tensor)}
-        return own | {n: t for n, t in _every_name(self) if n in state}
+        others = set(state).difference(own)
+        if others:
+            own |= {n: t for n, t in _every_name(self) if n in others}
+        return own
 
 # %% modules/04_layers.py #load_state_dict
 @_in_layer
