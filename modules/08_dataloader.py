@@ -669,8 +669,8 @@ answer(len(set(_steps.tolist())) > 10, about="is epoch 1 a new order?")
 # one number, and so do most datasets that are written for PyTorch:
 
 # %% tags=["raises-exception"]
-pairs = [(np.full(2, i), float(i)) for i in range(5)]
-pairs[np.array([0, 3])]
+listed = [(np.full(2, i), float(i)) for i in range(5)]
+listed[np.array([0, 3])]
 
 # %% [markdown]
 # Then the loader has to ask for one example after the other, and to **collate** them: a
@@ -682,7 +682,7 @@ pairs[np.array([0, 3])]
 # - All else becomes a tensor, and `stack` of module 02 puts the tensors side by side
 #   along a new first axis. A number has no axis yet, so n numbers make a tensor (n,).
 #
-# Three lines suffice.
+# `examples` must not change. Three lines suffice.
 
 # %% nbgrader={"grade": false, "grade_id": "default_collate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 #| export
@@ -708,12 +708,13 @@ def default_collate(examples: Sequence):
 # Three of the pairs. Which two shapes?
 
 # %%
-default_collate([pairs[i] for i in [0, 3, 1]])
+default_collate([listed[i] for i in [0, 3, 1]])
 
 # %% nbgrader={"grade": true, "grade_id": "default_collate_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """A batch has the fields of its examples, each stacked along a new first axis."""
 examples = [(Tensor(np.full((2, 3), i)), i, np.full(4, 0.5)) for i in range(5)]
 batch = default_collate(examples)
+assert len(examples) == 5, f"5 examples went in, and the list now has {len(examples)}"
 assert isinstance(batch, tuple) and len(batch) == 3, (
     f"Examples of three parts make a tuple of three. This came: {batch!r:.60}")
 for name, part, shape in zip(["first", "second", "third"], batch,
@@ -726,7 +727,9 @@ x, y, _ = batch
 np.testing.assert_array_equal(
     x.data[:, 1, 2], [0, 1, 2, 3, 4], err_msg="Row i must be example i.")
 assert y.dtype == np.int64, f"whole numbers stay whole, and do not become {y.dtype}"
-lone = default_collate([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])])
+two = [Tensor([1.0, 2.0]), Tensor([3.0, 4.0])]
+lone = default_collate(two)
+assert len(two) == 2, f"2 examples went in, and the list now has {len(two)}"
 assert isinstance(lone, Tensor) and lone.shape == (2, 2), (
     f"Two tensors (2,), and no tuple around them, make one (2, 2), not {lone!r:.60}")
 try:
@@ -802,7 +805,7 @@ class _Batches:
         try:
             batch = self.dataset[indices]
         except TypeError as error:
-            said = f"{name} picks nothing by an array: {error}{hint}"
+            said = f"{name} does not pick by an array of numbers{hint}"
             raise TypeError(said) from error
         x = batch[0] if isinstance(batch, (tuple, list)) else batch
         shape = getattr(x, "shape", indices.shape)
@@ -863,7 +866,7 @@ class DataLoader(_Batches):
 # The pairs in batches of two, then ten lone rows in batches of four. Which shapes?
 
 # %%
-[(x.shape, y.shape) for x, y in DataLoader(pairs, batch_size=2)]
+[(x.shape, y.shape) for x, y in DataLoader(listed, batch_size=2)]
 
 # %%
 [x.shape for x in DataLoader(np.ones((10, 3)), batch_size=4)]
@@ -1679,7 +1682,7 @@ np.bincount(np.concatenate([y.data for (y,) in loader]))
 # %% tags=["raises-exception"]
 class OneByOne(Dataset):
     def __len__(self): return 5
-    def __getitem__(self, i): return pairs[i]
+    def __getitem__(self, i): return listed[i]
 
 next(iter(DataLoader(OneByOne(), batch_size=2)))
 

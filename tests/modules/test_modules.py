@@ -25,7 +25,7 @@ LIMITS = {
     "08_dataloader": 340,
     "09_autograd": 500,
     "10_optimizers": 450,
-    "11_training": 540,
+    "11_training": 545,
 }
 
 each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))

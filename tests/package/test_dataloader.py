@@ -626,7 +626,7 @@ class OneNumber(Dataset):
 
 
 def test_a_dataset_that_takes_one_number_says_so_or_is_collated():
-    with pytest.raises(TypeError, match=r"OneNumber picks nothing by an array: .* say collate_fn=default_collate"):
+    with pytest.raises(TypeError, match=r"OneNumber does not pick by an array of numbers; .* say collate_fn=default_collate"):
         next(iter(DataLoader(OneNumber(), 4)))
     assert seen(DataLoader(OneNumber(), 4, collate_fn=default_collate)) == [[[0, 1, 2, 3]], [[4, 5]]]
 

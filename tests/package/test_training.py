@@ -418,6 +418,14 @@ def test_a_metric_may_return_any_number_and_is_saved(value, tmp_path):
     assert "validation_partial" in row
 
 
+def test_a_metric_that_gives_no_number_is_named_and_a_generator_of_metrics_lasts():
+    batch = two_moons(20)
+    with pytest.raises(ValueError, match=r"confusion_matrix is no metric: it gave \(2, 2\)"):
+        moons_trainer(metrics=[confusion_matrix]).evaluate([batch])
+    trainer = moons_trainer(metrics=(f for f in [accuracy]))
+    assert [list(trainer.evaluate([batch])) for _ in range(2)] == [["loss", "accuracy"]] * 2
+
+
 def kinds_of(loss, outputs, targets):
     """What evaluate reports for a model that gives these outputs."""
     net = Linear(1, 1)

@@ -188,7 +188,7 @@ class _Batches:
         try:
             batch = self.dataset[indices]
         except TypeError as error:
-            said = f"{name} picks nothing by an array: {error}{hint}"
+            said = f"{name} does not pick by an array of numbers{hint}"
             raise TypeError(said) from error
         x = batch[0] if isinstance(batch, (tuple, list)) else batch
         shape = getattr(x, "shape", indices.shape)

@@ -231,14 +231,15 @@ class Trainer:
         if not (accumulate >= 1 and (clip is None or clip > 0) and patience != 0):
             raise ValueError("accumulate and patience are at least 1, clip is above 0")
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
-        self.loss, self.metrics, self.clip = loss, metrics, clip
+        self.metrics = metrics if metrics is None else tuple(metrics)
+        self.loss, self.clip = loss, clip
         self.accumulate, self.stopping = accumulate, EarlyStopping(patience)
         self.epoch, self.history = 0, []
         self.batches, self.seen, self.total = 0, 0, 0.0  # in this epoch
         self.seed = self.resumed = None  # the loader's; after `load`: of generators
         self.plateau = isinstance(scheduler, ReduceLROnPlateau)
     @staticmethod
-    def parts(batch) -> tuple[list, Tensor]:
+    def _parts(batch) -> tuple[list, Tensor]:
         """Inputs and targets of a batch; a ValueError if it is no such tuple."""
         if not isinstance(batch, (tuple, list)) or len(batch) < 2:
             kind = type(batch).__name__
@@ -251,7 +252,7 @@ class Trainer(Trainer):
     def step(self, batches: list) -> float:
         """One update from the batches, as if they were one; the mean loss."""
         self.optimizer.zero_grad()
-        n, total = sum(len(self.parts(batch)[1]) for batch in batches), 0.0
+        n, total = sum(len(self._parts(batch)[1]) for batch in batches), 0.0
         if not n:
             raise ValueError("a step needs examples, and these batches have none")
         for *inputs, targets in batches:
@@ -274,7 +275,7 @@ class Trainer(Trainer):
         """The model's outputs, in evaluation mode, and the targets."""
         with evaluating(self.model):
             pairs = [(self.model(*x).data, np.asarray(t))
-                     for x, t in map(self.parts, loader)]
+                     for x, t in map(self._parts, loader)]
         if not pairs:
             raise ValueError("the loader has no batch")
         return tuple(Tensor(np.concatenate(both)) for both in zip(*pairs, strict=True))
@@ -285,8 +286,10 @@ class Trainer(Trainer):
         if metrics is None:
             metrics = (accuracy,) if self._has_classes(outputs, targets) else ()
         for f in metrics:
-            name = getattr(f, "__name__", type(f).__name__)
-            found[name] = float(f(outputs, targets))  # plain, so that it can be saved
+            name, value = getattr(f, "__name__", type(f).__name__), f(outputs, targets)
+            if np.size(value) != 1:
+                raise ValueError(f"{name} is no metric: it gave {np.shape(value)}")
+            found[name] = float(np.asarray(value).item())  # so that it can be saved
         return found
     def _has_classes(self, outputs: Tensor, targets: Tensor) -> bool:
         """Has this loss an accuracy: are the outputs logits, the targets classes?"""

@@ -399,3 +399,9 @@
     if not fields:
         return (stack([x if isinstance(x, Tensor) else Tensor(x) for x in examples]),)
     return tuple(stack([x if isinstance(x, Tensor) else Tensor(x) for x in f]) for f in zip(*examples))
+# %% default_collate: takes the examples out of their list
+# rule: `examples` must not change.
+    taken = [examples.pop(0) for _ in examples[:]] if isinstance(examples, list) else examples
+    if fields:
+        return tuple(default_collate(field) for field in zip(*taken))
+    return stack([x if isinstance(x, Tensor) else Tensor(x) for x in taken])
