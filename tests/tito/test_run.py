@@ -123,8 +123,8 @@ def test_a_missing_script_is_one_line(workspace):
 
 WAITS = """
 import time
-print("go", flush=True)
 try:
+    print("go", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     time.sleep(1)  # saves something
