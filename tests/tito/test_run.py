@@ -61,7 +61,7 @@ def write(path, text):
 
 def test_the_script_of_the_book_runs(whole, root):
     page = (root / "book" / "learning.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    text = re.search(r"^## Scripts$.*?^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1]
     done = run(whole.root, write(whole.root / "book.py", text))
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -123,8 +123,8 @@ def test_a_missing_script_is_one_line(workspace):
 
 WAITS = """
 import time
-print("go", flush=True)
 try:
+    print("go", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     time.sleep(1)  # saves something
