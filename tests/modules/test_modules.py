@@ -18,9 +18,15 @@ def on_one_worker(paths):
 
 # How many lines the package file of a module may have; 260 for those not named here.
 LIMITS = {
-    "02_tensor": 480, "04_layers": 370, "06_spatial": 490, "07_attention": 280, "09_autograd": 400, "10_optimizers": 400,
-    "11_training": 420,
-}  # fmt: skip
+    "02_tensor": 800,
+    "04_layers": 370,
+    "06_spatial": 500,
+    "07_attention": 340,
+    "08_dataloader": 340,
+    "09_autograd": 550,
+    "10_optimizers": 450,
+    "11_training": 540,
+}
 
 each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))
 
