@@ -19,7 +19,7 @@ def on_one_worker(paths):
 # How many lines the package file of a module may have; 260 for those not named here.
 LIMITS = {
     "02_tensor": 480, "04_layers": 360, "06_spatial": 400, "08_dataloader": 340, "09_autograd": 400, "10_optimizers": 450,
-    "11_training": 545,
+    "11_training": 555,
 }  # fmt: skip
 
 each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))
