@@ -1261,7 +1261,7 @@ class Trainer:
     metrics are functions of outputs and targets. If none are named, there is accuracy
     where the targets are classes, and the loss is not one of NO_ACCURACY.
     """
-    NO_ACCURACY = ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss",
+    NO_ACCURACY = ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "kl_div",
                    "binary_cross_entropy")  # for numbers, or of probabilities
     def __init__(self, model: Layer, optimizer, loss=cross_entropy, metrics=None,
                  scheduler=None, accumulate=1, clip=None, patience=None):
@@ -2262,7 +2262,8 @@ if there:
 # What follows needs no new op. `nll_loss` takes log-probabilities; with `log_softmax`
 # before it, it is `cross_entropy`. Class `weight`s make rare classes count more: the
 # mean is then divided by the sum of the weights of all targets. And a target may be a
-# row of probabilities, one for each class.
+# row of probabilities, one for each class. (When a `Trainer` accumulates, each batch
+# counts by its examples, not by the weights or by the targets that are not ignored.)
 
 # %% nbgrader={"grade": false, "grade_id": "nll", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -2328,7 +2329,8 @@ nll_loss(log_softmax(logits, 1), [0, 1]).item() - cross_entropy(logits, [0, 1]).
 # For yes or no, `pos_weight` is the weight of each yes. One logit $x$ is the two logits
 # $(x, 0)$, so `log_softmax` gives both logarithms without overflow and without corners.
 # `binary_cross_entropy` takes probabilities. A logarithm of 0 counts as -100, as in
-# PyTorch; from logits it is exact.
+# PyTorch; from logits it is exact. `kl_div` is a cross-entropy less the least that it
+# could be: 0 if the probabilities are the targets.
 
 # %% nbgrader={"grade": false, "grade_id": "bce_rest", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export
@@ -2346,6 +2348,15 @@ def binary_cross_entropy(p: Tensor, targets, reduction: str = "mean") -> Tensor:
         raise ValueError(f"{p.shape}, targets {t.shape}: one shape, p from 0 to 1")
     yes, no = p.clip(least, None).log(), (1 - p).clip(least, None).log()
     return reduced(-(yes * t + no * (1 - t)), reduction)
+
+def kl_div(log_p: Tensor, targets, reduction: str = "mean", log_target=False) -> Tensor:
+    """Of t (log t - log_p), t probabilities; "batchmean" is the mean of row sums."""
+    t = targets if isinstance(targets, Tensor) else Tensor(targets, dtype=log_p.dtype)
+    if t.shape != log_p.shape:
+        raise ValueError(f"log-probabilities {log_p.shape}, targets {t.shape}")
+    t, log_t = (t.exp(), t) if log_target else (t, t.clip(float(np.exp(-100))).log())
+    losses, mean = t * (log_t - log_p), reduction == "batchmean"
+    return losses.sum() / len(log_p) if mean else reduced(losses, reduction)
 
 # %%
 binary_cross_entropy_with_logits(Tensor([0.0, 0.0]), [1, 0], pos_weight=3.0)
@@ -2377,6 +2388,8 @@ class NLLLoss(_Loss):
     function = staticmethod(nll_loss)
 class BCELoss(_Loss):
     function = staticmethod(binary_cross_entropy)
+class KLDivLoss(_Loss):
+    function = staticmethod(kl_div)
 class L1Loss(_Loss):
     function = staticmethod(l1_loss)
 class HuberLoss(_Loss):

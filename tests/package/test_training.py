@@ -50,6 +50,7 @@ from tinytorch.core.training import (
     CrossEntropyOp,
     EarlyStopping,
     HuberLoss,
+    KLDivLoss,
     L1Loss,
     MSELoss,
     NLLLoss,
@@ -62,6 +63,7 @@ from tinytorch.core.training import (
     cross_entropy,
     evaluating,
     huber_loss,
+    kl_div,
     l1_loss,
     layers_of,
     load,
@@ -299,6 +301,20 @@ def test_the_other_losses_are_pytorchs(shape, reduction, dtype):
     p = rng.uniform(0.01, 0.99, shape)
     against_pytorch_too(lambda p: binary_cross_entropy(p, t, **r), lambda f, p, tensor: f.binary_cross_entropy(p, tensor(t), **r),
                         p, dtype)  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "batchmean"])
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+def test_kl_div_is_pytorchs(shape, reduction, log_target):
+    rng = np.random.default_rng(2)
+    x, t = rng.standard_normal(shape), rng.random(shape).astype(np.float32)
+    t.flat[0] = 0 if not log_target else t.flat[0]
+    options = {"reduction": reduction, "log_target": log_target}
+    against_pytorch_too(lambda x: kl_div(log_softmax(x, -1), t, **options),
+                        lambda f, x, tensor: f.kl_div(f.log_softmax(x, -1), tensor(t), **options), x)  # fmt: skip
+    close(KLDivLoss(**options)(Tensor(x), t).data, kl_div(Tensor(x), t, **options).data)
 
 
 @pytest.mark.parametrize("size", [0.0, 300.0, 1e30])
