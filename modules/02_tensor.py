@@ -1412,9 +1412,9 @@ class _Indexing:
     def __iter__(self): return (self[i] for i in range(len(self)))
     def detach(self): return _wrap(self.data)
     def numpy(self): return self.data
-    def backward(self, gradient=None):
+    def backward(self, gradient=None, retain_graph=False):
         from tinytorch.core.autograd import backward
-        backward(self, gradient)
+        backward(self, gradient, retain_graph)
 
 # %% nbgrader={"grade": false, "grade_id": "one_number", "locked": true, "schema_version": 3, "solution": false, "task": false}
 #| export

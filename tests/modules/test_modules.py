@@ -25,7 +25,7 @@ LIMITS = {
     "08_dataloader": 340,
     "09_autograd": 550,
     "10_optimizers": 450,
-    "11_training": 540,
+    "11_training": 560,
 }
 
 each_module = pytest.mark.parametrize("path", on_one_worker(harness.sources()))

@@ -448,9 +448,9 @@ class _Indexing:
     def __iter__(self): return (self[i] for i in range(len(self)))
     def detach(self): return _wrap(self.data)
     def numpy(self): return self.data
-    def backward(self, gradient=None):
+    def backward(self, gradient=None, retain_graph=False):
         from tinytorch.core.autograd import backward
-        backward(self, gradient)
+        backward(self, gradient, retain_graph)
 
 # %% modules/02_tensor.py #one_number
 @_in_tensor
