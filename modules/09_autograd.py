@@ -1864,6 +1864,14 @@ def _set_states(states: list[tuple]) -> None:
         generator.bit_generator.state = state
 
 # %% [markdown]
+# Two dropouts, one with a generator of its own. How many generators are there?
+
+# %%
+from tinytorch.core.dense import Dropout, Sequential
+
+_generators(Sequential(Dropout(0.5), Dropout(0.5, np.random.default_rng(0))))
+
+# %% [markdown]
 # The rule at the end of the cell is yours. Run the function on the stand-ins once more,
 # within `with _replay(state):`, which turns recording on and repeats the random
 # numbers, so that a dropout drops the same. Then differentiate what came out with
@@ -2054,6 +2062,14 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=False, allow_unused=Fa
 middle = Tensor([[1.0, 2.0]], requires_grad=True) * 3
 loss = (middle**2).sum()
 grad(loss, middle)
+
+# %% [markdown]
+# And which of the two values below is True?
+
+# %%
+with set_grad_enabled(False):
+    quiet = middle * 2
+quiet.requires_grad, is_grad_enabled()
 
 # %% [markdown]
 # ## Use: learn the digits
