@@ -26,7 +26,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.core.activations import log_softmax, relu, tanh
-from tinytorch.core.autograd import is_grad_enabled, gradcheck, no_grad
+from tinytorch.core.autograd import gradcheck, no_grad
 from tinytorch.core.dataloader import (
     Compose,
     DataLoader,
@@ -42,7 +42,7 @@ from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.optimizers import SGD, Adam, AdamW, CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau, RMSprop, StepLR
 from tinytorch.core.setup import peak_memory
 from tinytorch.core.spatial import Conv2d, MaxPool2d
-from tinytorch.core.tensor import Tensor, apply, default_generator, manual_seed, rand
+from tinytorch.core.tensor import Tensor, apply, default_generator, grad_mode, manual_seed, rand
 from tinytorch.core.training import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -407,9 +407,9 @@ def test_threads_that_evaluate_at_overlapping_times_leave_nothing_switched():
             if k % 2:
                 with evaluating(net):
                     time.sleep(rng.random() / 5000)
-                    if any(layer.training for layer in layers_of(net)) or is_grad_enabled():
+                    if any(layer.training for layer in layers_of(net)) or grad_mode.enabled:
                         problems.append("it learned while it was evaluated")
-            elif [layer.training for layer in layers_of(net)] != before or not is_grad_enabled():
+            elif [layer.training for layer in layers_of(net)] != before or not grad_mode.enabled:
                 problems.append("a thread was switched by another")
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
@@ -417,7 +417,7 @@ def test_threads_that_evaluate_at_overlapping_times_leave_nothing_switched():
     [thread.join() for thread in threads]
     assert problems == []
     assert [layer.training for layer in layers_of(net)] == before
-    assert frozen.training is False and is_grad_enabled()
+    assert frozen.training is False and grad_mode.enabled
 
 
 @pytest.mark.parametrize(
