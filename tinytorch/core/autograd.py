@@ -338,22 +338,6 @@ def _(op, grad):
     def for_bias(): return matmul(ones, grad.reshape(-1, out))
     return (for_x, for_weight, for_bias)[: 2 + has_bias]
 
-# %% modules/09_autograd.py #rule_index_fast
-@gradient(Index)
-def _(op, grad):
-    (shape,), (key,) = op.saved, op.parameters
-    full, parts = np.zeros(shape, grad.dtype), key if isinstance(key, tuple) else (key,)
-    if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
-        full[key] = grad
-    elif isinstance(key, np.ndarray) and key.dtype != bool and grad.size and shape[1:]:
-        rows = key.ravel().astype(int) % shape[0]  # uint8 cannot hold a shape of 256
-        order = rows.argsort(kind="stable")
-        names, starts = np.unique(rows[order], return_index=True)
-        full[names] = np.add.reduceat(grad.reshape(-1, *shape[1:])[order], starts)
-    else:
-        np.add.at(full, key, grad)
-    return (full,)
-
 # %% modules/09_autograd.py #rule_attention
 def _for_attention(q, k, v, w, grad):
     """The entries for q, k and v."""
@@ -374,6 +358,20 @@ def _(op, grad):
             entry[first:last] = part
     in_blocks(work, len(q), BLOCK_BYTES // max(1, w[:1].nbytes))
     return entries
+@gradient(Index)
+def _(op, grad):
+    (shape,), (key,) = op.saved, op.parameters
+    full, parts = np.zeros(shape, grad.dtype), key if isinstance(key, tuple) else (key,)
+    if all(isinstance(part, (int, slice, type(None), type(...))) for part in parts):
+        full[key] = grad
+    elif isinstance(key, np.ndarray) and key.dtype != bool and grad.size and shape[1:]:
+        rows = key.ravel().astype(int) % shape[0]  # uint8 cannot hold a shape of 256
+        order = rows.argsort(kind="stable")
+        names, starts = np.unique(rows[order], return_index=True)
+        full[names] = np.add.reduceat(grad.reshape(-1, *shape[1:])[order], starts)
+    else:
+        np.add.at(full, key, grad)
+    return (full,)
 
 # %% modules/09_autograd.py #no_grad
 def _decorator(block: Callable) -> Callable:
