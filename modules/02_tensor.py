@@ -595,7 +595,7 @@ def _op(name: str, compute, saves: str = "") -> type[Op]:
 #| export
 def _power(a, b):
     if a.dtype.kind in "iu" and (b < 0).any():  # 1/2 is 0 in integers
-        return np.where((b >= 0) | (abs(a) == 1), a ** abs(b), 0)
+        return np.where(b >= 0, a ** np.maximum(b, 0), (abs(a) == 1) * a ** (b & 1))
     return a ** (b if b.ndim else b.item())  # NumPy squares if it sees the number 2
 def _repeat(a, shape):  # what repeats nothing can be written to
     return a[...] if a.shape == shape else np.broadcast_to(a, shape)
@@ -1406,6 +1406,7 @@ class _Indexing:
             raise RuntimeError("a write in place has no gradient: use where()")
         *first, last = _steps(_plain(key))
         place = self.data[first[0]] if first else self.data
+        value = _operand(value, self) if np.isscalar(value) else value
         place[last] = value.data if isinstance(value, Tensor) else value
         _note_write(self)
     def __len__(self): return len(self.data)

@@ -752,7 +752,8 @@ def _(op, grad):
 @gradient(LinearOp)
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
-    g, s = grad if grad.ndim == 2 else grad.reshape(-1, len(weight)), grad.shape[:-1]
+    s, flat = grad.shape[:-1], (len(x), len(weight))
+    g = grad if grad.ndim == 2 else grad.reshape(flat)
     def for_x():
         y = matmul(g, weight)
         return y if g is grad else y.reshape(*s, x.shape[1])

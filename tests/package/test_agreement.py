@@ -42,21 +42,11 @@ ALLOWED = {
 
 # What should not differ, and still does: a pattern as above, and the smallest program. A row goes when its program agrees.
 OPEN = {
-    r"'int8'.* \*\* .*Integers to negative": ["x = make([3], 'int8')", "z = make([-128], 'int8')", "y = x ** z"],
     r"np\.zeros\(.*softmax\(x, ": ["x = make(np.zeros((0, 3)), 'float32')", "y = F.softmax(x, 2)"],
     r"np\.zeros\(.*logsumexp": ["x = make(np.zeros((0, 3)), 'float32')", "y = torch.logsumexp(x, 0)"],
     r"relu.*after Maximum had saved it": [
         "x = make([2.0], 'float32', '', True)", "y = F.relu(x)", "with torch.no_grad(): x *= 2", "y.sum().backward()",
     ],
-    r"weight = make\(np\.zeros\(.*linear": [
-        "x = make([1.0, 2.0], 'float32', '', True)", "weight = make(np.zeros((0, 2)), 'float32')", "y = linear(x, weight)",
-        "y.sum().backward()",
-    ],
-    r"x = make\(np\.zeros\(.*conv2d": [
-        "x = make(np.zeros((0, 1, 3, 3)), 'float32')", "weight = make([[[[2.0]]]], 'float32', '', True)",
-        "bias = make([1.0], 'float32', '', True)", "y = conv2d(x, weight, bias, 1, 0)", "y.sum().backward()",
-    ],
-    r"'uint8'.* = -1\n.*OverflowError": ["b = make([0, 1], 'uint8')", "y = b", "b[0] = -1"],
 }  # fmt: skip
 
 # PyTorch refuses some dtypes for which NumPy has an answer. Wherever else PyTorch refuses, we do.

@@ -123,7 +123,7 @@ def test_backward_imports_what_module_09_builds(monkeypatch):
     monkeypatch.setitem(sys.modules, "tinytorch.core.autograd", SimpleNamespace(backward=lambda *args: called.append(args)))
     x = Tensor([1.0])
     x.backward()
-    assert called == [(x, None)]
+    assert called == [(x, None, False)]
 
 
 # -- making --------------------------------------------------------------------------------------------------------
