@@ -1284,7 +1284,8 @@ class _Names:
 
 # %% [markdown]
 # `requires_grad_(False)` freezes a layer: module 09 then computes no gradient for its
-# parameters. `zero_grad` forgets the gradients. `to` exists because programs say
+# parameters. `zero_grad` forgets the gradients. `to` changes the dtype of all numbers:
+# small steps in float64 can check a gradient. It also exists because programs say
 # `model.to(device)`, but NumPy knows one device, the CPU.
 
 # %% nbgrader={"grade": false, "grade_id": "more_names", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1301,13 +1302,19 @@ class _MoreNames:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def to(self, device="cpu"):
-        """The layer itself, if the device is the CPU."""
-        if str(device) != "cpu":
-            raise ValueError(f"a layer cannot go to {device}: there is only the cpu")
+    def to(self, wanted):
+        """All tensors of floats in this dtype; "cpu" changes nothing."""
+        name = getattr(wanted, "__name__", str(wanted))  # np.float32 is a class
+        if name not in ("cpu", "float16", "float32", "float64"):
+            raise ValueError(f"a layer goes to a dtype of floats or cpu, not to {name}")
+        for _, t in self.named_members():
+            if name != "cpu" and isinstance(t, Tensor) and t.dtype.kind == "f":
+                t.data, t.grad = t.data.astype(name), None
         return self
 
     def cpu(self): return self
+    def float(self): return self.to("float32")
+    def double(self): return self.to("float64")
 
 # %% [markdown]
 # All weights of a tower become 1/8, its biases 0. What is the mean of each row, in a
@@ -1577,7 +1584,7 @@ broken_at(2), broken_at(0.5)
 # | `state_dict()` copies, a shared tensor once | shares memory; under each name |
 # | `load_state_dict`: ValueError, loads nothing | RuntimeError, loads what fits |
 # | it returns nothing | with `strict=False` the missing and unexpected names |
-# | `to("cpu")` returns the layer | moves it, or changes its dtype |
+# | `to(np.float64)` forgets the gradients | converts them, too |
 
 # %% [markdown]
 # ## Summary

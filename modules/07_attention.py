@@ -1231,6 +1231,17 @@ vectors = Embedding(9, 64)(ids)
 placed = PositionalEncoding(64)(vectors)
 vectors.shape, placed.shape, MultiHeadAttention(64, 4)(placed).shape
 
+# %% [markdown]
+# The five tokens of each sequence now look into another sequence of seven. Which shape
+# has the result, and which shape have the weights of the four heads?
+
+# %%
+layer, other = MultiHeadAttention(64, 4), randn(2, 7, 64)
+layer(placed, other).shape
+
+# %%
+layer.weights(placed, other).shape
+
 # %% nbgrader={"grade": true, "grade_id": "mha_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 """Each head attends by itself, the heads stand side by side and are projected;
 padding and future do not leak; a batch is not needed; the mask stays."""
@@ -1351,6 +1362,8 @@ swapped = x[[1, 0, 2, 3, 4]]
 
 # %%
 layer, x = MultiHeadAttention(64, 4), randn(20, 64)
+
+# %%
 [layer.weights(factor * x).max(axis=-1).mean().item() for factor in (1, 3, 10, 30)]
 
 # %% [markdown]
@@ -1414,6 +1427,8 @@ class LayerNorm(Layer):
 
 # %%
 norm = LayerNorm(64)
+
+# %%
 [layer.weights(norm(f * x)).max(axis=-1).mean().item() for f in (1, 3, 10, 30)]
 
 # %% nbgrader={"grade": true, "grade_id": "layer_norm_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}

@@ -18,12 +18,12 @@ def on_one_worker(paths):
 
 # How many lines the package file of a module may have; 260 for those not named here.
 LIMITS = {
-    "02_tensor": 790,
+    "02_tensor": 800,
     "04_layers": 370,
-    "06_spatial": 490,
-    "07_attention": 280,
+    "06_spatial": 500,
+    "07_attention": 340,
     "08_dataloader": 340,
-    "09_autograd": 500,
+    "09_autograd": 550,
     "10_optimizers": 450,
     "11_training": 545,
 }

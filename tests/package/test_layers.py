@@ -496,8 +496,25 @@ def test_freezing_and_forgetting_reach_every_parameter():
 def test_there_is_one_device():
     net = Pair()
     assert net.to("cpu") is net is net.cpu()
-    with pytest.raises(ValueError, match="cannot go to cuda:0: there is only the cpu"):
-        net.to("cuda:0")
+    for wanted in ("cuda:0", np.int64, "int8", None):
+        with pytest.raises(ValueError, match="goes to a dtype of floats or cpu, not to"):
+            net.to(wanted)
+    assert net.first.weight.dtype == np.float32
+
+
+@pytest.mark.parametrize("wanted", [np.float64, "float64", np.dtype("float64")])
+def test_all_floats_of_a_layer_take_another_dtype_and_nothing_else_does(wanted):
+    net = Pair()
+    net.register_buffer("calls", 3)
+    before, first = net.state_dict(), net.first.weight
+    assert net.to(wanted) is net
+    assert net.first.weight is first and first.requires_grad
+    for name, array in net.state_dict().items():
+        assert array.dtype == (np.int64 if name == "calls" else np.float64)
+        np.testing.assert_array_equal(array, before[name])
+    assert net(randn(3, 5)).dtype == np.float64
+    assert net.float()(randn(3, 5)).dtype == np.float32
+    assert net.double().first.bias.dtype == np.float64
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 3), (3, 0), (0, 0)])

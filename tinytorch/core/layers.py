@@ -352,10 +352,16 @@ class _MoreNames:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def to(self, device="cpu"):
-        """The layer itself, if the device is the CPU."""
-        if str(device) != "cpu":
-            raise ValueError(f"a layer cannot go to {device}: there is only the cpu")
+    def to(self, wanted):
+        """All tensors of floats in this dtype; "cpu" changes nothing."""
+        name = getattr(wanted, "__name__", str(wanted))  # np.float32 is a class
+        if name not in ("cpu", "float16", "float32", "float64"):
+            raise ValueError(f"a layer goes to a dtype of floats or cpu, not to {name}")
+        for _, t in self.named_members():
+            if name != "cpu" and isinstance(t, Tensor) and t.dtype.kind == "f":
+                t.data, t.grad = t.data.astype(name), None
         return self
 
     def cpu(self): return self
+    def float(self): return self.to("float32")
+    def double(self): return self.to("float64")
