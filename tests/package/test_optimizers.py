@@ -255,6 +255,13 @@ def test_a_parameter_in_two_groups_or_twice_is_refused():
             SGD(groups)
 
 
+def test_parameters_may_come_from_a_generator():
+    a, b = parameter([1.0]), parameter([2.0])
+    assert SGD(p for p in (a, b)).parameters() == [a, b]
+    groups = SGD([{"params": (p for p in (a,))}, {"params": iter([b])}])
+    assert groups.parameters() == [a, b]
+
+
 def test_a_refused_group_leaves_the_optimizer_as_it_was():
     a = parameter([1.0])
     optimizer = SGD([a])

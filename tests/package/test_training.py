@@ -26,7 +26,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinytorch.core.activations import log_softmax, relu, tanh
-from tinytorch.core.autograd import grad_enabled, gradcheck, no_grad
+from tinytorch.core.autograd import gradcheck, no_grad
 from tinytorch.core.dataloader import (
     Compose,
     DataLoader,
@@ -42,7 +42,7 @@ from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.optimizers import SGD, Adam, AdamW, CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau, RMSprop, StepLR
 from tinytorch.core.setup import peak_memory
 from tinytorch.core.spatial import Conv2d, MaxPool2d
-from tinytorch.core.tensor import Tensor, apply, default_generator, manual_seed, rand
+from tinytorch.core.tensor import Tensor, apply, default_generator, grad_mode, manual_seed, rand
 from tinytorch.core.training import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -50,6 +50,7 @@ from tinytorch.core.training import (
     CrossEntropyOp,
     EarlyStopping,
     HuberLoss,
+    KLDivLoss,
     L1Loss,
     MSELoss,
     NLLLoss,
@@ -62,6 +63,7 @@ from tinytorch.core.training import (
     cross_entropy,
     evaluating,
     huber_loss,
+    kl_div,
     l1_loss,
     layers_of,
     load,
@@ -301,6 +303,20 @@ def test_the_other_losses_are_pytorchs(shape, reduction, dtype):
                         p, dtype)  # fmt: skip
 
 
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "batchmean"])
+@pytest.mark.parametrize("log_target", [False, True])
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+def test_kl_div_is_pytorchs(shape, reduction, log_target):
+    rng = np.random.default_rng(2)
+    x, t = rng.standard_normal(shape), rng.random(shape).astype(np.float32)
+    t.flat[0] = 0 if not log_target else t.flat[0]
+    options = {"reduction": reduction, "log_target": log_target}
+    against_pytorch_too(lambda x: kl_div(log_softmax(x, -1), t, **options),
+                        lambda f, x, tensor: f.kl_div(f.log_softmax(x, -1), tensor(t), **options), x)  # fmt: skip
+    close(KLDivLoss(**options)(Tensor(x), t).data, kl_div(Tensor(x), t, **options).data)
+
+
 @pytest.mark.parametrize("size", [0.0, 300.0, 1e30])
 def test_a_weighted_yes_of_any_size_is_finite_and_has_no_corner(size):
     x = np.array([size, -size, size, -size])
@@ -391,9 +407,9 @@ def test_threads_that_evaluate_at_overlapping_times_leave_nothing_switched():
             if k % 2:
                 with evaluating(net):
                     time.sleep(rng.random() / 5000)
-                    if any(layer.training for layer in layers_of(net)) or grad_enabled():
+                    if any(layer.training for layer in layers_of(net)) or grad_mode.enabled:
                         problems.append("it learned while it was evaluated")
-            elif [layer.training for layer in layers_of(net)] != before or not grad_enabled():
+            elif [layer.training for layer in layers_of(net)] != before or not grad_mode.enabled:
                 problems.append("a thread was switched by another")
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
@@ -401,7 +417,7 @@ def test_threads_that_evaluate_at_overlapping_times_leave_nothing_switched():
     [thread.join() for thread in threads]
     assert problems == []
     assert [layer.training for layer in layers_of(net)] == before
-    assert frozen.training is False and grad_enabled()
+    assert frozen.training is False and grad_mode.enabled
 
 
 @pytest.mark.parametrize(

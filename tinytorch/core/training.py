@@ -6,8 +6,8 @@
 __all__ = ['reduced', 'mse_loss', 'CrossEntropyOp', 'counted_rows', 'class_numbers', 'cross_entropy', 'BinaryCrossEntropyOp',
            'binary_cross_entropy_with_logits', 'MSELoss', 'BCEWithLogitsLoss', 'CrossEntropyLoss', 'predicted',
            'accuracy', 'confusion_matrix', 'layers_of', 'evaluating', 'EarlyStopping', 'Trainer', 'write_atomic',
-           'save', 'load', 'nll_loss', 'binary_cross_entropy', 'l1_loss', 'huber_loss', 'smooth_l1_loss', 'NLLLoss',
-           'BCELoss', 'L1Loss', 'HuberLoss', 'SmoothL1Loss']
+           'save', 'load', 'nll_loss', 'binary_cross_entropy', 'kl_div', 'l1_loss', 'huber_loss', 'smooth_l1_loss',
+           'NLLLoss', 'BCELoss', 'KLDivLoss', 'L1Loss', 'HuberLoss', 'SmoothL1Loss']
 
 # %% modules/11_training.py #imports
 import json
@@ -224,7 +224,7 @@ class Trainer:
     metrics are functions of outputs and targets. If none are named, there is accuracy
     where the targets are classes, and the loss is not one of NO_ACCURACY.
     """
-    NO_ACCURACY = ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss",
+    NO_ACCURACY = ("mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "kl_div",
                    "binary_cross_entropy")  # for numbers, or of probabilities
     def __init__(self, model: Layer, optimizer, loss=cross_entropy, metrics=None,
                  scheduler=None, accumulate=1, clip=None, patience=None):
@@ -512,6 +512,15 @@ def binary_cross_entropy(p: Tensor, targets, reduction: str = "mean") -> Tensor:
     yes, no = p.clip(least, None).log(), (1 - p).clip(least, None).log()
     return reduced(-(yes * t + no * (1 - t)), reduction)
 
+def kl_div(log_p: Tensor, targets, reduction: str = "mean", log_target=False) -> Tensor:
+    """Of t (log t - log_p), t probabilities; "batchmean" is the mean of row sums."""
+    t = targets if isinstance(targets, Tensor) else Tensor(targets, dtype=log_p.dtype)
+    if t.shape != log_p.shape:
+        raise ValueError(f"log-probabilities {log_p.shape}, targets {t.shape}")
+    t, log_t = (t.exp(), t) if log_target else (t, t.clip(float(np.exp(-100))).log())
+    losses, mean = t * (log_t - log_p), reduction == "batchmean"
+    return losses.sum() / len(log_p) if mean else reduced(losses, reduction)
+
 # %% modules/11_training.py #number_losses
 def l1_loss(prediction: Tensor, target, reduction: str = "mean") -> Tensor:
     """The mean of |prediction - target|."""
@@ -534,6 +543,8 @@ class NLLLoss(_Loss):
     function = staticmethod(nll_loss)
 class BCELoss(_Loss):
     function = staticmethod(binary_cross_entropy)
+class KLDivLoss(_Loss):
+    function = staticmethod(kl_div)
 class L1Loss(_Loss):
     function = staticmethod(l1_loss)
 class HuberLoss(_Loss):
