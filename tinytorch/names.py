@@ -47,13 +47,13 @@ NAMES = {
         "dense": "Dense Sequential Flatten Dropout Identity MLP summary",
         "spatial": "Conv2d MaxPool2d AvgPool2d AdaptiveAvgPool2d GlobalAvgPool2d BatchNorm1d BatchNorm2d",
         "attention": "Embedding LayerNorm MultiHeadAttention PositionalEncoding",
-        "training": "MSELoss L1Loss SmoothL1Loss HuberLoss KLDivLoss BCELoss BCEWithLogitsLoss NLLLoss CrossEntropyLoss",
+        "training": "MSELoss L1Loss SmoothL1Loss HuberLoss BCELoss BCEWithLogitsLoss NLLLoss KLDivLoss CrossEntropyLoss",
     },
     "tinytorch.nn.functional": {
         "activations": "relu leaky_relu sigmoid tanh gelu silu elu softplus softmax log_softmax",
         "attention": "scaled_dot_product_attention attention_scores attention_weights causal_mask padding_mask mask_bias",
         "training": """
-            mse_loss l1_loss smooth_l1_loss huber_loss kl_div nll_loss cross_entropy
+            mse_loss l1_loss smooth_l1_loss huber_loss nll_loss kl_div cross_entropy
             binary_cross_entropy binary_cross_entropy_with_logits
         """,
     },

@@ -35,6 +35,7 @@ ALLOWED = {
     r"(inf|-0\.0).*\*\* -?0\.5": "PyTorch's rule takes a root, of which -inf has none; NumPy raises to the power",
     r"'bool'.*\*\* (True|x|z)": "a bool to the power of a bool is int8 in NumPy, bool in PyTorch",
     r"np\.zeros\(.*(int\d+|bool).*softmax": "PyTorch's softmax refuses integers, unless there are none",
+    r"np\.zeros\(.*roll.*AxisError": "PyTorch does not look at the axis along which it rolls nothing",
     r"torch\.cat.*same number of dimensions": "PyTorch joins an empty vector to tensors of any shape, for old programs",
     r"= make\([^\[]*, '.*(max|min)imum\(": "a 0-d tensor wins the ties of maximum, as module 09 says",
     r"= make\(-?\d+, 'u?int8'.* (x [<>=!]=? -?\d{3}|-?\d{3} [<>=!]=? x)": "PyTorch wraps this number beside a 0-d tensor",
