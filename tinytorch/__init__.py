@@ -10,7 +10,8 @@ from tinytorch import names
 __version__ = "0.1.0"
 
 # OpenBLAS multiplies NumPy's matrices, and reads this when NumPy is first imported. Without it, its threads keep spinning after
-# a product, on cores that the rest of a training step needs. With it they sleep after 2**4 cycles.
+# a product, on cores that other work needs. With it they sleep after 2**4 cycles. The framework's own products do without these
+# threads (see threads.py), so it is as fast if NumPy was imported first; products that a notebook writes with `@` are not.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 

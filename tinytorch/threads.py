@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
 from threading import Lock
 
@@ -33,7 +34,15 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="tinytorch")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a child process has none of its parent's threads
+def _forget() -> None:
+    """A forked process has none of its parent's threads, and nothing that they held."""
+    global _taken
+    _taken = Lock()
+    _pool.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where no process forks
+    os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
@@ -67,7 +76,8 @@ def in_blocks(work: Callable[[int, int], None], n: int, size: int | None = None)
             for first in waiting:
                 work(first, min(first + size, n))
 
-        others = [_pool(threads - 1).submit(run) for _ in range(min(threads, -(-n // size)) - 1)]
+        helpers = range(min(threads, -(-n // size)) - 1)
+        others = [_pool(threads - 1).submit(copy_context().run, run) for _ in helpers]  # with the caller's np.errstate
         try:
             run()
         finally:

@@ -97,6 +97,15 @@ def test_blocks_within_blocks_run_where_they_are():
     assert sorted(seen) == [(i, j) for i in range(4) for j in range(3)]
 
 
+def test_the_other_threads_take_over_how_numpy_treats_errors():
+    x = np.zeros((64, 1000))
+    y = np.empty_like(x)
+    with np.errstate(divide="ignore"):
+        in_blocks(lambda first, last: np.log(x[first:last], out=y[first:last]), len(x), 1)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        in_blocks(lambda first, last: np.log(x[first:last], out=y[first:last]), len(x), 1)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_process_makes_a_pool_of_its_own():
     code = """

@@ -14,7 +14,8 @@ from tito.learner.layout import SETTINGS, Workspace, valid_student
 from tito.syllabus import Module
 
 TEMPLATES = Path(tito.__file__).parent / "templates"
-HANDWRITTEN = ("__init__.py", "names.py", "threads.py", "core/__init__.py", "datasets/*")  # the files of tinytorch that no module builds
+# the files of tinytorch that no module builds
+HANDWRITTEN = ("__init__.py", "names.py", "threads.py", "core/__init__.py", "datasets/*")
 TAKEN = ("course", "modules", "tinytorch", "tito", "book", "tests", "binder")
 IMPORTS = (
     "The second cell of every notebook, `use_prefix(NN)`, makes the notebook import this workspace's own `tinytorch`: what you "
