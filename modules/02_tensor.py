@@ -577,8 +577,10 @@ def _op(name: str, compute, saves: str = "") -> type[Op]:
             run = partial(elementwise, compute) if on_all_cores else compute
             y = run(*arrays, *self.parameters)
             if saves:
+                single = saves == "winner" and arrays[1].ndim == 0
                 kept = [a.shape for a in arrays] if saves == "shapes" else arrays
-                self.saved = (y,) if saves == "result" else tuple(kept)
+                kept = [y, *arrays[1:]] if single or saves == "result" else kept
+                self.saved = tuple(kept)
             return y
     Made.__name__ = Made.__qualname__ = name
     return Made
@@ -609,8 +611,8 @@ Sub, Neg = _op("Sub", np.subtract), _op("Neg", np.negative)
 Div, Abs = _op("Div", np.divide, "inputs"), _op("Abs", np.abs, "inputs")
 Log, Exp = _op("Log", np.log, "inputs"), _op("Exp", np.exp, "result")
 Sqrt, TanhOp = _op("Sqrt", np.sqrt, "result"), _op("TanhOp", np.tanh, "result")
-Maximum = _op("Maximum", np.maximum, "inputs")
-Minimum = _op("Minimum", np.minimum, "inputs")
+Maximum = _op("Maximum", np.maximum, "winner")
+Minimum = _op("Minimum", np.minimum, "winner")
 Clip = _op("Clip", lambda a, low, high: np.clip(a, low, high, dtype=a.dtype), "inputs")
 Cast = _op("Cast", lambda a, dtype, before, order="K": a.astype(dtype, order))
 Where = _op("Where", lambda a, b, condition: np.where(condition, a, b))

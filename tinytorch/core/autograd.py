@@ -76,20 +76,21 @@ _BITS = {n: np.dtype(f"i{n}") for n in (2, 4, 8)}  # integers of n bytes
 def _let_pass(kept, grad):
     """grad where it is kept, else 0, even if it is infinite: its bits times 1 or 0."""
     return (grad.view(_BITS[grad.itemsize]) * kept).view(grad.dtype)
-def _unless(loses, a, b, grad):
-    """_let_pass(~loses(a, b), grad) for a single number b; on all cores if large."""
+def _where_not_equal(y, b, grad):
+    """_let_pass(y != b, grad) for a single number b; on all cores if it is large."""
     if grad.nbytes < LARGE:
-        return _let_pass(~loses(a, b), grad)
-    def compute(bits, a, out=None): return np.multiply(bits, ~loses(a, b), out=out)
-    return elementwise(compute, grad.view(_BITS[grad.itemsize]), a).view(grad.dtype)
+        return _let_pass(y != b, grad)
+    def compute(bits, y, out=None): return np.multiply(bits, y != b, out=out)
+    return elementwise(compute, grad.view(_BITS[grad.itemsize]), y).view(grad.dtype)
 
 # %% modules/09_autograd.py #rules_choice
 def _to_the_winner(op, grad, smallest=False):
     a, b = op.saved if not smallest else [-x for x in op.saved]
-    if b.ndim == 0:  # written with ~, as beside a nan there is no loser
-        return (lambda: _unless(np.less_equal, a, b, grad),
-                lambda: _unless(np.greater, a, b, grad))
+    if b.ndim == 0:  # then the op saved its result in the place of a
+        return (lambda: _where_not_equal(a, b, grad),
+                lambda: _let_pass(~(a > b), grad))
     def half(): return np.where(a == b, grad / 2, grad)
+    # with ~, as beside a nan there is no loser
     return lambda: _let_pass(~(a < b), half()), lambda: _let_pass(~(a > b), half())
 RULES[Maximum] = _to_the_winner
 RULES[Minimum] = lambda op, grad: _to_the_winner(op, grad, smallest=True)
