@@ -753,11 +753,10 @@ def _(op, grad):
 @gradient(LinearOp)
 def _(op, grad):
     x, weight, has_bias = op.saved  # x as rows
-    s, flat = grad.shape[:-1], (len(x), len(weight))
-    g = grad if grad.ndim == 2 else grad.reshape(flat)
+    g = grad if grad.ndim == 2 else grad.reshape(len(x), len(weight))
     def for_x():
         y = matmul(g, weight)
-        return y if g is grad else y.reshape(*s, x.shape[1])
+        return y if g is grad else y.reshape(*grad.shape[:-1], x.shape[1])
     return (for_x, lambda: matmul(g.T, x),
             lambda: matmul(np.ones(len(g), g.dtype), g))[: 2 + has_bias]
 

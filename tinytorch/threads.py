@@ -89,7 +89,7 @@ def in_blocks(work: Callable[[int, int], None], n: int, size: int | None = None)
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a @ b, a large product on all cores: (..., n, k) @ (..., k, m) -> (..., n, m). A vector a may stand before a matrix b."""
     multiplications = a.size * b.shape[-1]
-    if multiplications < (SMALL if a.ndim > 1 else SMALL_VECTOR):
+    if multiplications < SMALL_VECTOR or (multiplications < SMALL and a.ndim > 1):
         return a @ b
     if multiplications < ALONE or a.ndim == 1:
         with _single_blas_thread():
