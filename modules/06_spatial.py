@@ -87,7 +87,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tinytorch.core.layers import (
     Buffer, Layer, Parameter, fans, kaiming_uniform, uniform,
 )
-from tinytorch.core.tensor import Op, Tensor, apply
+from tinytorch.core.tensor import Op, Tensor, apply, concat
 from tinytorch.threads import BLOCK_BYTES, in_blocks
 
 # %% [markdown]
@@ -692,6 +692,22 @@ def _images(x: Tensor, layer: Layer, channels: int | None = None) -> Tensor:
     return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 # %% [markdown]
+# `groups` is PyTorch's option, and given. `_in_groups` cuts the channels into groups.
+# The kernels of a group see the channels of their group only, which takes fewer
+# weights. (MobileNet gives each channel a kernel of its own.)
+
+# %% nbgrader={"grade": false, "grade_id": "in_groups", "locked": true, "schema_version": 3, "solution": false, "task": false}
+#| export
+def _in_groups(x: Tensor, layer: Layer) -> Tensor:
+    """A convolution for each group of channels, their results side by side."""
+    parts = [x.chunk(layer.groups, 1), layer.weight.chunk(layer.groups)]
+    if layer.bias is not None:
+        parts.append(layer.bias.chunk(layer.groups))
+    convolved = [apply(Conv2dOp(layer.stride, layer.padding), *inputs)
+                 for inputs in zip(*parts, strict=True)]
+    return concat(convolved, 1)
+
+# %% [markdown]
 # Write `forward`. Everything that comes in must pass through `_images(x, self, ...)`,
 # with the number of channels for which this layer has weights; go on with what
 # `_images` returns. Then `apply` an op with the layer's stride and padding, so that the
@@ -706,17 +722,24 @@ class Conv2d(Layer):
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: IntOrPair,
         stride: IntOrPair = 1, padding: IntOrPair | str = 0, bias: bool = True,
+        groups: int = 1,
     ):
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            sizes = f"{in_channels} channels and {out_channels} kernels"
+            raise ValueError(f"{sizes} cannot be cut into {groups} equal groups")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
         self.padding = _pair(_named_padding(padding, kernel_size, stride), 0)
-        shape = (out_channels, in_channels, *self.kernel_size)
+        self.groups = groups
+        shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(kaiming_uniform(shape, a=5**0.5))
         bound = fans(shape)[0] ** -0.5
         self.bias = Parameter(uniform((out_channels,), bound)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in, h, w) -> (n, out, oh, ow), sizes as conv_output_size gives them."""
+        if self.groups > 1:
+            return _in_groups(_images(x, self, self.in_channels), self)
         ### BEGIN SOLUTION
         x = _images(x, self, self.in_channels)
         inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
@@ -728,6 +751,7 @@ class Conv2d(Layer):
         text = f"{channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if self.padding != (0, 0):
             text += f", padding={self.padding}"
+        text += f", groups={self.groups}" if self.groups > 1 else ""
         return text if self.bias is not None else text + ", bias=False"
 
 # %% [markdown]
@@ -745,6 +769,12 @@ layer(Tensor(np.ones((5, 3, 32, 32)))).shape
 
 # %% tags=["raises-exception"]
 layer(Tensor(np.ones((5, 32, 32, 3))))
+
+# %% [markdown]
+# Eight channels in four groups: how many weights?
+
+# %%
+Conv2d(8, 8, 3, groups=4).weight.shape, Conv2d(8, 8, 3).weight.shape
 
 # %% nbgrader={"grade": true, "grade_id": "conv2d_check", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 """Conv2d is the convolution with its own weights, stride, padding and bias; the
@@ -2024,7 +2054,7 @@ for order in ("noijcpq", "pqijcno"):
 # | `naive_conv2d`, `conv2d_im2col` | `torch.nn.functional.conv2d` |
 # | `windows(x, k, s)` | `x.unfold(2, k, s).unfold(3, k, s)`: a view as well |
 # | `im2col` | `torch.nn.functional.unfold`: a window is a column, not a row |
-# | `Conv2d` | `torch.nn.Conv2d`, also with `groups` and `dilation` |
+# | `Conv2d` | `torch.nn.Conv2d`, also with `dilation` |
 # | `padding="same"` needs an odd kernel | pads an even one on one side more |
 # | `_images` refuses (c, h, w) | `Conv2d` takes one image without a batch, too |
 # | `conv2d_blocked`, memory order | `memory_format=torch.channels_last` |

@@ -461,3 +461,28 @@ def test_running_statistics_are_no_parameters_and_a_later_batch_does_not_spoil_a
     (first + second).sum().backward()
     assert norm.num_batches_tracked.item() == 2
     np.testing.assert_allclose(x.grad.data, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [((4, 6), 2), ((4, 4), 4), ((3, 6), 3), ((6, 3), 3)], ids=str)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_in_groups_is_pytorchs(channels, groups, bias):
+    torch = pytest.importorskip("torch")
+    options = {"stride": (2, 1), "padding": 1, "bias": bias, "groups": groups}
+    layer, rival = Conv2d(*channels, 3, **options), torch.nn.Conv2d(*channels, 3, **options, dtype=torch.float64)
+    for p, q in zip(layer.parameters(), rival.parameters(), strict=True):
+        assert p.shape == tuple(q.shape)
+        p.data = q.detach().numpy().copy()
+    a = numbers(2, channels[0], 7, 6, dtype=np.float64)
+    x, x_ = Tensor(a, requires_grad=True, dtype=np.float64), torch.tensor(a, requires_grad=True)
+    y, y_ = layer(x), rival(x_)
+    np.testing.assert_allclose(y.data, y_.detach().numpy(), atol=1e-10)
+    (y * y).sum().backward()
+    (y_ * y_).sum().backward()
+    for p, q in zip([x, *layer.parameters()], [x_, *rival.parameters()], strict=True):
+        np.testing.assert_allclose(p.grad.data, q.grad.numpy(), atol=1e-9)
+    assert f"groups={groups}" in repr(layer)
+
+
+def test_groups_that_do_not_divide_the_channels_are_an_error():
+    with pytest.raises(ValueError, match="4 channels and 6 kernels cannot be cut into 4 equal groups"):
+        Conv2d(4, 6, 3, groups=4)

@@ -108,7 +108,9 @@ class Softmax(Activation):
     def forward(self, x: Tensor) -> Tensor:
         """exp(x) / exp(x).sum(dim): (*shape) -> (*shape)."""
         x = _floating(x)
-        return apply(SoftmaxOp(self.dim), x) if x.size else x
+        if x.size == 0:
+            return x + x.sum(self.dim, keepdims=True)  # empty, along an axis of x
+        return apply(SoftmaxOp(self.dim), x)
 
 # %% modules/03_activations.py #log_softmax
 class LogSoftmaxOp(Op):
@@ -131,7 +133,9 @@ class LogSoftmax(Activation):
     def forward(self, x: Tensor) -> Tensor:
         """x - log(exp(x).sum(dim)): (*shape) -> (*shape)."""
         x = _floating(x)
-        return apply(LogSoftmaxOp(self.dim), x) if x.size else x
+        if x.size == 0:
+            return x + x.sum(self.dim, keepdims=True)  # empty, along an axis of x
+        return apply(LogSoftmaxOp(self.dim), x)
 
 # %% modules/03_activations.py #functions
 def relu(x: Tensor) -> Tensor: return ReLU()(x)
@@ -182,6 +186,8 @@ def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     return Softplus(beta, threshold)(x)
 def logsumexp(x: Tensor, dim, keepdim: bool = False) -> Tensor:
     """log(exp(x).sum(dim)), without overflow."""
+    if x.size == 0:
+        return x.sum(dim, keepdim=keepdim) - math.inf  # log(0)
     m = _floating(x).detach().max(dim, keepdim=True)
     m = where(m.abs() == math.inf, 0, m)
     y = (x - m).exp().sum(dim, keepdim=True).log() + m

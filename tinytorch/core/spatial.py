@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tinytorch.core.layers import (
     Buffer, Layer, Parameter, fans, kaiming_uniform, uniform,
 )
-from .tensor import Op, Tensor, apply
+from .tensor import Op, Tensor, apply, concat
 from ..threads import BLOCK_BYTES, in_blocks
 
 # %% modules/06_spatial.py #pair
@@ -138,6 +138,16 @@ def _images(x: Tensor, layer: Layer, channels: int | None = None) -> Tensor:
         raise ValueError(f"{layer} takes {takes}, not {x.shape}")
     return x if x.dtype.kind == "f" else x.astype(np.float32)
 
+# %% modules/06_spatial.py #in_groups
+def _in_groups(x: Tensor, layer: Layer) -> Tensor:
+    """A convolution for each group of channels, their results side by side."""
+    parts = [x.chunk(layer.groups, 1), layer.weight.chunk(layer.groups)]
+    if layer.bias is not None:
+        parts.append(layer.bias.chunk(layer.groups))
+    convolved = [apply(Conv2dOp(layer.stride, layer.padding), *inputs)
+                 for inputs in zip(*parts, strict=True)]
+    return concat(convolved, 1)
+
 # %% modules/06_spatial.py #conv2d
 class Conv2d(Layer):
     """One kernel for each output channel, used at every place of an image."""
@@ -145,17 +155,24 @@ class Conv2d(Layer):
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: IntOrPair,
         stride: IntOrPair = 1, padding: IntOrPair | str = 0, bias: bool = True,
+        groups: int = 1,
     ):
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            sizes = f"{in_channels} channels and {out_channels} kernels"
+            raise ValueError(f"{sizes} cannot be cut into {groups} equal groups")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride = _pair(kernel_size), _pair(stride)
         self.padding = _pair(_named_padding(padding, kernel_size, stride), 0)
-        shape = (out_channels, in_channels, *self.kernel_size)
+        self.groups = groups
+        shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(kaiming_uniform(shape, a=5**0.5))
         bound = fans(shape)[0] ** -0.5
         self.bias = Parameter(uniform((out_channels,), bound)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in, h, w) -> (n, out, oh, ow), sizes as conv_output_size gives them."""
+        if self.groups > 1:
+            return _in_groups(_images(x, self, self.in_channels), self)
         x = _images(x, self, self.in_channels)
         inputs = (x, self.weight) if self.bias is None else (x, self.weight, self.bias)
         return apply(Conv2dOp(self.stride, self.padding), *inputs)
@@ -165,6 +182,7 @@ class Conv2d(Layer):
         text = f"{channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if self.padding != (0, 0):
             text += f", padding={self.padding}"
+        text += f", groups={self.groups}" if self.groups > 1 else ""
         return text if self.bias is not None else text + ", bias=False"
 
 # %% modules/06_spatial.py #taps
