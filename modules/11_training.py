@@ -108,7 +108,7 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from tinytorch.core.activations import relu, sigmoid, softmax, tanh
-from tinytorch.core.autograd import RULES, grad_enabled, gradcheck
+from tinytorch.core.autograd import RULES, gradcheck, is_grad_enabled
 from tinytorch.core.dataloader import (
     CIFAR10, Compose, Digits, ImageDataset, Normalize, RandomCrop,
     RandomHorizontalFlip, TensorDataset, channel_statistics, random_split,
@@ -1059,7 +1059,7 @@ assert isgeneratorfunction(evaluating.__wrapped__), (
 with evaluating(net):
     inside = [layer.training for layer in layers_of(net)]
     assert not any(inside), f"Inside, `training` of the layers is {inside}."
-    assert not grad_enabled(), "Inside, operations are still recorded: use no_grad()."
+    assert not is_grad_enabled(), "Inside, operations are still recorded: use no_grad()."
     assert not net(Tensor(np.ones((2, 3)))).requires_grad, "A result keeps its graph."
 after = [layer.training for layer in layers_of(net)]
 assert after == before, f"`training` was {before} before, and is {after} afterwards."
@@ -1078,7 +1078,7 @@ except OSError:
     assert after == before, (
         f"After an error `training` is {after}, not {before}: use try and finally."
     )
-    assert grad_enabled(), "After an error nothing is recorded any more."
+    assert is_grad_enabled(), "After an error nothing is recorded any more."
 else:
     raise AssertionError("The error inside the with block must go on to the caller.")
 
@@ -1125,14 +1125,14 @@ _net.layers[1].eval()
 with evaluating(_net):
     with evaluating(_net):
         _seen.append([layer.training for layer in layers_of(_net)])
-    _seen.append([layer.training for layer in layers_of(_net)] + [grad_enabled()])
-_seen.append([layer.training for layer in layers_of(_net)] + [grad_enabled()])
+    _seen.append([layer.training for layer in layers_of(_net)] + [is_grad_enabled()])
+_seen.append([layer.training for layer in layers_of(_net)] + [is_grad_enabled()])
 answer(_seen, about="one within the other")
 _net.eval()
 with no_grad():
     with evaluating(_net):
         pass
-    answer([grad_enabled(), _net.training], about="within no_grad")
+    answer([is_grad_enabled(), _net.training], about="within no_grad")
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -444,8 +444,7 @@ class _Indexing:
             raise RuntimeError("a write in place has no gradient: use where()")
         *first, last = _steps(_plain(key))
         place = self.data[first[0]] if first else self.data
-        value = _operand(value, self) if np.isscalar(value) else value
-        place[last] = value.data if isinstance(value, Tensor) else value
+        place[last] = np.asarray(_operand(value, self) if np.isscalar(value) else value)
         _note_write(self)
     def __len__(self): return len(self.data)
     def __iter__(self): return (self[i] for i in range(len(self)))
