@@ -1059,7 +1059,7 @@ assert isgeneratorfunction(evaluating.__wrapped__), (
 with evaluating(net):
     inside = [layer.training for layer in layers_of(net)]
     assert not any(inside), f"Inside, `training` of the layers is {inside}."
-    assert not is_grad_enabled(), "Inside, operations are still recorded: use no_grad()."
+    assert not is_grad_enabled(), "Inside, ops are still recorded: use no_grad()."
     assert not net(Tensor(np.ones((2, 3)))).requires_grad, "A result keeps its graph."
 after = [layer.training for layer in layers_of(net)]
 assert after == before, f"`training` was {before} before, and is {after} afterwards."
