@@ -367,7 +367,7 @@ answer(np.asarray(_op.forward(_x)), about="excluded classes")
 # ### Rows that count
 #
 # A language model answers at every place of a text: its logits are (n, C, T), its
-# targets (n, T). Short texts were padded (module 08). At those places there is nothing
+# targets (n, T). Short texts were padded (module 07). At those places there is nothing
 # to learn, and their target is a number that means "ignore this", -100 in PyTorch. Two
 # texts, of three places and of one. What happens to the mean loss if the batch is
 # padded further?
