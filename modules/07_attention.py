@@ -780,6 +780,8 @@ both = attention(q, k, v)
 assert isinstance(both, tuple) and len(both) == 2, \
     "return two arrays, the mixed values and the weights: `return y, w`"
 y, w = both
+kinds = [type(array).__name__ for array in both]
+assert kinds == ["ndarray"] * 2, f"return two NumPy arrays, not {' and '.join(kinds)}"
 assert y.shape == (3, 4, 2), f"4 queries, values of width 2: (3, 4, 2), not {y.shape}"
 assert y.dtype == np.float32, f"float32 stays float32, but the result is {y.dtype}"
 weights = AttentionWeightsOp(None).forward(q, k)

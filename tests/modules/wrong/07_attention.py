@@ -248,6 +248,10 @@
 # %% sdpa: gives the mixed values alone
 # rule: It returns two of them: the mixed values, and the
     return matmul(AttentionWeightsOp(mask).forward(q, k), v)
+# %% sdpa: computes with tensors
+# rule: Write `attention` for arrays.
+    w = attention_weights(Tensor(q), Tensor(k), mask)
+    return w @ v, w
 # %% sdpa: gives the weights first
     w = AttentionWeightsOp(mask).forward(q, k)
     return w, matmul(w, v)
