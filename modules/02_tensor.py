@@ -576,11 +576,12 @@ def _op(name: str, compute, saves: str = "") -> type[Op]:
             on_all_cores = splits and arrays[0].nbytes > LARGE
             run = partial(elementwise, compute) if on_all_cores else compute
             y = run(*arrays, *self.parameters)
-            if saves:
-                single = saves == "winner" and arrays[1].ndim == 0
-                kept = [a.shape for a in arrays] if saves == "shapes" else arrays
-                kept = [y, *arrays[1:]] if single or saves == "result" else kept
-                self.saved = tuple(kept)
+            if saves == "shapes":
+                self.saved = tuple([a.shape for a in arrays])
+            elif saves == "result" or (saves == "winner" and arrays[1].ndim == 0):
+                self.saved = (y, *arrays[1:])
+            elif saves:
+                self.saved = tuple(arrays)
             return y
     Made.__name__ = Made.__qualname__ = name
     return Made

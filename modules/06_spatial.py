@@ -84,6 +84,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tinytorch.core.activations import _floating
 from tinytorch.core.layers import (
     Buffer, Layer, Parameter, fans, kaiming_uniform, uniform,
 )
@@ -689,7 +690,7 @@ def _images(x: Tensor, layer: Layer, channels: int | None = None) -> Tensor:
     if x.ndim != 4 or channels not in (None, x.shape[1]):
         takes = f"(batch, {channels or 'channels'}, height, width)"
         raise ValueError(f"{layer} takes {takes}, not {x.shape}")
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
+    return _floating(x)
 
 # %% [markdown]
 # `groups` is PyTorch's option, and given. `_in_groups` cuts the channels into groups.
@@ -1460,7 +1461,7 @@ class _BatchNorm(Layer):
             raise ValueError(f"{self} takes {self.takes}, not {x.shape}")
         if self.training and x.size < 2 * self.num_features:
             raise ValueError(f"{x.shape}: one number a channel has no variance")
-        return x if x.dtype.kind == "f" else x.astype(np.float32)
+        return _floating(x)
 
     def extra_repr(self) -> str:
         settings = f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"

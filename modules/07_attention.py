@@ -77,6 +77,7 @@ import math
 
 import numpy as np
 
+from tinytorch.core.activations import _floating
 from tinytorch.core.dense import Dropout
 from tinytorch.core.layers import Layer, Linear, Parameter
 from tinytorch.core.tensor import Op, Tensor, apply, randn
@@ -622,10 +623,6 @@ def _check_mask(mask, queries: tuple, keys: tuple) -> None:
     if not fits:
         raise ValueError(f"a mask {np.shape(mask)} does not fit the scores {scores}:"
                          " (..., queries, keys)")
-
-
-def _floating(x: Tensor) -> Tensor:
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
 def _comparable(q: Tensor, k: Tensor, mask) -> tuple[Tensor, Tensor]:
@@ -1464,7 +1461,7 @@ class LayerNorm(Layer):
         if x.shape[axes[0] :] != self.normalized_shape:
             wanted = ", ".join(map(str, self.normalized_shape))
             raise ValueError(f"{self} takes (*, {wanted}), not {x.shape}")
-        x = x if x.dtype.kind == "f" else x.astype(np.float32)
+        x = _floating(x)
         ### BEGIN SOLUTION
         d = x - x.mean(axes, keepdims=True)
         scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()

@@ -151,6 +151,8 @@ def test_elementwise_work_on_all_cores_gives_the_same_numbers_in_the_same_memory
         np.testing.assert_array_equal(y, np.maximum(*arrays))
         assert y.strides == np.maximum(*arrays).strides and y.dtype == np.float32
     np.testing.assert_array_equal(elementwise(np.add, x, x[:, :, :, :1]), x + x[:, :, :, :1])
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        elementwise(np.add, x, x.reshape(x.shape[1], -1))
 
 
 

@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from .activations import _floating
 from .dense import Dropout
 from .layers import Layer, Linear, Parameter
 from .tensor import Op, Tensor, apply, randn
@@ -106,10 +107,6 @@ def _check_mask(mask, queries: tuple, keys: tuple) -> None:
     if not fits:
         raise ValueError(f"a mask {np.shape(mask)} does not fit the scores {scores}:"
                          " (..., queries, keys)")
-
-
-def _floating(x: Tensor) -> Tensor:
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
 def _comparable(q: Tensor, k: Tensor, mask) -> tuple[Tensor, Tensor]:
@@ -297,7 +294,7 @@ class LayerNorm(Layer):
         if x.shape[axes[0] :] != self.normalized_shape:
             wanted = ", ".join(map(str, self.normalized_shape))
             raise ValueError(f"{self} takes (*, {wanted}), not {x.shape}")
-        x = x if x.dtype.kind == "f" else x.astype(np.float32)
+        x = _floating(x)
         d = x - x.mean(axes, keepdims=True)
         scale = 1 / ((d * d).mean(axes, keepdims=True) + self.eps).sqrt()
         y = d * scale
